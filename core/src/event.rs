@@ -1,0 +1,204 @@
+//! What can happen, and what comes out: the two vocabularies of the log.
+
+use std::sync::Arc;
+
+use minicbor::{Decode, Encode};
+
+use crate::finding::WouldHave;
+use crate::ids::{IndexKind, Key, LogId, OutputId, Position, RunId, SourceIx, TargetIx};
+use crate::plan::{Plan, PlanId};
+use crate::reading::Reading;
+use crate::time::{Span, Timestamp};
+use crate::warning::{Cell, Incident, Outcome, Revision, TroubleKey};
+
+/// One input, stamped and numbered.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// Engine time; never before the event before.
+    pub at: Timestamp,
+    /// Its number in the log.
+    pub position: Position,
+    /// What happened.
+    pub input: Input,
+}
+
+/// What can happen. The variants' numbers are the log's, for ever.
+#[derive(Debug, Clone, Encode, Decode)]
+pub enum Input {
+    /// A reading came in, converted under the plan in force.
+    #[n(0)]
+    Reading(#[n(0)] Reading),
+    /// Time passed and something fell due.
+    #[n(1)]
+    Tick,
+    /// The service started.
+    #[n(2)]
+    Started(#[n(0)] Started),
+    /// The plan in force changed. The log holds the hash; the driver resolves it.
+    #[n(3)]
+    Plan(#[n(0)] PlanRef),
+    /// The wall clock was stepped, or came to be (dis)trusted.
+    #[n(4)]
+    Clock(#[n(0)] ClockStep),
+    /// A source came up or went down.
+    #[n(5)]
+    Source(#[n(0)] SourceIx, #[n(1)] bool),
+    /// A delivery had an outcome.
+    #[n(6)]
+    Outcome(#[n(0)] DeliveryOutcome),
+    /// A person asked for something.
+    #[n(7)]
+    Command(#[n(0)] Command),
+    /// The shell has a trouble to tell, or one that is over.
+    #[n(8)]
+    Trouble(#[n(0)] TroubleReport),
+    /// A name got its dense index; the engine itself needs none of them.
+    #[n(9)]
+    Assign(#[n(0)] Assignment),
+}
+
+/// The first event of every run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct Started {
+    /// The log.
+    #[n(0)]
+    pub log: LogId,
+    /// This run.
+    #[n(1)]
+    pub run: RunId,
+    /// How long the service was down, where the clock can be trusted to say; `None` at the very first start.
+    #[n(2)]
+    pub downtime: Option<Span>,
+    /// Civil minus engine time.
+    #[n(3)]
+    pub offset: Span,
+    /// Whether civil time can be trusted.
+    #[n(4)]
+    pub trusted: bool,
+}
+
+/// Civil time moved against engine time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct ClockStep {
+    /// Civil minus engine time from now on.
+    #[n(0)]
+    pub offset: Span,
+    /// Whether civil time can be trusted from now on.
+    #[n(1)]
+    pub trusted: bool,
+}
+
+/// A plan by its hash; in memory with its body.
+#[derive(Debug, Clone, Encode, Decode)]
+pub struct PlanRef {
+    /// SHA-256 of the plan's bytes.
+    #[n(0)]
+    pub id: PlanId,
+    /// Whether an active incident whose area has gone is to be orphaned rather than the change refused.
+    #[n(1)]
+    pub orphan: bool,
+    /// Filled in by whoever reads the log; absent from its encoding.
+    #[cbor(skip)]
+    pub body: Option<Arc<Plan>>,
+}
+
+/// What became of a delivery, as the courier reports it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct DeliveryOutcome {
+    /// The delivery.
+    #[n(0)]
+    pub key: Key,
+    /// The warning it belongs to.
+    #[n(1)]
+    pub warning: OutputId,
+    /// Which revision.
+    #[n(2)]
+    pub number: u32,
+    /// To whom.
+    #[n(3)]
+    pub target: TargetIx,
+    /// What became of it.
+    #[n(4)]
+    pub outcome: Outcome,
+}
+
+/// What a person asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum Command {
+    /// Send a test of notification to these targets, in Exercise status.
+    #[n(0)]
+    NotifyTest(#[n(0)] Vec<TargetIx>, #[n(1)] String),
+    /// End an incident by hand: its all-clear goes to all who heard of it.
+    #[n(2)]
+    AllClear(#[n(0)] Cell, #[n(1)] String),
+    /// Say that a warning was issued in error.
+    #[n(3)]
+    Cancel(#[n(0)] Cell, #[n(1)] String),
+    /// Send the newest revision again to a target whose delivery died: a new round.
+    #[n(4)]
+    Resend(#[n(0)] OutputId, #[n(1)] TargetIx),
+    /// Let a restored directory act again.
+    #[n(5)]
+    Resume,
+}
+
+/// A trouble that the shell has to tell.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct TroubleReport {
+    /// What and about what.
+    #[n(0)]
+    pub key: TroubleKey,
+    /// Whether it is there, or over.
+    #[n(1)]
+    pub present: bool,
+    /// In words for the operator; no addresses.
+    #[n(2)]
+    pub detail: String,
+}
+
+/// A name and the dense index that is its own for good.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Assignment {
+    /// Of what.
+    #[n(0)]
+    pub kind: IndexKind,
+    /// The index.
+    #[n(1)]
+    pub index: u32,
+    /// The name.
+    #[n(2)]
+    pub name: String,
+}
+
+/// What the engine decides. Recorded with the event it followed from, applied
+/// again on recovery.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+pub enum Decision {
+    /// An incident is now so.
+    #[n(0)]
+    Incident(#[n(0)] Incident),
+    /// A revision goes out.
+    #[n(1)]
+    Revision(#[n(0)] Revision),
+    /// A breach came too late to warn.
+    #[n(2)]
+    WouldHave(#[n(0)] WouldHave),
+    /// A trouble began (or changed its words), or ended.
+    #[n(3)]
+    Trouble(#[n(0)] TroubleReport),
+    /// A plan change was refused, in words.
+    #[n(4)]
+    PlanRefused(#[n(0)] String),
+    /// A restored directory acts again.
+    #[n(5)]
+    Resumed,
+}
+
+/// What comes out of one step.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Output {
+    /// Something was decided: it must be durable before anyone acts on it.
+    Decision(Decision),
+    /// How a reading was judged: its flag and marks, for the store.
+    Flagged(crate::reading::Checked),
+}

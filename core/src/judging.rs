@@ -1,0 +1,1 @@
+//! The area stage: votes, incidents, warnings, routing.

@@ -1,0 +1,468 @@
+//! The plan: configuration as meant, with every name interned and every limit
+//! resolved. Its encoded bytes are kept in a file of their own under their
+//! SHA-256, and the log names that hash before it is used.
+//!
+//! Tables are indexed by dense indices that the log assigned; an index whose
+//! thing has left the configuration holds `None` and is never given to another.
+
+use minicbor::{Decode, Encode};
+
+use crate::ids::{AreaIx, DomainIx, HazardIx, RuleIx, SensorIx, StationIx, TargetIx};
+use crate::level::{Level, Status};
+use crate::rules::AnyRule;
+use crate::time::{Span, Timestamp};
+use crate::units::{Datum, Unit};
+
+/// SHA-256 of a plan's encoded bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Encode, Decode)]
+#[cbor(transparent)]
+pub struct PlanId(
+    #[n(0)]
+    #[cbor(with = "minicbor::bytes")]
+    pub [u8; 32],
+);
+
+/// Everything the engine goes by.
+#[derive(Debug, Clone, PartialEq, Default, Encode, Decode)]
+pub struct Plan {
+    /// The site's own settings.
+    #[n(0)]
+    pub settings: Settings,
+    /// By [`StationIx`].
+    #[n(1)]
+    pub stations: Vec<Option<Station>>,
+    /// By [`SensorIx`].
+    #[n(2)]
+    pub sensors: Vec<Option<Sensor>>,
+    /// By [`AreaIx`].
+    #[n(3)]
+    pub areas: Vec<Option<Area>>,
+    /// Names by [`HazardIx`].
+    #[n(4)]
+    pub hazards: Vec<String>,
+    /// Names by [`DomainIx`].
+    #[n(5)]
+    pub domains: Vec<String>,
+    /// By [`RuleIx`].
+    #[n(6)]
+    pub rules: Vec<Option<Rule>>,
+    /// In file order; every one that matches counts.
+    #[n(7)]
+    pub routes: Vec<Route>,
+    /// By [`TargetIx`].
+    #[n(8)]
+    pub targets: Vec<Option<Target>>,
+    /// Who hears of Trouble; never empty in a plan that configuration made.
+    #[n(9)]
+    pub operator: Vec<TargetIx>,
+    /// Names by `SourceIx`.
+    #[n(10)]
+    pub sources: Vec<String>,
+}
+
+/// The site's own settings.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+pub struct Settings {
+    /// Its name, as warnings sign it.
+    #[n(0)]
+    pub site: String,
+    /// Actual for a live service, Exercise for a drill or a demo.
+    #[n(1)]
+    pub status: Status,
+    /// IANA name of the zone all times are shown in.
+    #[n(2)]
+    pub zone: String,
+    /// Offsets of that zone from UTC: each from its instant on, in order.
+    #[n(3)]
+    pub offsets: Vec<ZoneOffset>,
+    /// How far ahead of civil time a device may be before its reading counts as future.
+    #[n(4)]
+    pub future_tolerance: Span,
+    /// How long a warning holds unless renewed.
+    #[n(5)]
+    pub expires_after: Span,
+    /// How long before its end a standing warning is renewed.
+    #[n(6)]
+    pub renew_before: Span,
+    /// How long after a silence it is told, at most (one interval otherwise).
+    #[n(7)]
+    pub outage_tell_max: Span,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            site: String::new(),
+            status: Status::Actual,
+            zone: "UTC".into(),
+            offsets: vec![],
+            future_tolerance: Span::from_mins(2),
+            expires_after: Span::from_hours(6),
+            renew_before: Span::from_mins(30),
+            outage_tell_max: Span::from_mins(5),
+        }
+    }
+}
+
+impl Settings {
+    /// Civil time as the clocks at the site show it: seconds east of UTC added.
+    pub fn local(&self, civil: Timestamp) -> Timestamp {
+        let before = self.offsets.partition_point(|offset| offset.from <= civil);
+        let east = before.checked_sub(1).or((!self.offsets.is_empty()).then_some(0));
+        civil + Span::from_secs(east.map_or(0, |at| i64::from(self.offsets[at].east_secs)))
+    }
+}
+
+/// The offset of the site's zone from an instant on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct ZoneOffset {
+    /// Civil time it begins to hold.
+    #[n(0)]
+    pub from: Timestamp,
+    /// Seconds east of UTC.
+    #[n(1)]
+    pub east_secs: i32,
+}
+
+/// A place with position, area and failure domains.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+pub struct Station {
+    /// As configuration calls it.
+    #[n(0)]
+    pub id: String,
+    /// As people call it, by language tag; never empty.
+    #[n(1)]
+    pub names: Vec<(String, String)>,
+    /// Degrees north, WGS-84.
+    #[n(2)]
+    pub lat: f64,
+    /// Degrees east, WGS-84.
+    #[n(3)]
+    pub lon: f64,
+    /// The area its findings go to.
+    #[n(4)]
+    pub area: AreaIx,
+    /// What it depends on: gateway, power.
+    #[n(5)]
+    pub domains: Vec<DomainIx>,
+}
+
+/// One quantity at one station.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+pub struct Sensor {
+    /// `station/quantity`.
+    #[n(0)]
+    pub id: String,
+    /// Where it stands.
+    #[n(1)]
+    pub station: StationIx,
+    /// What it measures, as configuration calls it: `level`, `rain` ...
+    #[n(2)]
+    pub quantity: String,
+    /// The unit its readings are kept, judged and shown in.
+    #[n(3)]
+    pub unit: Unit,
+    /// What a level is measured from; `None` where the quantity has no datum.
+    #[n(4)]
+    pub datum: Option<Datum>,
+    /// How often it reports.
+    #[n(5)]
+    pub interval: Span,
+    /// How late a reading may come and still be put in its place.
+    #[n(6)]
+    pub lateness: Span,
+    /// How old a breach may be and still raise a warning.
+    #[n(7)]
+    pub max_age: Span,
+    /// Lowest and highest value the sensor can measure; outside is flag 4.
+    #[n(8)]
+    pub span: Option<(f64, f64)>,
+    /// Lowest and highest credible value; outside is flag 3.
+    #[n(9)]
+    pub suspect: Option<(f64, f64)>,
+    /// Missed intervals before it counts as silent.
+    #[n(10)]
+    pub outage_intervals: u32,
+    /// From the device's value to the sensor's, each from its civil instant on, in order; never empty.
+    #[n(11)]
+    pub conversions: Vec<Conversion>,
+}
+
+/// How a device's value becomes the sensor's: `value * scale + offset`, after
+/// the unit was converted; `zero - value` is scale -1 and offset `zero`.
+#[derive(Debug, Clone, Copy, PartialEq, Encode, Decode)]
+pub struct Conversion {
+    /// Civil time it begins to hold.
+    #[n(0)]
+    pub from: Timestamp,
+    /// Factor, dimensionless.
+    #[n(1)]
+    pub scale: f64,
+    /// In the sensor's unit.
+    #[n(2)]
+    pub offset: f64,
+}
+
+impl Sensor {
+    /// The device's value, already in the sensor's unit, as the sensor's value at `observed`.
+    pub fn convert(&self, raw: f64, observed: Timestamp) -> f64 {
+        let at = self.conversions.partition_point(|row| row.from <= observed).saturating_sub(1);
+        self.conversions.get(at).map_or(raw, |row| raw * row.scale + row.offset)
+    }
+}
+
+/// What warnings are about.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+pub struct Area {
+    /// As configuration calls it.
+    #[n(0)]
+    pub id: String,
+    /// As people call it, by language tag; never empty.
+    #[n(1)]
+    pub names: Vec<(String, String)>,
+    /// The area it lies in.
+    #[n(2)]
+    pub parent: Option<AreaIx>,
+}
+
+/// One rule: one kind, what it selects, and when it raises and clears.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+pub struct Rule {
+    /// As configuration calls it: file stem, or `file/name`.
+    #[n(0)]
+    pub id: String,
+    /// What it measures.
+    #[n(1)]
+    pub kind: AnyRule,
+    /// What it warns of.
+    #[n(2)]
+    pub hazard: HazardIx,
+    /// Whether a value breaches at or above its limits, or at or below.
+    #[n(3)]
+    pub side: Side,
+    /// The unit of what it measures and of its limits.
+    #[n(4)]
+    pub unit: Unit,
+    /// What it judges and by which limits, by sensor.
+    #[n(5)]
+    pub subjects: Vec<Subject>,
+    /// When a level counts as reached, by level: blue, yellow, orange, red.
+    #[n(6)]
+    pub raise: [Raise; 4],
+    /// How far back below a limit (above, for a low one) a value must come to leave it, in the rule's unit.
+    #[n(7)]
+    pub deadband: f64,
+    /// How long good data must support less before the level falls.
+    #[n(8)]
+    pub hold: Span,
+    /// Whom a silence during an incident is told.
+    #[n(9)]
+    pub outage: OutageTell,
+    /// How many findings of different failure domains a level needs; 1 is any.
+    #[n(10)]
+    pub corroboration: u32,
+}
+
+/// On which side of its limit a value breaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub enum Side {
+    /// At or above the limit.
+    #[n(0)]
+    Above,
+    /// At or below the limit.
+    #[n(1)]
+    Below,
+}
+
+/// Whom the silence of a sensor is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub enum OutageTell {
+    /// Those who got the warning, and the operator.
+    #[n(0)]
+    SameTargets,
+    /// The operator alone.
+    #[n(1)]
+    Operator,
+}
+
+/// One sensor under one rule, with its limits.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+pub struct Subject {
+    /// Whose readings are judged.
+    #[n(0)]
+    pub sensor: SensorIx,
+    /// Every row of its limits; which one is in force depends on season and date.
+    #[n(1)]
+    pub limits: Vec<LimitRow>,
+}
+
+/// One row of the table of limits: what holds for a season, from a date on.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+pub struct LimitRow {
+    /// Civil time it begins to hold.
+    #[n(0)]
+    pub from: Timestamp,
+    /// First and last local day of the year it holds, as month * 100 + day,
+    /// both included, wrapping over New Year where the first is later; `None` is all year.
+    #[n(1)]
+    pub season: Option<(u16, u16)>,
+    /// Limit by level: blue, yellow, orange, red, in the rule's unit.
+    #[n(2)]
+    pub levels: [Option<f64>; 4],
+}
+
+/// When a level counts as reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct Raise {
+    /// This many ...
+    #[n(0)]
+    pub m: u8,
+    /// ... of the last this many readings (32 at most) breach ...
+    #[n(1)]
+    pub n: u8,
+    /// ... and have for this long, in event time.
+    #[n(2)]
+    pub lasting: Span,
+}
+
+impl Default for Raise {
+    fn default() -> Self {
+        Raise { m: 1, n: 1, lasting: Span::ZERO }
+    }
+}
+
+/// Who hears of what.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+pub struct Route {
+    /// The hazard, or any.
+    #[n(0)]
+    pub hazard: Option<HazardIx>,
+    /// The area, with all that lie in it, or any.
+    #[n(1)]
+    pub area: Option<AreaIx>,
+    /// Lowest level that goes this way.
+    #[n(2)]
+    pub from: Level,
+    /// Highest level that goes this way.
+    #[n(3)]
+    pub to: Level,
+    /// Local hours in which it holds: minutes of the day, start included, end
+    /// not, wrapping over midnight; `None` is always.
+    #[n(4)]
+    pub hours: Option<(u16, u16)>,
+    /// The language it is for (`zh`, `en`), or any.
+    #[n(5)]
+    pub language: Option<String>,
+    /// The group it goes to.
+    #[n(6)]
+    pub group: Group,
+    /// The channels it takes, by name, in order.
+    #[n(7)]
+    pub via: Vec<String>,
+}
+
+/// Whose targets a route means.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum Group {
+    /// `{area}/role`: those with this role in the warning's area, or else in
+    /// the nearest area around it that has any.
+    #[n(0)]
+    AreaRole(#[n(0)] String),
+    /// `area-id/role`: those with this role in one area.
+    #[n(1)]
+    Role(#[n(0)] AreaIx, #[n(1)] String),
+    /// One contact, by id.
+    #[n(2)]
+    Contact(#[n(0)] String),
+}
+
+/// One address of one contact on one channel. The address itself, and the
+/// contact's name, stand in an erasable table outside the plan.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Target {
+    /// Random, opaque, for good.
+    #[n(0)]
+    pub id: String,
+    /// The contact it belongs to, by id.
+    #[n(1)]
+    pub contact: String,
+    /// The contact's roles: `duty`, `mayor` ...
+    #[n(2)]
+    pub roles: Vec<String>,
+    /// The area the contact answers for; `None` is all.
+    #[n(3)]
+    pub area: Option<AreaIx>,
+    /// The channel's name: `email`, `webhook`.
+    #[n(4)]
+    pub channel: String,
+    /// The language it is told in.
+    #[n(5)]
+    pub language: String,
+    /// The lowest level it is told of.
+    #[n(6)]
+    pub min_level: Level,
+    /// Local hours it is told in, as in [`Route::hours`].
+    #[n(7)]
+    pub hours: Option<(u16, u16)>,
+}
+
+impl Plan {
+    /// The sensor of an index, if it is in the plan.
+    pub fn sensor(&self, ix: SensorIx) -> Option<&Sensor> {
+        self.sensors.get(ix.index())?.as_ref()
+    }
+
+    /// The station of an index, if it is in the plan.
+    pub fn station(&self, ix: StationIx) -> Option<&Station> {
+        self.stations.get(ix.index())?.as_ref()
+    }
+
+    /// The area of an index, if it is in the plan.
+    pub fn area(&self, ix: AreaIx) -> Option<&Area> {
+        self.areas.get(ix.index())?.as_ref()
+    }
+
+    /// The rule of an index, if it is in the plan.
+    pub fn rule(&self, ix: RuleIx) -> Option<&Rule> {
+        self.rules.get(ix.index())?.as_ref()
+    }
+
+    /// The target of an index, if it is in the plan.
+    pub fn target(&self, ix: TargetIx) -> Option<&Target> {
+        self.targets.get(ix.index())?.as_ref()
+    }
+
+    /// The name of a hazard; empty for one that was never assigned.
+    pub fn hazard(&self, ix: HazardIx) -> &str {
+        self.hazards.get(ix.index()).map_or("", String::as_str)
+    }
+
+    /// Whether `inner` is `outer` or lies in it, through any number of parents.
+    pub fn lies_in(&self, inner: AreaIx, outer: AreaIx) -> bool {
+        self.around(inner).any(|area| area == outer)
+    }
+
+    /// The area itself, then each one around it, nearest first.
+    pub fn around(&self, area: AreaIx) -> impl Iterator<Item = AreaIx> + '_ {
+        // No chain is longer than the table: a cycle, which configuration refuses, ends there.
+        std::iter::successors(Some(area), |&area| self.area(area)?.parent).take(self.areas.len().max(1))
+    }
+
+    /// The plan's bytes, the same for the same plan everywhere.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        minicbor::to_vec(self).expect("encoding into a Vec cannot fail")
+    }
+
+    /// Reads what [`Plan::to_bytes`] wrote.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Plan, minicbor::decode::Error> {
+        minicbor::decode(bytes)
+    }
+
+    /// The hash that the log names it by.
+    pub fn id(&self) -> PlanId {
+        use sha2::{Digest, Sha256};
+        let mut id = [0; 32];
+        id.copy_from_slice(&Sha256::digest(self.to_bytes()));
+        PlanId(id)
+    }
+}

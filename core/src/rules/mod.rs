@@ -1,0 +1,70 @@
+//! The family of rule kinds: one file a kind. A kind says what is *measured*
+//! of a subject's recent readings; raising, clearing and voting are the same
+//! for all and stand in `sensing` and `judging`.
+
+mod rate;
+mod slope;
+mod threshold;
+
+pub use rate::Rate;
+pub use slope::Slope;
+pub use threshold::Threshold;
+
+use minicbor::{Decode, Encode};
+
+use crate::family;
+use crate::finding::Why;
+use crate::sensing::window::View;
+use crate::time::Span;
+
+/// What one rule kind can do.
+pub trait Rule {
+    /// What of a sensor's past it needs to see.
+    fn needs(&self) -> Needs;
+
+    /// What the newest reading of `view`, with those before it, measures.
+    ///
+    /// Called once a reading, in event time order, with the memory it left at
+    /// the reading before. A pure function of the two.
+    fn measure(&self, view: &View<'_>, memory: &mut Memory) -> Result<f64, Why>;
+
+    /// Whether what it measures is a rate: the sensor's unit an hour.
+    fn measures_rate(&self) -> bool;
+}
+
+/// How much of the past a rule needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Needs {
+    /// At most this many readings, the newest included.
+    pub readings: usize,
+    /// At most this far back from the newest.
+    pub span: Span,
+}
+
+/// What a rule remembers of one subject between readings: fixed in size,
+/// versioned, held twice (settled and tip).
+#[derive(Debug, Clone, Copy, PartialEq, Default, Encode, Decode)]
+pub struct Memory {
+    /// Running sums and the like; each rule kind says what is in which.
+    #[n(0)]
+    pub sums: [f64; 6],
+    /// Counts and ring numbers.
+    #[n(1)]
+    pub counts: [u64; 2],
+}
+
+family! {
+    /// Every rule kind, in manual order.
+    #[derive(Debug, Clone, PartialEq, Encode, Decode)]
+    pub enum AnyRule: Rule {
+        #[n(0)] Threshold("threshold", #[n(0)] Threshold),
+        #[n(1)] Rate("rate", #[n(0)] Rate),
+        #[n(2)] Slope("slope", #[n(0)] Slope),
+    }
+}
+
+/// Reads a span as people write it; for the members' `deserialize_with`.
+fn span<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Span, D::Error> {
+    let text = <std::borrow::Cow<'de, str> as serde::Deserialize>::deserialize(deserializer)?;
+    Span::parse(&text).map_err(serde::de::Error::custom)
+}

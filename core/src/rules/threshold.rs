@@ -1,0 +1,34 @@
+//! Threshold: the newest value itself.
+
+use minicbor::{Decode, Encode};
+use serde::Deserialize;
+
+use super::{Memory, Needs, Rule};
+use crate::finding::Why;
+use crate::sensing::window::View;
+use crate::time::Span;
+
+/// Measures the newest value, to hold against the limits of four levels.
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Threshold {}
+
+impl Threshold {
+    /// A rule of this kind, as configuration writes it.
+    pub const EXAMPLE: &'static str =
+        r#"rule = { kind = "threshold", hazard = "flood", quantity = "level", limits = "limits.csv" }"#;
+}
+
+impl Rule for Threshold {
+    fn needs(&self) -> Needs {
+        Needs { readings: 1, span: Span::ZERO }
+    }
+
+    fn measure(&self, view: &View<'_>, _memory: &mut Memory) -> Result<f64, Why> {
+        view.newest().map(|sample| sample.value).ok_or(Why::TooFew)
+    }
+
+    fn measures_rate(&self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,3 @@
+//! The station stage: admit, check, window, rules, findings.
+
+pub mod window;

@@ -1,0 +1,424 @@
+//! The public words: warnings with revisions, incidents, troubles, deliveries.
+
+use minicbor::{Decode, Encode};
+
+use crate::ids::{AreaIx, HazardIx, OutputId, RuleIx, SensorIx, TargetIx};
+use crate::level::{Certainty, Level, Severity, Status, Urgency};
+use crate::time::Timestamp;
+
+/// One hazard in one area: where incidents happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Encode, Decode)]
+pub struct Cell {
+    /// Of what.
+    #[n(0)]
+    pub hazard: HazardIx,
+    /// Where.
+    #[n(1)]
+    pub area: AreaIx,
+}
+
+/// Where an incident stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Encode, Decode)]
+pub enum Phase {
+    /// Nothing is the matter.
+    #[default]
+    #[n(0)]
+    Watching,
+    /// A breach that has not held long enough yet.
+    #[n(1)]
+    Pending,
+    /// People have been warned.
+    #[n(2)]
+    Active,
+    /// Clear, but not yet for a whole hold.
+    #[n(3)]
+    Easing,
+    /// Over; the next breach opens another.
+    #[n(4)]
+    Closed,
+}
+
+/// One hazard in one area, from the first breach to the all-clear.
+#[derive(Debug, Clone, PartialEq, Default, Encode, Decode)]
+pub struct Incident {
+    /// The output that opened it.
+    #[n(0)]
+    pub id: OutputId,
+    /// Which hazard, where.
+    #[n(1)]
+    pub cell: Cell,
+    /// Where it stands.
+    #[n(2)]
+    pub phase: Phase,
+    /// The level people have been told, or would be.
+    #[n(3)]
+    pub level: Level,
+    /// The highest level it ever had.
+    #[n(4)]
+    pub peak: Level,
+    /// Engine time of its opening.
+    #[n(5)]
+    pub opened: Timestamp,
+    /// Civil time of the first reading of the breach.
+    #[n(6)]
+    pub onset: Timestamp,
+    /// Whether what it rests on can no longer be seen.
+    #[n(7)]
+    pub stale: bool,
+    /// Whether lost and back have been told often enough to call it intermittent.
+    #[n(8)]
+    pub intermittent: bool,
+    /// Whether settled findings ever supported it.
+    #[n(9)]
+    pub confirmed: bool,
+    /// Whether no rule of the plan supports it any more.
+    #[n(10)]
+    pub orphaned: bool,
+    /// The warning about it, once there is one.
+    #[n(11)]
+    pub warning: Option<OutputId>,
+    /// Engine time at which blindness was last told.
+    #[n(12)]
+    pub blind_told: Option<Timestamp>,
+}
+
+/// What a revision is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub enum Kind {
+    /// The first word.
+    #[n(0)]
+    Alert,
+    /// A further word; replaces the one before whole.
+    #[n(1)]
+    Update,
+    /// The danger is over (a CAP Update with responseType AllClear).
+    #[n(2)]
+    AllClear,
+    /// It was issued in error.
+    #[n(3)]
+    Cancel,
+}
+
+impl Kind {
+    /// The word for logs, JSON and pages.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Kind::Alert => "alert",
+            Kind::Update => "update",
+            Kind::AllClear => "all-clear",
+            Kind::Cancel => "cancel",
+        }
+    }
+
+    /// Whether nothing follows it.
+    pub const fn is_last(self) -> bool {
+        matches!(self, Kind::AllClear | Kind::Cancel)
+    }
+}
+
+/// Why a revision was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub enum Reason {
+    /// A level was reached.
+    #[n(0)]
+    Raised,
+    /// A higher level was reached.
+    #[n(1)]
+    Upgraded,
+    /// Nothing supported the higher level for a whole hold.
+    #[n(2)]
+    Downgraded,
+    /// What it rests on can no longer be seen: treat as dangerous.
+    #[n(3)]
+    Blind,
+    /// It can be seen again.
+    #[n(4)]
+    Seen,
+    /// Lost and back, again and again.
+    #[n(5)]
+    Intermittent,
+    /// Still standing, before it would have expired.
+    #[n(6)]
+    Renewed,
+    /// Clear for a whole hold.
+    #[n(7)]
+    Eased,
+    /// Late readings did not confirm it; clear for a whole hold.
+    #[n(8)]
+    Unconfirmed,
+    /// No rule of the new plan supports it; it stands until a person ends it.
+    #[n(9)]
+    Orphaned,
+    /// A person ended it.
+    #[n(10)]
+    EndedByHand,
+    /// A person said it was issued in error.
+    #[n(11)]
+    InError,
+    /// A trouble began, or grew.
+    #[n(12)]
+    TroubleRaised,
+    /// A trouble ended.
+    #[n(13)]
+    TroubleEnded,
+    /// Somebody asked for a test of notification.
+    #[n(14)]
+    NotifyTest,
+    /// Easing was broken off: a breach again.
+    #[n(15)]
+    BreachAgain,
+}
+
+/// What a warning is about.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+pub enum About {
+    /// An incident.
+    #[n(0)]
+    Incident(#[n(0)] Cell),
+    /// The service itself.
+    #[n(1)]
+    Trouble(#[n(0)] TroubleKey),
+    /// Nothing: it shows that a target can be reached.
+    #[n(2)]
+    NotifyTest,
+}
+
+/// What the operator must know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+pub enum TroubleCode {
+    /// A sensor stopped.
+    #[n(0)]
+    SensorSilent,
+    /// A gateway, a power supply or the like stopped, and all behind it.
+    #[n(1)]
+    DomainSilent,
+    /// A source (a broker) is down.
+    #[n(2)]
+    SourceDown,
+    /// The service itself was down.
+    #[n(3)]
+    OwnDowntime,
+    /// The clock cannot be trusted.
+    #[n(4)]
+    ClockUntrusted,
+    /// Nobody is routed to hear of this area and hazard.
+    #[n(5)]
+    Unrouted,
+    /// An incident is left that no rule supports.
+    #[n(6)]
+    Orphaned,
+    /// A delivery was given up.
+    #[n(7)]
+    DeadLetter,
+    /// This version would decide otherwise than the log records.
+    #[n(8)]
+    Diverged,
+    /// A record or a file does not read back as it was written.
+    #[n(9)]
+    Rot,
+    /// The disk is full, or nearly.
+    #[n(10)]
+    DiskLow,
+    /// The long history falls behind, or refuses points.
+    #[n(11)]
+    StoreBehind,
+    /// Something that came in made the service stumble; it is quarantined.
+    #[n(12)]
+    PoisonInput,
+    /// Two values for one sensor and instant.
+    #[n(13)]
+    Conflict,
+    /// A message larger than the limit keeps coming back.
+    #[n(14)]
+    MessageTooLarge,
+    /// A restored directory is held until somebody says `resume`.
+    #[n(15)]
+    Held,
+    /// A new configuration was refused.
+    #[n(16)]
+    ReloadRefused,
+}
+
+impl TroubleCode {
+    /// The word for logs, JSON, messages and pages.
+    pub const fn word(self) -> &'static str {
+        match self {
+            TroubleCode::SensorSilent => "sensor-silent",
+            TroubleCode::DomainSilent => "domain-silent",
+            TroubleCode::SourceDown => "source-down",
+            TroubleCode::OwnDowntime => "own-downtime",
+            TroubleCode::ClockUntrusted => "clock-untrusted",
+            TroubleCode::Unrouted => "unrouted",
+            TroubleCode::Orphaned => "orphaned",
+            TroubleCode::DeadLetter => "dead-letter",
+            TroubleCode::Diverged => "diverged",
+            TroubleCode::Rot => "rot",
+            TroubleCode::DiskLow => "disk-low",
+            TroubleCode::StoreBehind => "store-behind",
+            TroubleCode::PoisonInput => "poison-input",
+            TroubleCode::Conflict => "conflict",
+            TroubleCode::MessageTooLarge => "message-too-large",
+            TroubleCode::Held => "held",
+            TroubleCode::ReloadRefused => "reload-refused",
+        }
+    }
+}
+
+/// One trouble: its code and what it is about (a sensor's id, a target's id, a file).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+pub struct TroubleKey {
+    /// What is the matter.
+    #[n(0)]
+    pub code: TroubleCode,
+    /// With what; never an address or a name of a person.
+    #[n(1)]
+    pub subject: String,
+}
+
+/// What one sensor contributes to a revision.
+#[derive(Debug, Clone, Copy, PartialEq, Encode, Decode)]
+pub struct Evidence {
+    /// Which rule.
+    #[n(0)]
+    pub rule: RuleIx,
+    /// Which subject.
+    #[n(1)]
+    pub sensor: SensorIx,
+    /// The level it supports.
+    #[n(2)]
+    pub level: Level,
+    /// What the rule measured, in the rule's unit.
+    #[n(3)]
+    pub measured: Option<f64>,
+    /// The limit it is held against, in the rule's unit.
+    #[n(4)]
+    pub limit: Option<f64>,
+    /// Civil time since when.
+    #[n(5)]
+    pub since: Timestamp,
+    /// Civil time of the newest reading.
+    #[n(6)]
+    pub observed: Timestamp,
+    /// In the sensor's unit an hour.
+    #[n(7)]
+    pub trend: Option<f64>,
+    /// Whether it can no longer be seen.
+    #[n(8)]
+    pub unknown: bool,
+    /// Whether the sensor is at the end of its span.
+    #[n(9)]
+    pub saturated: bool,
+    /// The newest value, in the sensor's unit.
+    #[n(10)]
+    pub value: Option<f64>,
+}
+
+/// A revision carries evidence of at most this many sensors, the worst first.
+pub const EVIDENCE_MAX: usize = 10;
+
+/// A target that is due a revision, and in which round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+pub struct Due {
+    /// Whose address.
+    #[n(0)]
+    pub target: TargetIx,
+    /// Rises with each deliberate repeat, never with a retry.
+    #[n(1)]
+    pub round: u32,
+}
+
+/// One revision of a warning, complete in itself, with its frozen targets.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+pub struct Revision {
+    /// This output.
+    #[n(0)]
+    pub id: OutputId,
+    /// The warning: the id of its first revision.
+    #[n(1)]
+    pub warning: OutputId,
+    /// From 1.
+    #[n(2)]
+    pub number: u32,
+    /// What it is.
+    #[n(3)]
+    pub kind: Kind,
+    /// Why it was made.
+    #[n(4)]
+    pub reason: Reason,
+    /// What it is about.
+    #[n(5)]
+    pub about: About,
+    /// Actual, or a drill.
+    #[n(6)]
+    pub status: Status,
+    /// The level now.
+    #[n(7)]
+    pub level: Level,
+    /// When people must act.
+    #[n(8)]
+    pub urgency: Urgency,
+    /// How bad.
+    #[n(9)]
+    pub severity: Severity,
+    /// How sure.
+    #[n(10)]
+    pub certainty: Certainty,
+    /// Civil time of the first reading of the breach.
+    #[n(11)]
+    pub onset: Timestamp,
+    /// Civil time of this revision; never before the former's.
+    #[n(12)]
+    pub sent: Timestamp,
+    /// Civil time until which it holds.
+    #[n(13)]
+    pub expires: Timestamp,
+    /// Whether what it rests on can no longer be seen.
+    #[n(14)]
+    pub stale: bool,
+    /// The worst sensors first, at most [`EVIDENCE_MAX`].
+    #[n(15)]
+    pub evidence: Vec<Evidence>,
+    /// How many sensors support it in all, beyond those listed.
+    #[n(16)]
+    pub sensors: u32,
+    /// More to say, where code and evidence do not: a trouble's detail.
+    #[n(17)]
+    pub detail: String,
+    /// Who is due it, in order of index.
+    #[n(18)]
+    pub due: Vec<Due>,
+    /// The highest level of the incident so far.
+    #[n(19)]
+    pub peak: Level,
+}
+
+/// What became of a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub enum Outcome {
+    /// The receiver took it.
+    #[n(0)]
+    Accepted,
+    /// A later revision overtook it before it was attempted.
+    #[n(1)]
+    Superseded,
+    /// It was given up.
+    #[n(2)]
+    Dead(#[n(0)] Death),
+}
+
+/// Why a delivery was given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub enum Death {
+    /// The receiver refused it for good.
+    #[n(0)]
+    Rejected,
+    /// It expired before the receiver could be reached.
+    #[n(1)]
+    Expired,
+    /// The contact was erased.
+    #[n(2)]
+    Erased,
+    /// The address may not be used: the guard refused it.
+    #[n(3)]
+    Forbidden,
+}

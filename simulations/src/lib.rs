@@ -1,0 +1,1 @@
+//! Worlds that pretend: phenomena, faults, scenarios.

@@ -1,0 +1,1 @@
+//! Builds the service in order and stops it in reverse.

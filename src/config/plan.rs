@@ -1,0 +1,319 @@
+//! Configuration as meant: what every other room goes by. Nothing downstream
+//! sees the words as written; those stay in `config::raw`.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use forewarn_core::ids::{SensorIx, SourceIx};
+use forewarn_core::plan::Plan;
+use forewarn_core::time::Span;
+use forewarn_core::units::Unit;
+
+use super::secret::Secret;
+
+/// Everything a running service goes by. Replaced whole by a reload.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// What the engine goes by.
+    pub plan: Arc<Plan>,
+    /// From names in payloads to sensors.
+    pub catalog: Arc<Catalog>,
+    /// The ways readings come in.
+    pub sources: Vec<Source>,
+    /// The built-in MQTT listener, if it is on.
+    pub listener: Option<Listener>,
+    /// The HTTP server.
+    pub http: Http,
+    /// The mail server, if any contact has an address for it.
+    pub email: Option<Email>,
+    /// How webhooks are signed and where they may go.
+    pub webhook: Webhook,
+    /// The long history, if it is on.
+    pub influx: Option<Influx>,
+    /// The embedded store.
+    pub store: Store,
+    /// The log.
+    pub log: Log,
+    /// Who may speak for which stations.
+    pub devices: Arc<Devices>,
+    /// Addresses and names of contacts, by opaque target id. Erasable; never in log, plan or outbox.
+    pub addresses: Arc<BTreeMap<String, Address>>,
+    /// Message templates and words, by language (`zh`, `en`) and file name.
+    pub messages: Arc<BTreeMap<String, BTreeMap<String, String>>>,
+    /// The site's public address, for links.
+    pub url: Option<String>,
+    /// Where log, state and stores stand.
+    pub data: PathBuf,
+}
+
+/// From the names in payloads to dense indices.
+#[derive(Debug, Clone, Default)]
+pub struct Catalog {
+    stations: std::collections::HashMap<Box<str>, Vec<CatalogEntry>, foldhash::fast::FixedState>,
+}
+
+/// One quantity of a station.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CatalogEntry {
+    /// As configuration calls it.
+    pub quantity: Box<str>,
+    /// Its sensor.
+    pub sensor: SensorIx,
+    /// The unit that devices send unless they say otherwise.
+    pub device_unit: Unit,
+    /// The unit it is kept in.
+    pub unit: Unit,
+}
+
+impl Catalog {
+    /// From the plan's sensors, with the unit each device sends.
+    pub fn new(entries: impl IntoIterator<Item = (String, CatalogEntry)>) -> Self {
+        let mut catalog = Catalog::default();
+        for (station, entry) in entries {
+            catalog.stations.entry(station.into_boxed_str()).or_default().push(entry);
+        }
+        catalog
+    }
+
+    /// The quantities of a station; `None` when no such station is configured.
+    pub fn station(&self, id: &str) -> Option<&[CatalogEntry]> {
+        self.stations.get(id).map(Vec::as_slice)
+    }
+
+    /// One quantity of a station.
+    pub fn sensor(&self, station: &str, quantity: &str) -> Option<&CatalogEntry> {
+        self.station(station)?.iter().find(|entry| &*entry.quantity == quantity)
+    }
+}
+
+/// One way readings come in.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// Its name and dense index.
+    pub name: String,
+    /// Dense.
+    pub ix: SourceIx,
+    /// Where from.
+    pub from: From,
+    /// How its payloads are read.
+    pub decode: Decode,
+}
+
+/// Where a source's messages come from.
+#[derive(Debug, Clone)]
+pub enum From {
+    /// An outside MQTT broker.
+    Mqtt(Box<Mqtt>),
+    /// The built-in listener.
+    Listener,
+    /// `POST /api/v1/readings` and `POST /api/v2/write`.
+    Http,
+}
+
+/// A session with an outside MQTT broker.
+#[derive(Debug, Clone)]
+pub struct Mqtt {
+    /// Host name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// With TLS where set.
+    pub tls: Option<ClientTls>,
+    /// 3.1.1 or 5.
+    pub version: MqttVersion,
+    /// Topic filters.
+    pub topics: Vec<String>,
+    /// 0 or 1.
+    pub qos: u8,
+    /// Client id; `None` derives one from the log's id and the source's name.
+    pub client_id: Option<String>,
+    /// User name.
+    pub user: Option<String>,
+    /// Password.
+    pub password: Option<Secret>,
+    /// Largest packet taken, bytes; should equal the broker's limit.
+    pub packet_max: u32,
+    /// Keep-alive.
+    pub keep_alive: Span,
+}
+
+/// Which MQTT is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MqttVersion {
+    /// 3.1.1.
+    V4,
+    /// 5.
+    V5,
+}
+
+/// TLS as a client.
+#[derive(Debug, Clone, Default)]
+pub struct ClientTls {
+    /// PEM file of the authorities to trust; `None` trusts the system's.
+    pub ca: Option<PathBuf>,
+    /// PEM files of a client certificate and its key.
+    pub identity: Option<(PathBuf, PathBuf)>,
+}
+
+/// TLS as a server.
+#[derive(Debug, Clone)]
+pub struct ServerTls {
+    /// PEM file of the certificate chain.
+    pub cert: PathBuf,
+    /// PEM file of the key.
+    pub key: PathBuf,
+    /// PEM file of the authorities whose client certificates are asked for.
+    pub client_ca: Option<PathBuf>,
+}
+
+/// How payloads are read: the family of formats reads its own part.
+#[derive(Debug, Clone)]
+pub struct Decode {
+    /// The format, ready to use.
+    pub format: crate::formats::AnyFormat,
+}
+
+/// The built-in MQTT listener.
+#[derive(Debug, Clone)]
+pub struct Listener {
+    /// Plain TCP, loopback unless configured.
+    pub bind: Option<SocketAddr>,
+    /// TLS.
+    pub bind_tls: Option<SocketAddr>,
+    /// For `bind_tls`.
+    pub tls: Option<ServerTls>,
+    /// Its source.
+    pub source: SourceIx,
+    /// Connections at once; further ones are closed and counted.
+    pub connections_max: usize,
+    /// Largest packet, bytes.
+    pub packet_max: usize,
+    /// Messages a second of one connection; 0 is no limit.
+    pub rate_max: u32,
+    /// From accept to a whole CONNECT.
+    pub handshake_max: Span,
+}
+
+/// Who may speak for which stations.
+#[derive(Debug, Clone, Default)]
+pub struct Devices {
+    /// By identity (the MQTT user name).
+    pub by_identity: BTreeMap<String, Device>,
+    /// Whether anybody may connect without credentials: `demo` on loopback only.
+    pub open: bool,
+}
+
+/// One device or gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device {
+    /// Its user name.
+    pub identity: String,
+    /// The stations it may speak for.
+    pub stations: Vec<String>,
+    /// SHA-256 of its secret.
+    pub secret_sha256: [u8; 32],
+}
+
+/// The HTTP server.
+#[derive(Debug, Clone)]
+pub struct Http {
+    /// Loopback unless configured.
+    pub bind: SocketAddr,
+    /// Tokens for `POST` of readings, by name of the integrator.
+    pub tokens: Vec<(String, Secret)>,
+    /// Largest body, bytes.
+    pub body_max: usize,
+    /// The source that its readings count as.
+    pub source: SourceIx,
+}
+
+/// The mail server.
+#[derive(Debug, Clone)]
+pub struct Email {
+    /// Host name.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// How the connection is protected.
+    pub security: MailSecurity,
+    /// PEM file of an authority to trust besides the system's.
+    pub ca: Option<PathBuf>,
+    /// User name and password.
+    pub login: Option<(String, Secret)>,
+    /// The sender, as `Name <address>`.
+    pub from: String,
+    /// Connections at once.
+    pub connections_max: usize,
+}
+
+/// How the connection to the mail server is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MailSecurity {
+    /// TLS from the first byte.
+    Tls,
+    /// STARTTLS, required.
+    StartTls,
+    /// None: switched off by name, for a server on the same machine.
+    PlaintextUnsafe,
+}
+
+/// How webhooks are signed and where they may go.
+#[derive(Debug, Clone)]
+pub struct Webhook {
+    /// The signing secret (Standard Webhooks); absent: webhook contacts are a fault.
+    pub secret: Option<Secret>,
+    /// Networks beyond the public ones that may be reached, as CIDR: `127.0.0.0/8`.
+    pub allow: Vec<(std::net::IpAddr, u8)>,
+    /// Whether plain `http://` is allowed, and then only to `allow`.
+    pub plaintext: bool,
+    /// PEM file of an authority to trust besides the system's.
+    pub ca: Option<PathBuf>,
+    /// From connect to the last byte of the response.
+    pub timeout: Span,
+    /// Connections at once, per server.
+    pub connections_max: usize,
+}
+
+/// InfluxDB 2.
+#[derive(Debug, Clone)]
+pub struct Influx {
+    /// Base address.
+    pub url: String,
+    /// Organisation.
+    pub org: String,
+    /// Bucket.
+    pub bucket: String,
+    /// Token.
+    pub token: Secret,
+}
+
+/// The embedded store.
+#[derive(Debug, Clone, Copy)]
+pub struct Store {
+    /// How long readings are kept.
+    pub keep: Span,
+}
+
+/// The log.
+#[derive(Debug, Clone, Copy)]
+pub struct Log {
+    /// Bytes a segment.
+    pub segment_bytes: u64,
+    /// How long it is kept at least.
+    pub keep: Span,
+    /// Least time between the starts of two syncs.
+    pub gap: Span,
+    /// Segments kept for control inputs when the disk is full.
+    pub reserve_segments: u32,
+}
+
+/// Where a target is reached, and as whom. Erasable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    /// The mail address or URL.
+    pub address: String,
+    /// The contact's name.
+    pub name: String,
+}

@@ -1,0 +1,3 @@
+//! The command `forewarn`.
+
+fn main() {}

@@ -1,0 +1,134 @@
+//! What the rooms share: the words that pass between them and the doors they
+//! pass through. A room knows `forewarn_core`, `config::plan` and this file.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use forewarn_core::event::Input;
+use forewarn_core::ids::{Position, SensorIx, SourceIx};
+use forewarn_core::reading::{Checked, Marks};
+use forewarn_core::time::Timestamp;
+
+use crate::log::Record;
+
+/// A reading as taken in: found in the catalog and in its sensor's unit, but
+/// not yet converted by the sensor's own rows. The driver does that under the
+/// plan in force when it appends, so a reload in between repeats nothing else.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Taken {
+    /// Whose value.
+    pub sensor: SensorIx,
+    /// In the sensor's unit, before scale, offset and datum.
+    pub raw: f64,
+    /// The device's own time, civil; absent where it gives none.
+    pub observed: Option<Timestamp>,
+    /// The device's counter, or 0.
+    pub seq: u64,
+    /// Hash of source, packet id and payload, for readings without device time; else 0.
+    pub identity: u64,
+    /// What the transport and the payload say of it.
+    pub marks: Marks,
+}
+
+/// Something that came in and was not understood. It is committed like a
+/// reading, with its bytes, and can be listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// Which way it came in.
+    pub source: SourceIx,
+    /// The MQTT topic, or the HTTP path.
+    pub topic: String,
+    /// What came, cut at [`REFUSED_BYTES_MAX`].
+    pub bytes: Bytes,
+    /// Why, in words: where, what, expected.
+    pub reason: String,
+}
+
+/// Bytes kept of a refused message; the rest is cut, the reason says so.
+pub const REFUSED_BYTES_MAX: usize = 64 * 1024;
+
+/// What an ingest hands over at once: all of one network read.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// Which way it came in.
+    pub source: SourceIx,
+    /// The readings, in order of arrival.
+    pub taken: Vec<Taken>,
+    /// What was not understood.
+    pub refused: Vec<Refused>,
+    /// Who is told once it is durable, and of which of its messages.
+    pub acks: Option<Acks>,
+}
+
+/// Acknowledgements owed for a batch.
+#[derive(Debug)]
+pub struct Acks {
+    /// Whom to tell.
+    pub gate: Arc<dyn Gate>,
+    /// Its own tokens for the messages of the batch.
+    pub tokens: Vec<u64>,
+}
+
+/// Where acknowledgements go once the log has synced. One call a commit
+/// carries all tokens of that gate.
+pub trait Gate: Send + Sync + std::fmt::Debug {
+    /// What these tokens stand for is durable: acknowledge it. Must not block.
+    fn durable(&self, tokens: &[u64]);
+}
+
+/// The way in to the driver. Two lanes: control goes first and may use the
+/// disk reserve; readings may not.
+pub trait Inbox: Send + Sync + std::fmt::Debug {
+    /// Hands over a batch of readings. Full: the batch comes back untouched,
+    /// to be retried or dropped unacknowledged. Never blocks.
+    fn offer(&self, batch: Batch) -> Result<(), Batch>;
+
+    /// Hands over a control input: outcomes, commands, troubles, sources, plans.
+    fn control(&self, input: Input);
+
+    /// Resolves once a further batch may fit.
+    fn room(&self) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+}
+
+/// Reads the log from a position on, waiting at its end for more.
+pub trait Follow: Send {
+    /// The next record; `None` when the log was closed and all of it was read.
+    /// Blocks the calling thread while there is none.
+    fn next(&mut self) -> Option<Arc<Record>>;
+
+    /// The next record if it is there already.
+    fn try_next(&mut self) -> Option<Arc<Record>>;
+}
+
+/// Keeps readings and gives them back: the shape that both stores share.
+pub trait Store: Send {
+    /// Keeps what stands in `rows` and all before it: an upsert, by sensor and
+    /// instant. `upto` is the log position it reaches, kept in the same transaction.
+    fn keep(&mut self, rows: &[Kept], upto: Position) -> anyhow::Result<()>;
+
+    /// The position it has kept up to; it wants all after it again.
+    fn cursor(&self) -> anyhow::Result<Position>;
+
+    /// The readings of a sensor in `[from, to)`, oldest first, at most `limit` of the newest.
+    fn range(
+        &self,
+        sensor: SensorIx,
+        from: Timestamp,
+        to: Timestamp,
+        limit: usize,
+    ) -> anyhow::Result<Vec<Kept>>;
+
+    /// The newest reading of a sensor.
+    fn latest(&self, sensor: SensorIx) -> anyhow::Result<Option<Kept>>;
+}
+
+/// A reading as kept.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Kept {
+    /// The reading with its flag.
+    pub checked: Checked,
+    /// Civil time of its commit.
+    pub received: Timestamp,
+    /// Where it stands in the log.
+    pub position: Position,
+}
