@@ -132,3 +132,19 @@ pub struct Kept {
     /// Where it stands in the log.
     pub position: Position,
 }
+
+/// The last hours of a sensor, for charts: from the embedded store, so that
+/// what people see in an emergency depends on no second server.
+pub trait History: Send + Sync + std::fmt::Debug {
+    /// Readings in `[from, to)`, oldest first; `None` when they cannot be had
+    /// within two seconds (the chart is then left out, and the mail says so).
+    fn recent(
+        &self,
+        sensor: SensorIx,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> std::pin::Pin<Box<dyn Future<Output = Option<Vec<Kept>>> + Send + '_>>;
+}
+
+/// The setup in force; a reload puts in another.
+pub type Current = tokio::sync::watch::Receiver<Arc<crate::config::plan::Setup>>;

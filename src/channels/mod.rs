@@ -1,1 +1,64 @@
-//! Under construction.
+//! The family of channels: one file a way to reach people or machines. A
+//! channel makes one attempt and says what came of it; retries, order and
+//! receipts are the courier's.
+
+pub mod door;
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use forewarn_core::ids::Key;
+use forewarn_core::warning::Revision;
+
+use crate::config::plan::Setup;
+use door::{Target, World};
+
+/// What is to be delivered: one target, and the revisions in it.
+#[derive(Debug, Clone)]
+pub struct Envelope<W: World> {
+    /// The delivery key: the same at every retry.
+    pub key: Key,
+    /// To whom; carries the world in its type.
+    pub target: Target<W>,
+    /// One revision, or several for a digest; each complete in itself.
+    pub revisions: Vec<Arc<Revision>>,
+    /// Names, units, words and senders of the moment of sending.
+    pub setup: Arc<Setup>,
+}
+
+/// What came of one attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sent {
+    /// The receiver took it.
+    Accepted,
+    /// Not now: try again, not before this long where the receiver said so.
+    Retry {
+        /// The receiver's own wish (`Retry-After`).
+        after: Option<Duration>,
+        /// Why, without addresses.
+        reason: String,
+    },
+    /// The receiver refused it for good.
+    Rejected {
+        /// Why, without addresses.
+        reason: String,
+    },
+    /// The guard refused the address.
+    Forbidden {
+        /// Why, without addresses.
+        reason: String,
+    },
+}
+
+/// One way to reach people or machines.
+pub trait Channel<W: World>: Send + Sync + std::fmt::Debug {
+    /// The name that contacts and routes use.
+    fn name(&self) -> &'static str;
+
+    /// The server an address leads to: the courier caps connections by it.
+    fn server(&self, target: &Target<W>) -> String;
+
+    /// Makes one attempt, within the channel's own time limit.
+    fn send<'a>(&'a self, envelope: &'a Envelope<W>) -> Pin<Box<dyn Future<Output = Sent> + Send + 'a>>;
+}

@@ -1,1 +1,4 @@
-//! Under construction.
+//! Takes bytes in: sessions with outside brokers, the built-in MQTT listener,
+//! HTTP. Never waits on anything downstream while it polls.
+
+pub mod intake;

@@ -1,0 +1,153 @@
+//! From a message to a batch: decode, find the sensor, check who may speak for it.
+
+use bytes::Bytes;
+use forewarn_core::ids::SourceIx;
+use forewarn_core::reading::Marks;
+use sha2::{Digest, Sha256};
+
+use crate::config::plan::{Catalog, Decode, Setup};
+use crate::formats::{Decoded, Message, Session, Sink};
+use crate::ports::{Batch, REFUSED_BYTES_MAX, Refused, Taken};
+
+/// Whom a message may speak for.
+#[derive(Debug, Clone, Copy)]
+pub enum Permit<'a> {
+    /// Any station: an outside broker keeps its own access list.
+    Any,
+    /// These stations only.
+    Stations(&'a [String]),
+}
+
+impl Permit<'_> {
+    fn allows(self, station: &str) -> bool {
+        match self {
+            Permit::Any => true,
+            Permit::Stations(stations) => stations.iter().any(|allowed| allowed == station),
+        }
+    }
+}
+
+/// Where a message came from, beyond its own bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Origin<'a> {
+    /// Which way.
+    pub source: SourceIx,
+    /// Packet id of a QoS 1 message, or what else tells repeats apart; 0 for none.
+    pub packet: u64,
+    /// Whom it may speak for.
+    pub permit: Permit<'a>,
+}
+
+/// Reads one message into the batch: its readings, or its refusal.
+pub fn take(
+    setup: &Setup,
+    decode: &Decode,
+    session: &mut Session,
+    origin: Origin<'_>,
+    message: &Message<'_>,
+    batch: &mut Batch,
+) {
+    let before = batch.taken.len();
+    let mut sorter = Sorter {
+        catalog: &setup.catalog,
+        origin,
+        message,
+        taken: &mut batch.taken,
+        identity: None,
+        fault: None,
+    };
+    let read = decode.format.as_dyn().decode(session, message, &mut sorter);
+    let fault = sorter.fault.take().or_else(|| read.err().map(|refusal| refusal.0));
+    if let Some(reason) = fault {
+        // A message counts whole or not at all: half a message would be acknowledged as if it were all.
+        batch.taken.truncate(before);
+        batch.refused.push(refuse(origin.source, message, reason));
+    }
+}
+
+/// Keeps what was not understood, with its bytes.
+pub fn refuse(source: SourceIx, message: &Message<'_>, mut reason: String) -> Refused {
+    let kept = message.payload.len().min(REFUSED_BYTES_MAX);
+    if kept < message.payload.len() {
+        reason.push_str(&format!(" (first {kept} of {} bytes kept)", message.payload.len()));
+    }
+    Refused {
+        source,
+        topic: message.topic.to_owned(),
+        bytes: Bytes::copy_from_slice(&message.payload[..kept]),
+        reason,
+    }
+}
+
+struct Sorter<'a, 'b> {
+    catalog: &'a Catalog,
+    origin: Origin<'a>,
+    message: &'a Message<'a>,
+    taken: &'b mut Vec<Taken>,
+    identity: Option<u64>,
+    fault: Option<String>,
+}
+
+impl Sorter<'_, '_> {
+    fn place(&mut self, decoded: &Decoded<'_>) -> Result<Taken, String> {
+        let Decoded { station, quantity, value, .. } = *decoded;
+        let entry = self.catalog.sensor(station, quantity).ok_or_else(|| {
+            format!("sensor {station:?}/{quantity:?} is not configured, expected a row of sensors.csv")
+        })?;
+        if !self.origin.permit.allows(station) {
+            return Err(format!(
+                "station {station:?} is not this device's to speak for, expected one in devices.csv"
+            ));
+        }
+        if !value.is_finite() {
+            return Err(format!("value of {station:?}/{quantity:?} is {value}, expected a finite number"));
+        }
+        let unit = decoded.unit.unwrap_or(entry.device_unit);
+        let (scale, offset) = unit.convert(entry.unit).ok_or_else(|| {
+            format!(
+                "unit {unit} of {station:?}/{quantity:?} does not convert to {}, expected {}",
+                entry.unit, entry.device_unit
+            )
+        })?;
+        let mut marks = decoded.marks;
+        if self.message.retained {
+            marks = marks.with(Marks::RETAINED);
+        }
+        let identity = match decoded.observed {
+            Some(_) => 0,
+            None => self.identity(),
+        };
+        Ok(Taken {
+            sensor: entry.sensor,
+            raw: value * scale + offset,
+            observed: decoded.observed,
+            seq: decoded.seq.unwrap_or(0),
+            identity,
+            marks,
+        })
+    }
+
+    /// Source, packet id and payload, hashed once a message.
+    fn identity(&mut self) -> u64 {
+        *self.identity.get_or_insert_with(|| {
+            let mut hash = Sha256::new();
+            hash.update(self.origin.source.0.to_be_bytes());
+            hash.update(self.origin.packet.to_be_bytes());
+            hash.update(self.message.topic.as_bytes());
+            hash.update(self.message.payload);
+            let digest = hash.finalize();
+            let mut first = [0; 8];
+            first.copy_from_slice(&digest[..8]);
+            u64::from_be_bytes(first).max(1)
+        })
+    }
+}
+
+impl Sink for Sorter<'_, '_> {
+    fn reading(&mut self, decoded: Decoded<'_>) {
+        match self.place(&decoded) {
+            Ok(taken) => self.taken.push(taken),
+            Err(reason) => self.fault = self.fault.take().or(Some(reason)),
+        }
+    }
+}
