@@ -6,7 +6,7 @@ use forewarn_core::reading::Marks;
 use sha2::{Digest, Sha256};
 
 use crate::config::plan::{Catalog, Decode, Setup};
-use crate::formats::{Decoded, Message, Session, Sink};
+use crate::formats::{Decoded, Message, Refusal, Session, Sink};
 use crate::ports::{Batch, REFUSED_BYTES_MAX, Refused, Taken};
 
 /// Whom a message may speak for.
@@ -38,7 +38,7 @@ pub struct Origin<'a> {
     pub permit: Permit<'a>,
 }
 
-/// Reads one message into the batch: its readings, or its refusal.
+/// Reads one message into the batch: its readings, and a refusal for what of it was not understood.
 pub fn take(
     setup: &Setup,
     decode: &Decode,
@@ -55,13 +55,28 @@ pub fn take(
         taken: &mut batch.taken,
         identity: None,
         fault: None,
+        faults: 0,
     };
     let read = decode.format.as_dyn().decode(session, message, &mut sorter);
-    let fault = sorter.fault.take().or_else(|| read.err().map(|refusal| refusal.0));
-    if let Some(reason) = fault {
-        // A message counts whole or not at all: half a message would be acknowledged as if it were all.
-        batch.taken.truncate(before);
-        batch.refused.push(refuse(origin.source, message, reason));
+    let Sorter { fault, faults, .. } = sorter;
+    match read {
+        // What does not parse may be anything: none of it counts.
+        Err(Refusal(reason)) => {
+            batch.taken.truncate(before);
+            batch.refused.push(refuse(origin.source, message, reason));
+        }
+        // One unknown sensor in a gateway's message must not silence its neighbours:
+        // they count, and the message is kept with what was wrong.
+        Ok(()) => {
+            if let Some(reason) = fault {
+                let more = if faults > 1 {
+                    format!(" (and {} more in this message)", faults - 1)
+                } else {
+                    String::new()
+                };
+                batch.refused.push(refuse(origin.source, message, reason + &more));
+            }
+        }
     }
 }
 
@@ -86,6 +101,7 @@ struct Sorter<'a, 'b> {
     taken: &'b mut Vec<Taken>,
     identity: Option<u64>,
     fault: Option<String>,
+    faults: usize,
 }
 
 impl Sorter<'_, '_> {
@@ -147,7 +163,10 @@ impl Sink for Sorter<'_, '_> {
     fn reading(&mut self, decoded: Decoded<'_>) {
         match self.place(&decoded) {
             Ok(taken) => self.taken.push(taken),
-            Err(reason) => self.fault = self.fault.take().or(Some(reason)),
+            Err(reason) => {
+                self.faults += 1;
+                self.fault.get_or_insert(reason);
+            }
         }
     }
 }
