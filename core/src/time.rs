@@ -96,6 +96,32 @@ impl Span {
     }
 }
 
+/// The time of an event, both ways round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Encode, Decode)]
+pub struct Moment {
+    /// Engine time.
+    #[n(0)]
+    pub at: Timestamp,
+    /// Civil minus engine time.
+    #[n(1)]
+    pub offset: Span,
+    /// Whether civil time can be trusted.
+    #[n(2)]
+    pub trusted: bool,
+}
+
+impl Moment {
+    /// Civil time now.
+    pub fn civil(self) -> Timestamp {
+        self.at + self.offset
+    }
+
+    /// An instant of civil time as engine time.
+    pub fn engine(self, civil: Timestamp) -> Timestamp {
+        civil - self.offset
+    }
+}
+
 /// The text is not a length of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SpanError;
