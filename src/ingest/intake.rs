@@ -1,5 +1,7 @@
 //! From a message to a batch: decode, find the sensor, check who may speak for it.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use bytes::Bytes;
 use forewarn_core::ids::SourceIx;
 use forewarn_core::reading::Marks;
@@ -57,7 +59,13 @@ pub fn take(
         fault: None,
         faults: 0,
     };
-    let read = decode.format.as_dyn().decode(session, message, &mut sorter);
+    // A payload that trips a bug of ours would come again after every reconnect:
+    // better quarantined with its bytes than a crash loop.
+    let read =
+        catch_unwind(AssertUnwindSafe(|| decode.format.as_dyn().decode(session, message, &mut sorter)))
+            .unwrap_or_else(|_| {
+                Err(Refusal("the decoder stumbled over this message: please report it".into()))
+            });
     let Sorter { fault, faults, .. } = sorter;
     match read {
         // What does not parse may be anything: none of it counts.
