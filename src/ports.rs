@@ -98,6 +98,12 @@ pub trait Follow: Send {
 
     /// The next record if it is there already.
     fn try_next(&mut self) -> Option<Arc<Record>>;
+
+    /// Why it ended before the log did, in words: what it wanted next was
+    /// trimmed, or cannot be read. A reader that gets no record must ask.
+    fn fault(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Keeps readings and gives them back: the shape that both stores share.
