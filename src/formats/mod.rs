@@ -1,7 +1,15 @@
 //! The family of payload formats: one file a format. A format reads bytes and
 //! names what it found; it knows no sensor, no clock and no network.
 
+mod instant;
 mod json;
+mod mapping;
+mod pointer;
+mod record;
+#[cfg(test)]
+mod testing;
+mod topic;
+mod walk;
 
 pub use json::Json;
 
@@ -63,8 +71,27 @@ pub struct Decoded<'a> {
 
 /// Takes what a format finds.
 pub trait Sink {
-    /// One value.
+    /// One value that must be a sensor's: a fault of the message if no such
+    /// sensor is configured.
     fn reading(&mut self, reading: Decoded<'_>);
+
+    /// One value that need not be a sensor's (a device's battery among its
+    /// measurements): taken if such a sensor is configured, else left.
+    fn offer(&mut self, reading: Decoded<'_>) -> Offered;
+
+    /// One part of the message was not understood; the rest of it counts.
+    fn fault(&mut self, reason: String);
+}
+
+/// What became of a value that was offered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offered {
+    /// Its sensor is configured; it was taken.
+    Taken,
+    /// The station is configured, this quantity is not.
+    UnknownQuantity,
+    /// No such station is configured.
+    UnknownStation,
 }
 
 /// Why a message was not understood: where, what, expected.
@@ -84,5 +111,19 @@ family! {
     #[derive(Debug, Clone)]
     pub enum AnyFormat: Format {
         Json("json", Json),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::AnyFormat;
+    use super::testing;
+
+    #[test]
+    fn every_example_reads() {
+        for (kind, example) in AnyFormat::KINDS {
+            let decode = example.strip_prefix("decode = ").expect(example);
+            assert_eq!(testing::format(decode).expect(example).name(), *kind);
+        }
     }
 }
