@@ -55,6 +55,10 @@ pub enum Input {
     /// A name got its dense index; the engine itself needs none of them.
     #[n(9)]
     Assign(#[n(0)] Assignment),
+    /// The disk had no room and readings were not taken (false), or are taken
+    /// again (true): our own stop is no sensor's silence.
+    #[n(10)]
+    Intake(#[n(0)] bool),
 }
 
 /// The first event of every run.
