@@ -1,3 +1,4 @@
 //! The station stage: admit, check, window, rules, findings.
 
+pub mod stage;
 pub mod window;
