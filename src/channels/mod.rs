@@ -51,6 +51,9 @@ pub enum Sent {
     },
 }
 
+/// Connections at once to one server, where a channel says nothing else.
+pub const CONNECTIONS_MAX: usize = 4;
+
 /// One way to reach people or machines.
 pub trait Channel<W: World>: Send + Sync + std::fmt::Debug {
     /// The name that contacts and routes use.
@@ -58,6 +61,11 @@ pub trait Channel<W: World>: Send + Sync + std::fmt::Debug {
 
     /// The server an address leads to: the courier caps connections by it.
     fn server(&self, target: &Target<W>) -> String;
+
+    /// Connections at once to one server; the courier opens no more.
+    fn connections_max(&self, _setup: &Setup) -> usize {
+        CONNECTIONS_MAX
+    }
 
     /// Makes one attempt, within the channel's own time limit.
     fn send<'a>(&'a self, envelope: &'a Envelope<W>) -> Pin<Box<dyn Future<Output = Sent> + Send + 'a>>;
