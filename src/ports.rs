@@ -76,6 +76,12 @@ pub trait Gate: Send + Sync + std::fmt::Debug {
     fn durable(&self, tokens: &[u64]);
 }
 
+/// Tells civil time to rooms that may not ask the machine for it.
+pub trait CivilClock: Send + Sync + std::fmt::Debug {
+    /// Civil time now.
+    fn civil(&self) -> Timestamp;
+}
+
 /// The way in to the driver. Two lanes: control goes first and may use the
 /// disk reserve; readings may not.
 pub trait Inbox: Send + Sync + std::fmt::Debug {
