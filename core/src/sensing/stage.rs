@@ -67,7 +67,8 @@ impl StationStage {
         if former.is_some_and(|former| former.tip == verdict) {
             return;
         }
-        let observed = reading.map_or_else(|| former.map_or(Timestamp(0), |it| it.observed), |it| it.observed);
+        let observed =
+            reading.map_or_else(|| former.map_or(Timestamp(0), |it| it.observed), |it| it.observed);
         let finding = Finding {
             rule,
             sensor,
