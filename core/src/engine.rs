@@ -11,7 +11,7 @@ use crate::ids::{LogId, OutputId, Position, RunId, SensorIx, SourceIx};
 use crate::judging::{AreaStage, Stamp, Trouble, Work};
 use crate::plan::{Plan, PlanId};
 use crate::reading::Reading;
-use crate::sensing::stage::StationStage;
+use crate::sensing::StationStage;
 use crate::time::{Moment, Timestamp};
 use crate::timers::{Timer, Timers};
 use crate::warning::{About, Cell, Incident, Revision, TroubleKey};
@@ -47,6 +47,9 @@ pub struct Engine {
     stations: StationStage,
     #[n(6)]
     areas: AreaStage,
+    /// Whether the disk had no room and readings are not taken.
+    #[n(7)]
+    intake_stopped: bool,
     /// An index over what the stages know; armed anew at load.
     #[cbor(skip)]
     timers: Timers,
@@ -170,8 +173,7 @@ impl Engine {
         if engine.plan != id {
             return Err(SnapshotError::Plan(engine.plan));
         }
-        // The same plan again finds nothing new: it only gives the stages its body back.
-        engine.stations.set_plan(plan, engine.moment, &mut Vec::new());
+        engine.stations.attach(plan);
         for (cell, due) in engine.areas.rearm(plan, engine.moment) {
             engine.timers.arm(Timer::Cell(cell), due);
         }
@@ -272,6 +274,8 @@ impl Engine {
 
     fn ring(&mut self, timer: Timer, pen: &mut Pen<'_>) {
         match timer {
+            // A sensor that we do not listen to is not silent.
+            Timer::Silence(_) if self.intake_stopped => {}
             Timer::Silence(sensor) => {
                 self.stations.silence(sensor, self.moment, &mut self.found);
                 self.absorb(pen);
@@ -298,6 +302,18 @@ impl Engine {
                 self.commit(&decisions, pen);
             }
             Input::Trouble(report) => self.areas.reported(report),
+            Input::Intake(taken) => self.intake(*taken, pen),
+        }
+    }
+
+    /// Our own stop is our own downtime: silence counts from the resumption on.
+    fn intake(&mut self, taken: bool, pen: &mut Pen<'_>) {
+        let resumed = self.intake_stopped && taken;
+        self.intake_stopped = !taken;
+        if resumed {
+            self.stations.started(self.moment, &mut self.found);
+            self.absorb(pen);
+            self.arm_sensors();
         }
     }
 
@@ -311,7 +327,8 @@ impl Engine {
     fn started(&mut self, started: &Started, pen: &mut Pen<'_>) {
         (self.log, self.run) = (started.log, started.run);
         (self.moment.offset, self.moment.trusted) = (started.offset, started.trusted);
-        self.stations.started(self.moment, started.downtime, &mut self.found);
+        self.intake_stopped = false;
+        self.stations.started(self.moment, &mut self.found);
         self.areas.started(started.downtime, self.moment);
         self.absorb(pen);
         self.arm_sensors();

@@ -452,7 +452,7 @@ fn unusable(votes: &Votes, incident: &Incident, at: Timestamp, plan: &Plan) -> O
     let missed = votes.missed(incident, at, plan);
     let useless = missed.iter().find(|vote| match vote.finding.tip {
         Verdict::Unknown(Why::BadData | Why::TooFew | Why::Suspect) => true,
-        Verdict::Unknown(Why::Warming | Why::Silent(_) | Why::SourceDown | Why::Removed)
+        Verdict::Unknown(Why::Warming | Why::Silent(_) | Why::SourceDown | Why::Removed | Why::Old)
         | Verdict::Clear
         | Verdict::Breach(_) => false,
     })?;
