@@ -113,6 +113,14 @@ fn late_is_put_in_its_place_and_later_still_goes_to_the_ledger() {
     // Five minutes is late and in time: the newest still says clear.
     let bench = check(one_of_one(), &[(400, at(400, 1.0), NEW), (401, at(100, 9.0), NEW)], CLEAR);
     assert_eq!(bench.would_have().len(), 1, "what came too late to warn is on record");
+    // One that only takes back finds nothing that had not been found.
+    let taken_back = [
+        (360, at(360, 9.0), NEW),
+        (370, at(370, 9.0), NEW),
+        (400, at(400, 1.0), NEW),
+        (401, at(365, 1.0), NEW),
+    ];
+    assert_eq!(check(one_of_one(), &taken_back, CLEAR).would_have(), []);
     let bench = check(one_of_one(), &[(400, at(400, 1.0), NEW), (401, at(99, 5.0), Marks::UNJUDGED)], CLEAR);
     let entries = bench.would_have();
     assert_eq!(entries.len(), 1);
