@@ -196,13 +196,13 @@ pub enum Decision {
     /// A restored directory acts again.
     #[n(5)]
     Resumed,
-    /// A revision goes to a target once more, in a new round.
+    /// The newest revision of a warning goes to one of its targets again.
     #[n(6)]
     Resent {
         /// The warning.
         #[n(0)]
         warning: OutputId,
-        /// Which of its revisions.
+        /// Its newest revision.
         #[n(1)]
         number: u32,
         /// To whom, in which round.

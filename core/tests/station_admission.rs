@@ -5,12 +5,13 @@ mod common;
 use common::{Bench, GAUGE, at, gauge, plan, threshold};
 use forewarn_core::finding::{Verdict, Why};
 use forewarn_core::ids::SourceIx;
-use forewarn_core::level::Level::{Red, Yellow};
+use forewarn_core::level::Level::{Normal, Red, Yellow};
 use forewarn_core::level::Status;
 use forewarn_core::plan::{Plan, Raise, Rule, Sensor};
 use forewarn_core::reading::{Marks, Reading};
 use forewarn_core::sensing::bytes_per_sensor;
 use forewarn_core::time::{Moment, Span, Timestamp};
+use proptest::prelude::*;
 
 const CLEAR: Verdict = Verdict::Clear;
 const RED: Verdict = Verdict::Breach(Red);
@@ -113,6 +114,14 @@ fn late_is_put_in_its_place_and_later_still_goes_to_the_ledger() {
     // Five minutes is late and in time: the newest still says clear.
     let bench = check(one_of_one(), &[(400, at(400, 1.0), NEW), (401, at(100, 9.0), NEW)], CLEAR);
     assert_eq!(bench.would_have().len(), 1, "what came too late to warn is on record");
+    // One that only takes back finds nothing that had not been found.
+    let taken_back = [
+        (360, at(360, 9.0), NEW),
+        (370, at(370, 9.0), NEW),
+        (400, at(400, 1.0), NEW),
+        (401, at(365, 1.0), NEW),
+    ];
+    assert_eq!(check(one_of_one(), &taken_back, CLEAR).would_have(), []);
     let bench = check(one_of_one(), &[(400, at(400, 1.0), NEW), (401, at(99, 5.0), Marks::UNJUDGED)], CLEAR);
     let entries = bench.would_have();
     assert_eq!(entries.len(), 1);
@@ -235,4 +244,25 @@ fn a_reading_of_a_sensor_that_nobody_configured_comes_back_unjudged() {
         WARMING,
     );
     assert_eq!(bench.findings(0).count(), 1);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_comes_older_than_max_age_goes_to_the_ledger_instead_of_raising(
+        readings in prop::collection::vec((0_i32..39, 0_i64..600), 1..60),
+        two in any::<bool>(),
+    ) {
+        let mut bench = Bench::new(if two { two_of_three() } else { one_of_one() });
+        let mut reached = false;
+        for (nth, (value, late)) in readings.into_iter().enumerate() {
+            let observed = 60 * nth as i64;
+            bench.moment.at = bench.moment.at.max(Timestamp::from_secs(common::ENGINE_START + observed + 1801 + late));
+            bench.hand(at(observed, f64::from(value) / 4.0));
+            reached |= !two && value >= 8;
+            prop_assert!(bench.findings(0).all(|finding| finding.tip.level() == Normal && finding.pending.is_none()));
+            prop_assert!(!reached || !bench.would_have().is_empty());
+        }
+    }
 }

@@ -102,6 +102,10 @@ fn same_sensor_twice_is_cut_off_only_with_its_last_source() {
     assert_eq!(bench.stage.silence_due(GAUGE), Some(engine(1180)));
     silence_at(&mut bench, 1180);
     assert_eq!(bench.tip(), silent(240));
+    // One never heard is not silent by itself while every source is down.
+    let mut fresh = Bench::new(Plan { sources: vec!["lora".into()], ..plan(gauge(), vec![threshold()]) });
+    source(&mut fresh, 10, 0, false);
+    assert_eq!((fresh.tip(), fresh.stage.silence_due(GAUGE)), (Verdict::Unknown(Why::SourceDown), None));
     // A source that it was not heard through for long is none of its own any more.
     let mut bench = one_gauge();
     bench.wait(60).hand(Reading { source: SourceIx(1), ..at(60, 1.0) });

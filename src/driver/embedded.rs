@@ -52,8 +52,6 @@ pub struct Embedded {
     pub clock: Clock,
     /// This run.
     pub run: RunId,
-    /// The plan in force.
-    pub plan: PlanId,
     /// Least real time between the starts of two syncs.
     pub gap: Duration,
     /// Where the picture goes.
@@ -81,6 +79,15 @@ struct Loop {
     looked_around: Instant,
 }
 
+/// What a draft's inputs led to.
+#[derive(Default)]
+struct Stepped {
+    /// Each with the index of its input.
+    decisions: Vec<(u32, Decision)>,
+    /// One a reading.
+    flagged: Vec<Checked>,
+}
+
 impl Embedded {
     /// Runs until the inbox is closed and all that was in it is committed.
     pub fn run(self) {
@@ -99,7 +106,7 @@ impl Embedded {
             this.gather();
             this.turn();
         }
-        this.parts.snapshots.last(&this.parts.engine, this.parts.position, this.parts.plan);
+        this.parts.snapshots.last(&this.parts.engine, this.parts.position);
         info!(position = this.parts.position.0, "driver stopped");
     }
 }
@@ -139,7 +146,7 @@ impl Loop {
             draft.ask(asked);
         }
         let now = self.now();
-        let falls_due = self.parts.engine.wake_at().is_some_and(|due| due <= now);
+        let falls_due = self.falls_due(now);
         if !draft.is_empty() && (draft.is_closed() || falls_due) {
             self.commit(std::mem::take(&mut draft));
         }
@@ -167,6 +174,10 @@ impl Loop {
             draft.refused.extend(batch.refused);
             draft.acks.extend(batch.acks);
         }
+    }
+
+    fn falls_due(&mut self, now: Timestamp) -> bool {
+        self.parts.engine.wake_at().is_some_and(|due| due <= now) && self.parts.engine.is_due(now)
     }
 
     fn now(&self) -> Timestamp {
@@ -228,17 +239,17 @@ impl Loop {
         if draft.inputs.is_empty() {
             draft.inputs.push(Input::Tick);
         }
+        let plan = self.parts.engine.plan_id();
         let stepped = catch_unwind(AssertUnwindSafe(|| self.step(&draft)));
         match stepped {
-            Ok((decisions, flagged)) => self.make_durable(draft, decisions, flagged),
+            Ok(stepped) => self.make_durable(draft, plan, stepped),
             Err(_) => self.find_culprit(draft),
         }
     }
 
-    fn step(&mut self, draft: &Draft) -> (Vec<(u32, Decision)>, Vec<Checked>) {
+    fn step(&mut self, draft: &Draft) -> Stepped {
         let at = draft.at.max(self.parts.moment.at);
-        let mut decisions = Vec::new();
-        let mut flagged = Vec::new();
+        let Stepped { mut decisions, mut flagged } = Stepped::default();
         for (index, input) in draft.inputs.iter().enumerate() {
             let position = Position(self.parts.position.0 + 1 + index as u64);
             // Inputs are small; the one that is not, a plan, sits behind a shared pointer.
@@ -251,11 +262,12 @@ impl Loop {
                 }
             }
         }
-        (decisions, flagged)
+        Stepped { decisions, flagged }
     }
 
-    fn make_durable(&mut self, draft: Draft, decisions: Vec<(u32, Decision)>, flagged: Vec<Checked>) {
+    fn make_durable(&mut self, draft: Draft, plan: PlanId, stepped: Stepped) {
         let Draft { at, inputs, replies, acks, refused } = draft;
+        let Stepped { decisions, flagged } = stepped;
         let at = at.max(self.parts.moment.at);
         let moment = self.parts.engine.moment();
         let record = Arc::new(Record {
@@ -264,7 +276,7 @@ impl Loop {
             offset: moment.offset,
             run: self.parts.run,
             engine: ENGINE_VERSION,
-            plan: self.parts.plan,
+            plan,
             inputs,
             decisions,
             flagged,
@@ -282,13 +294,6 @@ impl Loop {
         counter!("forewarn_readings_total").increment(record.flagged.len() as u64);
         self.parts.position = record.last();
         self.parts.moment = Moment { at, ..moment };
-        for input in &record.inputs {
-            if let Input::Plan(plan) = input
-                && !record.decisions.iter().any(|(_, decision)| matches!(decision, Decision::PlanRefused(_)))
-            {
-                self.parts.plan = plan.id;
-            }
-        }
         self.release(&record, replies, acks);
     }
 
@@ -316,7 +321,7 @@ impl Loop {
             self.publish();
         }
         self.beat();
-        self.parts.snapshots.consider(&self.parts.engine, self.parts.position, self.parts.plan, record);
+        self.parts.snapshots.consider(&self.parts.engine, self.parts.position);
     }
 
     fn beat(&self) {
@@ -412,7 +417,7 @@ fn tell(decision: &Decision) {
             );
         }
         Decision::PlanRefused(why) => warn!(why, "plan refused"),
-        Decision::Incident(_) | Decision::WouldHave(_) | Decision::Resumed => {}
+        Decision::Incident(_) | Decision::WouldHave(_) | Decision::Resumed | Decision::Resent { .. } => {}
     }
 }
 

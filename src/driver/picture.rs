@@ -47,7 +47,7 @@ impl Picture {
             position,
             incidents: engine.incidents().map(|incident| (incident.cell, incident.clone())).collect(),
             sensors: engine.plan().sensors.iter().flatten().count(),
-            silent: engine.silent_sensors(),
+            silent: engine.sensors_silent(),
             plan: engine.plan().clone(),
             intake_stopped: false,
         }

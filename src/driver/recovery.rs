@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use forewarn_core::engine::Engine;
 use forewarn_core::event::{Decision, Event, Input, Output};
 use forewarn_core::ids::Position;
-use forewarn_core::plan::{Plan, PlanId};
+use forewarn_core::plan::Plan;
 use tracing::{info, warn};
 
 use super::snapshots::{self, Snapshot};
@@ -35,8 +35,6 @@ pub struct Recovered {
     pub engine: Engine,
     /// Position of the last event.
     pub position: Position,
-    /// The plan in force there.
-    pub plan: PlanId,
     /// Times of the last record; `None` for an empty log.
     pub left_off: Option<LeftOff>,
     /// The first position at which this version would have decided otherwise.
@@ -81,7 +79,7 @@ impl Recovery {
         for (path, snapshot) in snapshots::all(&self.data) {
             let engine = snapshot.map_err(anyhow::Error::from).and_then(|snapshot| {
                 let plan = load_plan(&self.data, snapshot.plan)?;
-                let engine = Engine::from_bytes(&snapshot.bytes, Arc::new(plan))?;
+                let engine = Engine::from_bytes(&snapshot.bytes, snapshot.plan, &Arc::new(plan))?;
                 Ok((snapshot, engine))
             });
             match engine {
@@ -105,7 +103,6 @@ impl Recovery {
             recovered.engine = engine.freeze();
             recovered.position = snapshot.position;
             recovered.snapshot = snapshot.position;
-            recovered.plan = snapshot.plan;
         }
         let from = recovered.position.next();
         let mut replayed = 0_u64;
@@ -144,26 +141,19 @@ impl Recovery {
             let position = Position(record.first.0 + index as u64);
             decisions.clear();
             decisions.extend(decided_on(record, index).cloned());
-            let event = Event { at: record.at, position, input: self.with_body(input)? };
+            // What makes the engine stumble is passed over; what was decided on it stands.
+            let input = if poison.contains(&position) { Input::Tick } else { self.with_body(input)? };
+            let event = Event { at: record.at, position, input };
             let engine = &mut recovered.engine;
-            if poison.contains(&position) {
-                engine.apply_recorded(&event, &decisions);
-            } else {
-                let step = AssertUnwindSafe(|| engine.recover(&event, &decisions, &mut outputs));
-                match catch_unwind(step) {
-                    Ok(true) => {
-                        recovered.diverged.get_or_insert(position);
-                    }
-                    Ok(false) => {}
-                    Err(_) => return Ok(Err(position)),
+            let step = AssertUnwindSafe(|| engine.recover(&event, &decisions, &mut outputs));
+            match catch_unwind(step) {
+                Ok(true) => {
+                    recovered.diverged.get_or_insert(position);
                 }
+                Ok(false) => {}
+                Err(_) => return Ok(Err(position)),
             }
             outputs.clear();
-            if let Input::Plan(plan) = input
-                && !decisions.iter().any(|decision| matches!(decision, Decision::PlanRefused(_)))
-            {
-                recovered.plan = plan.id;
-            }
             recovered.position = position;
         }
         Ok(Ok(()))

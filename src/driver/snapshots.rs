@@ -14,8 +14,6 @@ use forewarn_core::ids::Position;
 use forewarn_core::plan::PlanId;
 use tracing::{info, warn};
 
-use crate::log::Record;
-
 /// Events between two photographs: as many as a start can step through in a moment.
 const EVENTS_APART: u64 = 1_000_000;
 
@@ -38,7 +36,6 @@ pub struct Snapshots {
 struct Photograph {
     engine: Engine,
     position: Position,
-    plan: PlanId,
 }
 
 /// A photograph read back.
@@ -85,16 +82,16 @@ impl Snapshots {
     }
 
     /// Takes one if it is time.
-    pub fn consider(&mut self, engine: &Engine, position: Position, plan: PlanId, _: &Record) {
+    pub fn consider(&mut self, engine: &Engine, position: Position) {
         if position.0 - self.last.0 >= EVENTS_APART {
-            self.take(engine, position, plan);
+            self.take(engine, position);
         }
     }
 
     /// The last one of a run, so that the next start has nothing to replay.
-    pub fn last(mut self, engine: &Engine, position: Position, plan: PlanId) {
+    pub fn last(mut self, engine: &Engine, position: Position) {
         if position > self.last
-            && let Err(error) = write(&self.dir, &Photograph { engine: engine.freeze(), position, plan })
+            && let Err(error) = write(&self.dir, &Photograph { engine: engine.freeze(), position })
         {
             warn!(%error, "last snapshot not written: the next start replays more of the log");
         }
@@ -106,9 +103,9 @@ impl Snapshots {
         }
     }
 
-    fn take(&mut self, engine: &Engine, position: Position, plan: PlanId) {
+    fn take(&mut self, engine: &Engine, position: Position) {
         let Some(writer) = &self.writer else { return };
-        match writer.try_send(Photograph { engine: engine.freeze(), position, plan }) {
+        match writer.try_send(Photograph { engine: engine.freeze(), position }) {
             Ok(()) => self.last = position,
             Err(TrySendError::Full(_)) => {}
             Err(TrySendError::Disconnected(_)) => {
@@ -129,7 +126,7 @@ fn write(dir: &Path, photograph: &Photograph) -> io::Result<usize> {
     header.extend_from_slice(MAGIC);
     header.extend_from_slice(&ENGINE_VERSION.to_le_bytes());
     header.extend_from_slice(&photograph.position.0.to_le_bytes());
-    header.extend_from_slice(&photograph.plan.0);
+    header.extend_from_slice(&photograph.engine.plan_id().0);
     let mut sum = crc32fast::Hasher::new();
     sum.update(&header);
     sum.update(&bytes);
@@ -205,7 +202,7 @@ mod tests {
     use super::*;
 
     fn photograph(position: u64) -> Photograph {
-        Photograph { engine: Engine::default(), position: Position(position), plan: PlanId([7; 32]) }
+        Photograph { engine: Engine::default(), position: Position(position) }
     }
 
     #[test]

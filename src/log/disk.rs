@@ -36,7 +36,7 @@ pub trait Disk: Send + Sync + fmt::Debug {
 /// One open file.
 pub trait DiskFile: Send + Sync + fmt::Debug {
     /// Bytes in it.
-    fn len(&self) -> io::Result<u64>;
+    fn length(&self) -> io::Result<u64>;
 
     /// Fills the buffer from `offset` on; returns how much there was of it.
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
@@ -169,7 +169,7 @@ pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
 struct RealFile(File);
 
 impl DiskFile for RealFile {
-    fn len(&self) -> io::Result<u64> {
+    fn length(&self) -> io::Result<u64> {
         Ok(self.0.metadata()?.len())
     }
 

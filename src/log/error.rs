@@ -10,7 +10,7 @@ use super::meta::Stamp;
 /// Why the log did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
-    /// Another process has the directory. Stop it, or read beside it with `LogReader::open_read_only`.
+    /// Another process has the directory. Stop it, or read beside it with `Records::open_read_only`.
     #[error("{} is in use by {}, expected one writer a data directory", dir.display(), process(*pid))]
     Locked {
         /// The data directory.

@@ -163,38 +163,29 @@ impl Follower {
                     self.common.report(rot);
                     self.place = Some(place);
                 }
-                // What was the newest segment a moment ago may have grown since: only
-                // one that was sealed before it was read has surely been read whole.
-                Step::Tail(tail) => match self.after(generation).filter(|_| extent == Extent::Sealed) {
-                    Some(next) => {
-                        self.missed(&place, tail.offset, &next);
-                        self.place = Some(place_in(next));
-                    }
-                    None => {
-                        if self.from <= upto {
-                            let end = self.common.lock().end.max(tail.offset);
-                            let lost = Some((self.from, upto));
-                            let reason = "the last record does not read back";
-                            self.common.report(Rot::stretch(
-                                &place.segment,
-                                (tail.offset, end),
-                                lost,
-                                reason,
-                            ));
-                        }
+                Step::Tail(tail) => {
+                    // What was the newest segment a moment ago may have grown since: only
+                    // one that was sealed before it was read has surely been read whole.
+                    let sealed = self.after(generation).filter(|_| extent == Extent::Sealed);
+                    let Some(next) = sealed else {
+                        let end = self.common.lock().end.max(tail.offset);
+                        self.missed(&place, (tail.offset, end), upto);
                         return Ok(None);
-                    }
-                },
+                    };
+                    let upto = Position(next.first.0.saturating_sub(1));
+                    self.missed(&place, (tail.offset, place.segment.length), upto);
+                    self.place = Some(place_in(next));
+                }
             }
         }
     }
 
-    /// Reports what a sealed segment should have had after its last good record.
-    fn missed(&self, place: &Place, offset: u64, next: &Segment) {
-        if self.from < next.first {
-            let lost = Some((self.from, Position(next.first.0 - 1)));
+    /// Reports what a segment should still have had after its last good record.
+    fn missed(&self, place: &Place, stretch: (u64, u64), upto: Position) {
+        if self.from <= upto {
+            let lost = Some((self.from, upto));
             let reason = "the last record does not read back";
-            self.common.report(Rot::stretch(&place.segment, (offset, place.segment.length), lost, reason));
+            self.common.report(Rot::stretch(&place.segment, stretch, lost, reason));
         }
     }
 

@@ -13,6 +13,7 @@ mod indices;
 mod lock;
 mod memory;
 mod meta;
+mod open;
 mod packed;
 mod plans;
 mod readonly;
@@ -22,6 +23,7 @@ mod rot;
 mod segment;
 mod spares;
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 mod tests;
 mod walk;
 mod writer;
@@ -44,12 +46,13 @@ pub use indices::Indices;
 pub use lock::Lock;
 pub use memory::{MemoryLog, Partition};
 pub use meta::Stamp;
+pub use open::{Opened, SEGMENT_BYTES_MIN};
 pub use plans::{forget_plans, load_plan, save_plan};
 pub use readonly::{FrameIs, FrameSeen, Frames, Records};
 pub use recent::{RECENT_BYTES_MAX, RECENT_RECORDS_MAX, ROT_REPORTS_MAX};
 pub use rot::{QUARANTINE_BYTES_MAX, Rot, Torn};
 pub use spares::Allocation;
-pub use writer::{Log, Opened, SEGMENT_BYTES_MIN};
+pub use writer::Log;
 
 /// A batch of events and all that it decided: one checksum, one sync.
 #[derive(Debug, Clone)]

@@ -86,6 +86,7 @@ fn hash(bytes: &[u8]) -> PlanId {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 mod tests {
     use super::*;
 

@@ -1,6 +1,7 @@
 //! Reading beside a running service, without its lock: for the commands that
 //! list and check.
 
+use std::collections::VecDeque;
 use std::path::Path;
 
 use forewarn_core::ids::Position;
@@ -62,56 +63,73 @@ pub struct Frames {
     /// Generations still to come, newest first.
     ahead: Vec<u64>,
     place: Option<(Segment, Walk)>,
+    /// The position that must come next; 0 before the first segment.
+    expected: Position,
+    /// Found on the way into a segment, to be given first.
+    found: VecDeque<FrameSeen>,
 }
 
 impl Frames {
     /// Of the log in `dir`, which another process may be writing.
     pub fn open(dir: &Path) -> Result<Frames, LogError> {
         let disk = RealDisk::read_only(dir);
-        let meta = match Meta::read(&disk) {
-            Some(meta) => meta,
-            None => meta_of_segments(&disk)?.ok_or(LogError::Missing)?,
-        };
+        let meta = Meta::read(&disk).map_or_else(|| meta_of_segments(&disk), |meta| Ok(Some(meta)))?;
+        let meta = meta.ok_or(LogError::Missing)?;
         let mut ahead = generations(&disk).map_err(LogError::io("cannot list the segments"))?;
         ahead.reverse();
-        Ok(Frames { disk, meta, ahead, place: None })
+        Ok(Frames { disk, meta, ahead, place: None, expected: Position(0), found: VecDeque::new() })
     }
 
-    /// The next frame, with the body of a record.
+    /// The next frame; of a record the body is at hand in the walk.
     fn step(&mut self) -> Result<Option<FrameSeen>, LogError> {
         loop {
-            if self.place.is_none() && !self.enter()? {
-                return Ok(None);
+            if let Some(found) = self.found.pop_front() {
+                return Ok(Some(found));
             }
-            let Some((segment, walk)) = &mut self.place else { continue };
+            let Some((segment, walk)) = &mut self.place else {
+                if self.enter(None)? {
+                    continue;
+                }
+                return Ok(None);
+            };
             let file = name(segment.generation);
             let what = LogError::io(format!("cannot read {file}"));
             let (offset, bytes, is) = match walk.step().map_err(what)? {
                 Step::Frame { offset, head } if head.kind == RECORD => {
+                    self.expected = head.last().next();
                     (offset, head.frame_bytes(), FrameIs::Record(head.first, head.last()))
                 }
                 Step::Frame { offset, head } => (offset, head.frame_bytes(), FrameIs::Other),
                 Step::Rot { offset, until } => (offset, until - offset, FrameIs::Rot),
                 Step::Tail(tail) => {
-                    let is = if self.ahead.is_empty() { FrameIs::Unfinished } else { FrameIs::Rot };
+                    let bytes = segment.length - tail.offset;
+                    let rest = FrameSeen { file, offset: tail.offset, bytes, is: FrameIs::Rot };
                     self.place = None;
-                    match tail.is {
-                        TailIs::Headed(head) => (tail.offset, head.frame_bytes(), is),
-                        TailIs::Strange if self.ahead.is_empty() => (tail.offset, 0, is),
-                        TailIs::Strange | TailIs::Blank => continue,
+                    if !self.enter(Some(rest.clone()))? && tail.is != TailIs::Blank {
+                        return Ok(Some(FrameSeen { is: FrameIs::Unfinished, ..rest }));
                     }
+                    continue;
                 }
             };
             return Ok(Some(FrameSeen { file, offset, bytes, is }));
         }
     }
 
-    /// Opens the next segment that is still there.
-    fn enter(&mut self) -> Result<bool, LogError> {
+    /// Opens the next segment that is still there. If it does not follow on
+    /// what was read, the rest of the one before is rot.
+    fn enter(&mut self, rest: Option<FrameSeen>) -> Result<bool, LogError> {
         while let Some(generation) = self.ahead.pop() {
-            // Rot in the preface shows in nothing else; the frames are read all the same.
-            match open_segment(&self.disk, self.meta, generation, &mut vec![]) {
+            let mut rot = vec![];
+            match open_segment(&self.disk, self.meta, generation, &mut rot) {
                 Ok(segment) => {
+                    self.found.extend(rest.filter(|_| self.expected < segment.first));
+                    self.found.extend(rot.into_iter().map(|rot| FrameSeen {
+                        file: rot.file,
+                        offset: rot.offset,
+                        bytes: rot.bytes,
+                        is: FrameIs::Rot,
+                    }));
+                    self.expected = self.expected.max(segment.first);
                     let walk = segment.walk(segment.length);
                     self.place = Some((segment, walk));
                     return Ok(true);

@@ -55,12 +55,11 @@ pub(crate) fn recover(disk: &dyn Disk, meta: Meta, floor: Position) -> Result<Re
     for at in checked..segments.len() {
         scan.segment(&segments, at).map_err(reading(&segments[at]))?;
     }
-    let end = match (segments.last(), scan.tail) {
-        (Some(newest), Some(tail)) => scan.settle(newest, tail).map_err(reading(newest))?,
-        (Some(_), None) | (None, _) => {
-            scan.lost_before(floor.next(), "no segment is there");
-            None
-        }
+    let end = if let (Some(newest), Some(tail)) = (segments.last(), scan.tail) {
+        scan.settle(newest, tail).map_err(reading(newest))?
+    } else {
+        scan.lost_before(floor.next(), "no segment is there");
+        None
     };
     let last = Position(scan.expected.0 - 1);
     let (indices, last_record) = read_tail(&segments)?;
@@ -98,7 +97,7 @@ pub(crate) fn open_segment(
 ) -> Result<Segment, LogError> {
     let what = || LogError::io(format!("cannot read {}", name(generation)));
     let file = disk.open(&name(generation)).map_err(what())?;
-    let length = file.len().map_err(what())?;
+    let length = file.length().map_err(what())?;
     let preface = Preface::read(&*file).map_err(what())?;
     let mut segment = Segment {
         generation,
@@ -109,25 +108,19 @@ pub(crate) fn open_segment(
         seed: Seed::new(meta.id, generation),
         gone: AtomicBool::new(false),
     };
-    match preface.filter(|preface| preface.meta == meta && preface.generation == generation) {
-        Some(preface) => (segment.first, segment.before) = (preface.first, Some(preface.before)),
-        None => {
-            let mut walk = segment.walk(length);
-            while segment.first == Position(0) {
-                match walk.step().map_err(what())? {
-                    Step::Frame { head, .. } => segment.first = head.first,
-                    Step::Rot { .. } => {}
-                    Step::Tail(_) => break,
-                }
-            }
-            rot.push(Rot::stretch(
-                &segment,
-                (0, PREFACE_BYTES),
-                None,
-                "the segment's preface does not read back",
-            ));
+    if let Some(preface) = preface.filter(|it| it.meta == meta && it.generation == generation) {
+        (segment.first, segment.before) = (preface.first, Some(preface.before));
+        return Ok(segment);
+    }
+    let mut walk = segment.walk(length);
+    while segment.first == Position(0) {
+        match walk.step().map_err(what())? {
+            Step::Frame { head, .. } => segment.first = head.first,
+            Step::Rot { .. } => {}
+            Step::Tail(_) => break,
         }
     }
+    rot.push(Rot::stretch(&segment, (0, PREFACE_BYTES), None, "the segment's preface does not read back"));
     Ok(segment)
 }
 
@@ -197,7 +190,7 @@ impl Scan<'_> {
     /// A tail that another segment follows can be no tear.
     fn sealed_tail(&mut self, segment: &Segment, tail: Tail, next: Position) {
         if self.expected < next {
-            let until = self.tail_until(segment, tail);
+            let until = tail_until(segment, tail);
             self.found_rot(segment, (tail.offset, until), next, "the last record does not read back");
         }
     }
@@ -205,7 +198,7 @@ impl Scan<'_> {
     /// Decides on the newest segment's tail; gives where to go on.
     fn settle(&mut self, newest: &Segment, tail: Tail) -> io::Result<Option<u64>> {
         if self.expected <= self.floor {
-            let until = self.tail_until(newest, tail);
+            let until = tail_until(newest, tail);
             let last = match tail.is {
                 TailIs::Headed(head) => head.last().max(self.floor),
                 TailIs::Blank | TailIs::Strange => self.floor,
@@ -218,7 +211,7 @@ impl Scan<'_> {
         if tail.is != TailIs::Blank {
             self.torn =
                 Some(Torn { generation: newest.generation, offset: tail.offset, first: self.expected });
-            let until = self.tail_until(newest, tail);
+            let until = tail_until(newest, tail);
             newest.file.write_at(tail.offset, &vec![0; (until - tail.offset) as usize])?;
         }
         // The page cache may hold what the disk does not: what remains is
@@ -230,16 +223,6 @@ impl Scan<'_> {
         }
         newest.file.sync()?;
         Ok(Some(tail.offset))
-    }
-
-    /// Where a tail's bytes end: one record at most was being written.
-    fn tail_until(&self, segment: &Segment, tail: Tail) -> u64 {
-        let until = match tail.is {
-            TailIs::Headed(head) => tail.offset + head.frame_bytes() + HEAD_BYTES as u64,
-            TailIs::Strange => tail.offset + frame_bytes(BODY_BYTES_MAX) + HEAD_BYTES as u64,
-            TailIs::Blank => tail.offset,
-        };
-        until.min(segment.length)
     }
 
     fn found_rot(&mut self, segment: &Segment, stretch: (u64, u64), next: Position, reason: &str) {
@@ -263,6 +246,16 @@ impl Scan<'_> {
             self.expected = next;
         }
     }
+}
+
+/// Where a tail's bytes end: one record at most was being written.
+fn tail_until(segment: &Segment, tail: Tail) -> u64 {
+    let until = match tail.is {
+        TailIs::Headed(head) => tail.offset + head.frame_bytes() + HEAD_BYTES as u64,
+        TailIs::Strange => tail.offset + frame_bytes(BODY_BYTES_MAX) + HEAD_BYTES as u64,
+        TailIs::Blank => tail.offset,
+    };
+    until.min(segment.length)
 }
 
 /// The first position of the frame at `offset`, which was just found good.

@@ -64,7 +64,7 @@ impl Rot {
         }
         let copy = format!("quarantine/{:016x}-{:x}.bin", segment.generation, self.offset);
         let mut bytes = vec![0; self.bytes.min(QUARANTINE_BYTES_MAX) as usize];
-        let copied = disk.open(&copy).and_then(|there| there.len()).is_ok_and(|length| length > 0);
+        let copied = disk.open(&copy).and_then(|there| there.length()).is_ok_and(|length| length > 0);
         let result = if copied {
             Ok(())
         } else {
@@ -72,7 +72,7 @@ impl Rot {
         };
         match result {
             Ok(()) => self.quarantined = Some(copy.into()),
-            Err(error) => self.reason.push_str(&format!("; not copied to quarantine: {error}")),
+            Err(error) => self.reason = format!("{}; not copied to quarantine: {error}", self.reason),
         }
         self
     }

@@ -115,7 +115,7 @@ pub(crate) fn opening(begin: &Begin<'_>) -> Vec<u8> {
 /// makes it one: until then a crash leaves a spare.
 pub(crate) fn begin(disk: &dyn Disk, spare: &str, begin: &Begin<'_>) -> io::Result<(Segment, u64)> {
     let file = disk.open(spare)?;
-    let length = file.len()?;
+    let length = file.length()?;
     let mut bytes = opening(begin);
     let end = (bytes.len() - HEAD_BYTES) as u64;
     bytes.truncate(length as usize);

@@ -65,7 +65,7 @@ impl Spares {
             state.next = state.next.max(number + 1);
             let name = spare_name(number);
             // One of another size is half made, or of other settings.
-            if disk.open(&name)?.len()? == bytes && state.ready.len() < wanted + SURPLUS_MAX {
+            if disk.open(&name)?.length()? == bytes && state.ready.len() < wanted + SURPLUS_MAX {
                 state.ready.push_back(name);
             } else {
                 disk.remove(&name)?;

@@ -1,6 +1,5 @@
 //! The one writer: room first, then one write and one sync a record.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -10,160 +9,60 @@ use forewarn_core::time::Timestamp;
 use tokio::sync::watch;
 
 use super::codec;
-use super::disk::{Disk, RealDisk};
+use super::disk::Disk;
 use super::error::LogError;
 use super::follow::{Follower, LogReader};
 use super::frame::{BODY_BYTES_MAX, HEAD_BYTES, Head, RECORD, frame_bytes};
 use super::indices::Indices;
 use super::lock::Lock;
-use super::meta::{META, Meta, Stamp};
-use super::recent::{Common, State};
-use super::recover::{Recovered, recover};
-use super::rot::{Rot, Torn};
-use super::segment::{Begin, Segment, begin, generations, name, opening};
-use super::spares::{Allocation, Spares};
+use super::meta::{Meta, Stamp};
+use super::recent::Common;
+use super::rot::Rot;
+use super::segment::{Begin, Segment, begin, name, opening};
+use super::spares::Spares;
 use super::{Appender, CommitError, Decisions, Lane, Shared};
 use crate::config::plan::Log as Settings;
-
-/// A segment is at least this long, or its head would be most of it.
-pub const SEGMENT_BYTES_MIN: u64 = 16 * 1024;
 
 /// The durable log of one data directory, for its one writer.
 #[derive(Debug)]
 pub struct Log {
-    disk: Arc<dyn Disk>,
-    meta: Meta,
-    settings: Settings,
-    common: Arc<Common>,
-    spares: Spares,
-    live: Arc<Segment>,
+    pub(super) disk: Arc<dyn Disk>,
+    pub(super) meta: Meta,
+    pub(super) settings: Settings,
+    pub(super) common: Arc<Common>,
+    pub(super) spares: Spares,
+    pub(super) live: Arc<Segment>,
     /// Where the next frame goes.
-    offset: u64,
-    next: Position,
+    pub(super) offset: u64,
+    pub(super) next: Position,
     /// First position of the newest record that is kept.
-    newest: Position,
+    pub(super) newest: Position,
     /// Engine time of the newest record.
-    at: Timestamp,
-    indices: Indices,
+    pub(super) at: Timestamp,
+    pub(super) indices: Indices,
     /// Bytes that a new segment's preface and checkpoint take.
-    opening_bytes: u64,
+    pub(super) opening_bytes: u64,
     /// Whether the newest segment is one of the reserve.
-    drawn_on: Reserve,
-    health: Health,
-    buffer: Vec<u8>,
-    _lock: Option<Lock>,
+    pub(super) drawn_on: Reserve,
+    pub(super) health: Health,
+    pub(super) buffer: Vec<u8>,
+    pub(super) _lock: Option<Lock>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reserve {
+pub(super) enum Reserve {
     Untouched,
     DrawnOn,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Health {
+pub(super) enum Health {
     Sound,
     /// A write or sync failed: nothing more is written.
     Failed,
 }
 
-/// What was found at opening.
-#[derive(Debug)]
-pub struct Opened {
-    /// Position of the last event; 0 in a new log.
-    pub last: Position,
-    /// The last record, if one is kept.
-    pub last_record: Option<Shared>,
-    /// What does not read back; each is a Trouble.
-    pub rot: Vec<Rot>,
-    /// What was cut off: it was acknowledged to nobody.
-    pub torn: Option<Torn>,
-}
-
 impl Log {
-    /// Whether a directory holds a log.
-    pub fn exists(dir: &Path) -> bool {
-        exists(&RealDisk::read_only(dir))
-    }
-
-    /// Makes a new log, with an id of its own, in a directory that has none.
-    pub fn create(lock: Lock, settings: &Settings, stamp: Stamp) -> Result<(Log, Opened), LogError> {
-        let disk = Arc::new(RealDisk::new(lock.dir()));
-        if exists(&*disk) {
-            return Err(LogError::Exists(lock.dir().to_owned()));
-        }
-        create_meta(&*disk, stamp)?;
-        Log::open(lock, settings, stamp, Position(0))
-    }
-
-    /// Opens the log of a directory and puts in order what a crash left.
-    /// `floor` is the highest position that any projection or store has
-    /// *synced*: what is missing at or below it is rot, not a tear.
-    pub fn open(
-        lock: Lock,
-        settings: &Settings,
-        stamp: Stamp,
-        floor: Position,
-    ) -> Result<(Log, Opened), LogError> {
-        let disk = Arc::new(RealDisk::new(lock.dir()));
-        let (mut log, opened) = Log::open_on(disk, settings, stamp, floor, Allocation::Background)?;
-        log._lock = Some(lock);
-        Ok((log, opened))
-    }
-
-    /// The same on any disk, without a lock: for tests.
-    pub fn open_on(
-        disk: Arc<dyn Disk>,
-        settings: &Settings,
-        stamp: Stamp,
-        floor: Position,
-        allocation: Allocation,
-    ) -> Result<(Log, Opened), LogError> {
-        if settings.segment_bytes < SEGMENT_BYTES_MIN {
-            return Err(LogError::Corrupt(format!(
-                "log.segment_bytes is {}, expected at least {SEGMENT_BYTES_MIN}",
-                settings.segment_bytes
-            )));
-        }
-        let (meta, meta_rot) = read_meta(&*disk, stamp)?;
-        let mut found = recover(&*disk, meta, floor)?;
-        found.rot.extend(meta_rot);
-        let wanted = 1 + settings.reserve_segments as usize;
-        let spares = Spares::open(Arc::clone(&disk), settings.segment_bytes, wanted, allocation)
-            .map_err(LogError::io("cannot prepare segments"))?;
-        let (live, offset) = match (found.segments.last(), found.end) {
-            (Some(newest), Some(end)) => (Arc::clone(newest), end),
-            (Some(_), None) | (None, _) => {
-                let (segment, end) = first_segment(&*disk, &spares, meta, &found)?;
-                found.segments.push(Arc::clone(&segment));
-                (segment, end)
-            }
-        };
-        let opening_bytes = opening_bytes(meta, &found.indices);
-        let state = State { segments: found.segments, last: found.last, end: offset, ..State::default() };
-        let log = Log {
-            disk,
-            meta,
-            settings: *settings,
-            common: Arc::new(Common::new(state)),
-            spares,
-            live,
-            offset,
-            next: found.last.next(),
-            newest: found.last_record.as_ref().map_or(Position(0), |record| record.first),
-            at: found.before,
-            indices: found.indices,
-            opening_bytes,
-            drawn_on: Reserve::Untouched,
-            health: Health::Sound,
-            buffer: vec![],
-            _lock: None,
-        };
-        let opened =
-            Opened { last: found.last, last_record: found.last_record, rot: found.rot, torn: found.torn };
-        Ok((log, opened))
-    }
-
     /// 128 random bits drawn when it was created.
     pub fn id(&self) -> LogId {
         self.meta.id
@@ -220,7 +119,9 @@ impl Log {
                 |next: &Arc<Segment>| next.first <= below && next.before.is_some_and(|last| last < oldest);
             let old = state.segments.iter().skip(1).rposition(is_past).map_or(0, |at| at + 1);
             gone = state.segments.drain(..old).collect();
-            gone.iter().for_each(|segment| segment.gone.store(true, Ordering::Release));
+            for segment in &gone {
+                segment.gone.store(true, Ordering::Release);
+            }
         });
         for segment in &gone {
             let file = name(segment.generation);
@@ -383,67 +284,8 @@ impl Drop for Log {
     }
 }
 
-pub(crate) fn exists(disk: &dyn Disk) -> bool {
-    disk.open(META).is_ok() || generations(disk).is_ok_and(|found| !found.is_empty())
-}
-
-/// Draws and keeps the id of a new log.
-pub(crate) fn create_meta(disk: &dyn Disk, stamp: Stamp) -> Result<Meta, LogError> {
-    let meta = Meta::draw(stamp)?;
-    meta.write(disk)?;
-    Ok(meta)
-}
-
-/// What `log.meta` says, or where it does not read back, what the segments do.
-fn read_meta(disk: &dyn Disk, asked: Stamp) -> Result<(Meta, Option<Rot>), LogError> {
-    let (meta, rot) = match Meta::read(disk) {
-        Some(meta) => (meta, None),
-        None => {
-            let meta = super::readonly::meta_of_segments(disk)?.ok_or(LogError::Missing)?;
-            let rot = Rot {
-                file: META.to_owned(),
-                offset: 0,
-                bytes: 0,
-                positions: None,
-                quarantined: None,
-                reason: "does not read back; written anew from what the segments say".to_owned(),
-            };
-            (meta, Some(rot))
-        }
-    };
-    if meta.stamp != asked {
-        return Err(LogError::Stamp { found: meta.stamp, asked });
-    }
-    if rot.is_some() {
-        meta.write(disk)?;
-    }
-    Ok((meta, rot))
-}
-
-/// Begins a segment where none can be gone on with.
-fn first_segment(
-    disk: &dyn Disk,
-    spares: &Spares,
-    meta: Meta,
-    found: &Recovered,
-) -> Result<(Arc<Segment>, u64), LogError> {
-    spares.ready(1);
-    let spare = spares.take().ok_or_else(|| LogError::NoSpace {
-        bytes: 0,
-        reason: spares.reason().unwrap_or_else(|| "no segment is ready".to_owned()),
-    })?;
-    let beginning = Begin {
-        meta,
-        generation: found.next_generation,
-        first: found.last.next(),
-        before: found.before,
-        indices: &found.indices,
-    };
-    let (segment, end) = begin(disk, &spare, &beginning).map_err(LogError::io("cannot begin a segment"))?;
-    Ok((Arc::new(segment), end))
-}
-
-fn opening_bytes(meta: Meta, indices: &Indices) -> u64 {
+/// What a new segment's preface and checkpoint take.
+pub(super) fn opening_bytes(meta: Meta, indices: &Indices) -> u64 {
     let any = Begin { meta, generation: 0, first: Position(0), before: Timestamp::default(), indices };
     opening(&any).len() as u64 + OPENING_SLACK
 }

@@ -196,3 +196,32 @@ fn a_judge_that_lost_its_partition_is_fenced() {
     let fenced = log.commit(Position(0), record(Position(1), 3)).unwrap_err();
     assert!(matches!(fenced, CommitError::Fenced { head: Position(3) }), "{fenced}");
 }
+
+#[test]
+fn the_list_of_frames_shows_what_is_rotten() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut log, _) = Log::create(Lock::take(dir.path()).unwrap(), &SMALL, Stamp::Live).unwrap();
+    append(&mut log, &[3, 2]);
+    while log.reader().common.lock().segments.len() < 2 {
+        append(&mut log, &[40]);
+    }
+    append(&mut log, &[5, 6]);
+    let list = || -> Vec<_> { Frames::open(dir.path()).unwrap().map(Result::unwrap).collect() };
+    let seen = list();
+    drop(log);
+    let sealed = seen.iter().rposition(|it| it.file == name(1)).unwrap();
+    for (at, expected) in [(1, FrameIs::Rot), (sealed, FrameIs::Rot), (seen.len() - 1, FrameIs::Unfinished)] {
+        let path = dir.path().join(&seen[at].file);
+        let sound = std::fs::read(&path).unwrap();
+        let mut bytes = sound.clone();
+        // The head itself, so that not even its length is known.
+        bytes[seen[at].offset as usize + 5] ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+        let now = list();
+        assert_eq!(now.len(), seen.len(), "{at}: {now:?}");
+        let others = |list: &[_]| [&list[..at], &list[at + 1..]].concat();
+        assert_eq!(others(&now), others(&seen), "{at}");
+        assert_eq!((now[at].offset, now[at].is), (seen[at].offset, expected), "{at}");
+        std::fs::write(&path, sound).unwrap();
+    }
+}

@@ -22,7 +22,7 @@ use crate::config::plan::Log as Settings;
 const SMALL: Settings =
     Settings { segment_bytes: SEGMENT_BYTES_MIN, keep: Span::ZERO, gap: Span::ZERO, reserve_segments: 1 };
 
-/// SplitMix64: small, seeded, the same everywhere.
+/// `SplitMix64`: small, seeded, the same everywhere.
 #[derive(Debug)]
 struct Rng(u64);
 
@@ -80,8 +80,8 @@ fn open(disk: &Arc<sim::SimDisk>, floor: Position) -> (Log, Opened) {
 
 fn try_open(disk: &Arc<sim::SimDisk>, floor: Position) -> Result<(Log, Opened), super::LogError> {
     let disk = Arc::clone(disk) as Arc<dyn super::Disk>;
-    if !super::writer::exists(&*disk) {
-        super::writer::create_meta(&*disk, Stamp::Live)?;
+    if !super::open::exists(&*disk) {
+        super::open::create_meta(&*disk, Stamp::Live)?;
     }
     Log::open_on(disk, &SMALL, Stamp::Live, floor, Allocation::OnDemand)
 }

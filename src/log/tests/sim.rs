@@ -237,7 +237,7 @@ struct SimFile {
 }
 
 impl DiskFile for SimFile {
-    fn len(&self) -> io::Result<u64> {
+    fn length(&self) -> io::Result<u64> {
         Ok(self.inode.lock().unwrap().cached.len() as u64)
     }
 

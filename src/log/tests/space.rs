@@ -1,11 +1,14 @@
 //! A full disk: nothing acknowledged, nothing corrupt, the reserve for what
 //! must go out, and all by itself again once there is space.
 
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
 use forewarn_core::ids::Position;
 
 use super::sim::{Honesty, SimDisk};
-use super::{append, firsts, open, record};
-use crate::log::{Appender as _, Lane, LogError, SEGMENT_BYTES_MIN};
+use super::{SMALL, append, firsts, open, record};
+use crate::log::{Allocation, Appender as _, Disk, Lane, Log, LogError, SEGMENT_BYTES_MIN, Stamp};
 
 const BYTES: usize = 1_000;
 
@@ -86,4 +89,25 @@ fn what_fits_no_segment_is_refused_before_it_is_written() {
     let skipped = log.append(record(Position(5), 1)).unwrap_err();
     assert!(matches!(skipped, LogError::OutOfOrder { .. }), "{skipped}");
     assert_eq!(firsts(&log), [1, 701, 1401]);
+}
+
+#[test]
+fn the_thread_that_makes_segments_goes_on_when_space_is_back() {
+    let disk = SimDisk::new(1, Honesty::Honest);
+    drop(open(&disk, Position(0)));
+    disk.limit(disk.used());
+    let on = Arc::clone(&disk) as Arc<dyn Disk>;
+    let (mut log, _) = Log::open_on(on, &SMALL, Stamp::Live, Position(0), Allocation::Background).unwrap();
+    while log.room_for(BYTES, Lane::Control).is_ok() {
+        append(&mut log, &[60]);
+    }
+    let refused = log.room_for(BYTES, Lane::Control).unwrap_err().to_string();
+    assert!(refused.contains("cannot make a new segment"), "{refused}");
+    disk.limit(u64::MAX);
+    let until = Instant::now() + Duration::from_secs(10);
+    while log.room_for(BYTES, Lane::Readings).is_err() {
+        assert!(Instant::now() < until, "space is back, and room is not");
+        std::thread::yield_now();
+    }
+    append(&mut log, &[60]);
 }
