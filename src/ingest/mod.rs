@@ -2,3 +2,4 @@
 //! HTTP. Never waits on anything downstream while it polls.
 
 pub mod intake;
+pub mod mqtt;
