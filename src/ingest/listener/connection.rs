@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use bytes::BytesMut;
+use rmqtt_codec::v5::DisconnectReasonCode;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -102,27 +103,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    /// Serves the client until it leaves or has to, and closes.
-    pub(super) async fn run(mut self) -> End {
-        let end = match self.serve().await {
+    /// Serves the client until it leaves or has to.
+    pub(super) async fn run(&mut self) -> End {
+        match self.serve().await {
             Ok(never) => match never {},
             Err(end) => end,
-        };
+        }
+    }
+
+    /// Says why, where there is somebody to hear it, and closes.
+    pub(super) async fn close(mut self, end: &End) {
         let version = self.client.wire.version;
-        match &end {
+        match end {
             End::Left => {}
             End::Stopping => {
                 self.settle_all().await;
-                answer::goodbye(
-                    version,
-                    rmqtt_codec::v5::DisconnectReasonCode::ServerShuttingDown,
-                    &mut self.out,
-                );
+                answer::goodbye(version, DisconnectReasonCode::ServerShuttingDown, &mut self.out);
             }
             End::Refused(fault) => answer::goodbye(version, fault.reason.code(), &mut self.out),
         }
+        // The seat is free at once for whoever comes next; the place is not.
+        drop(self.client);
         stream::close(&mut self.stream, &self.out).await;
-        end
     }
 
     async fn serve(&mut self) -> Result<std::convert::Infallible, End> {

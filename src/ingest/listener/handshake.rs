@@ -113,6 +113,9 @@ fn connect_header(carry: &[u8], packet_max: usize) -> Result<Option<Header>, Fau
     match carry.first() {
         None => return Ok(None),
         Some(0x10) => {}
+        Some(0x16) => {
+            return Err(Fault::new(Reason::NotConnect, "TLS on the port for plain TCP, expected CONNECT"));
+        }
         Some(first) if first >> 4 == 1 => {
             return Err(Fault::new(Reason::ReservedFlags, "flags of CONNECT are set"));
         }

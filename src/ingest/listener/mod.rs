@@ -241,14 +241,17 @@ where
     let name = client.seat.client.clone();
     let identity = client.identity.name().map(str::to_owned);
     debug!(%peer, client = ?name, ?identity, "mqtt client connected");
-    match Box::pin(Connection::new(stream, client, Arc::clone(&desk)).run()).await {
+    let mut connection = Connection::new(stream, client, Arc::clone(&desk));
+    let end = connection.run().await;
+    match &end {
         End::Left | End::Stopping => debug!(%peer, client = ?name, ?identity, "mqtt client left"),
         End::Refused(Fault { reason, detail }) => {
-            desk.tally.count(reason, 1);
+            desk.tally.count(*reason, 1);
             let reason = reason.label();
             warn!(%peer, client = ?name, ?identity, reason, ?detail, "mqtt connection closed");
         }
     }
+    connection.close(&end).await;
 }
 
 /// A step of the handshake, for as long as it may take.
