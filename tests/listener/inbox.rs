@@ -80,7 +80,9 @@ impl FakeInbox {
     pub(crate) fn sync(&self) {
         let mut due = vec![];
         self.0.send_modify(|contents| due.append(&mut contents.waiting));
-        due.iter().for_each(|acks| acks.gate.durable(&acks.tokens));
+        for acks in &due {
+            acks.gate.durable(&acks.tokens);
+        }
     }
 
     pub(crate) fn set_room(&self, room: Room) {

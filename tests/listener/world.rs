@@ -96,7 +96,11 @@ impl World {
     pub(crate) async fn still_serves(&self) {
         let mut client = self.client_as(Version::V4, "witness", "b").await;
         client.publish(1, 7, "w", r#"{"station":"b","level":42}"#).await;
-        self.inbox.until("the witness is heard", |inbox| inbox.taken.iter().any(|t| t.raw == 42.0)).await;
+        self.inbox
+            .until("the witness is heard", |inbox| {
+                inbox.taken.iter().any(|t| t.raw.to_bits() == 42_f64.to_bits())
+            })
+            .await;
         assert_eq!(self.handle.refused(Reason::Defect), 0);
     }
 }

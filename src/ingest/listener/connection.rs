@@ -145,7 +145,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 () = self.gate.opened() => {}
                 () = self.desk.inbox.room(), if may_offer => self.offer_again(),
                 read = stream::read(&mut self.stream, &mut self.client.wire.carry), if may_read => {
-                    self.heard_bytes(read)?;
+                    self.heard_bytes(&read)?;
                 }
                 () = &mut self.timer => self.check_time(Instant::now())?,
             }
@@ -229,7 +229,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    fn heard_bytes(&mut self, read: std::io::Result<usize>) -> Result<(), End> {
+    fn heard_bytes(&mut self, read: &std::io::Result<usize>) -> Result<(), End> {
         match read {
             Ok(0) | Err(_) => Err(End::Left),
             Ok(bytes) => {

@@ -18,6 +18,8 @@ mod frame;
 mod gate;
 mod handshake;
 mod limits;
+#[cfg(test)]
+mod mutating;
 mod rate;
 mod refusal;
 mod sessions;
@@ -174,15 +176,14 @@ async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, desk: Arc<Desk>
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, peer)) => match desk.slots.enter(Instant::now()) {
-                Some(slot) => {
+            Ok((stream, peer)) => {
+                if let Some(slot) = desk.slots.enter(Instant::now()) {
                     tasks.spawn(attend(stream, peer, tls.clone(), slot, Arc::clone(&desk)));
-                }
-                None => {
+                } else {
                     desk.tally.count(Reason::TooManyConnections, 1);
                     debug!(%peer, "mqtt connection closed at accept: all places are taken");
                 }
-            },
+            }
             Err(error) => {
                 warn!(%error, "mqtt connection cannot be accepted");
                 sleep(limits::ACCEPT_PAUSE).await;
