@@ -112,6 +112,8 @@ pub(super) struct Mapping {
     pub(super) readings: Vec<Reading>,
     /// For faults: where each slot was looked for.
     pub(super) pointers: Vec<String>,
+    /// For faults: whose numbers are taken under their own names.
+    pub(super) gathered: Option<String>,
     pub(super) topic: Option<Template>,
     pub(super) epoch: EpochUnit,
     pub(super) zone: Option<ZoneOffset>,
@@ -144,6 +146,7 @@ impl Mapping {
     /// Takes the numbers of the object at a pointer as quantities of their keys' names.
     pub(super) fn gather(&mut self, pointer: &str) -> Result<(), String> {
         self.tree.reach(&pointer::parse(pointer)?)?.others = Others::Gathered;
+        self.gathered = Some(pointer.to_owned());
         Ok(())
     }
 

@@ -48,6 +48,9 @@ pub(super) enum Others {
     Skipped,
     /// Their numbers are kept by name: each may be a quantity.
     Gathered,
+    /// They are SenML's: passed over, but for those that end in `_`, which
+    /// whoever does not understand must refuse (RFC 8428, section 4.4).
+    Labelled,
 }
 
 #[derive(Debug, Clone)]

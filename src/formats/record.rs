@@ -227,8 +227,11 @@ impl<'a> Record<'a, '_> {
     fn nothing(&self) -> String {
         let mapped = &self.mapping.pointers[Mapping::FIRST_READING..];
         if mapped.is_empty() {
-            "no value found, expected numbers under their quantities' names, or \"quantity\" and \"value\""
-                .into()
+            let place = match &self.mapping.gathered {
+                Some(pointer) if !pointer.is_empty() => format!(" in {:?}", pointer.trim_start_matches('/')),
+                Some(_) | None => String::new(),
+            };
+            format!("no value found, expected numbers{place} under their quantities' names")
         } else {
             format!("no value found, expected one at {}", mapped.join(" or "))
         }

@@ -366,6 +366,12 @@ impl<'de> Visitor<'de> for Walk<'_, '_, 'de> {
                 }
                 None => match node.others {
                     Others::Skipped => Place::Nowhere,
+                    Others::Labelled if key.ends_with('_') => {
+                        return Err(A::Error::custom(format_args!(
+                            "label {key:?} must be understood and is not, expected those of RFC 8428"
+                        )));
+                    }
+                    Others::Labelled => Place::Nowhere,
                     Others::Gathered => {
                         if found.gathered[gathered_before..].iter().any(|(name, _)| *name == key) {
                             return Err(twice(&key));
