@@ -215,3 +215,6 @@ fn outcome(error: &Error) -> Sent {
 fn retry(reason: &str) -> Sent {
     Sent::Retry { after: None, reason: reason.to_owned() }
 }
+
+#[cfg(test)]
+mod tests;

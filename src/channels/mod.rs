@@ -10,8 +10,12 @@ pub mod facts;
 pub mod guard;
 mod kept;
 pub mod mail;
+pub mod naming;
 mod png;
 pub mod render;
+#[cfg(test)]
+mod sample;
+mod service;
 pub mod show;
 pub mod webhook;
 pub mod words;

@@ -5,9 +5,9 @@ use forewarn_core::level::{Level, Status};
 use forewarn_core::warning::Revision;
 use minijinja::{Value, context};
 
-use super::facts::{self, FIELDS, Facts, Row};
-use super::show;
+use super::facts::{FIELDS, Facts, Row};
 use super::words::Words;
+use super::{naming, show};
 use crate::config::plan::Setup;
 
 /// Characters of a subject; the rest is cut.
@@ -97,7 +97,7 @@ fn value(facts: &Facts, words: &Words) -> Value {
             context! { key => row.key, label => &row.label, text => &row.text, href => href }
         })
         .collect();
-    let (background, foreground) = facts::colours(facts.level);
+    let (background, foreground) = naming::colours(facts.level);
     context! {
         status => facts.status.word(),
         level => facts.level.word(),
@@ -201,3 +201,6 @@ fn left_out(file: &str, text: &str) -> impl Iterator<Item = String> {
         .collect();
     missing.into_iter()
 }
+
+#[cfg(test)]
+mod tests;

@@ -266,3 +266,6 @@ fn authorities(path: &Path) -> Result<Vec<Certificate>, String> {
     Certificate::from_pem_bundle(&pem)
         .map_err(|_| format!("{}: no certificate in it, expected PEM", path.display()))
 }
+
+#[cfg(test)]
+mod tests;
