@@ -75,7 +75,13 @@ pub(super) fn open(options: &Options) -> anyhow::Result<Opening> {
         offset: beginning.moment.offset,
         trusted: beginning.moment.trusted,
     })]];
-    begin.extend(plan_change(&data, &loaded.setup.plan, assigned, recovered.engine.plan_id(), Orphan::Allow)?);
+    begin.extend(plan_change(
+        &data,
+        &loaded.setup.plan,
+        assigned,
+        recovered.engine.plan_id(),
+        Orphan::Allow,
+    )?);
     let troubles = troubles(&opened, &recovered);
     if !troubles.is_empty() {
         begin.push(troubles);

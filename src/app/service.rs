@@ -14,20 +14,20 @@ use tracing::{info, warn};
 
 use super::clocks::{Civil, Ticking};
 use super::desk::Desk;
-use super::history::NoHistory;
 use super::opening::{self, Opening};
+use super::sources::Sources;
 use super::{control, metrics};
 use crate::channels::door::{Drill, Live, World};
 use crate::channels::{self, Now};
-use crate::clock::{Clock, Led};
-use crate::config::plan::{self, Setup};
+use crate::clock::Led;
+use crate::config::plan::Setup;
 use crate::courier::{Courier, CourierHandle, Limits, Opener, Parts, Standing};
 use crate::driver::inbox::DriverInbox;
 use crate::driver::picture::{Picture, Pulse};
 use crate::http::{self, Doors};
-use crate::ingest::{listener, mqtt};
-use crate::log::LogReader;
-use crate::ports::{Current, Inbox};
+use crate::ingest::listener;
+use crate::log::{LogReader, Shared};
+use crate::ports::{Current, Follow, Inbox, Reopen};
 use crate::state::{Origin, Projection, StateHandle, StateReader, StateThread};
 use crate::stores;
 
@@ -69,7 +69,7 @@ pub struct Service {
     state: StateHandle,
     stores: stores::StoresHandle,
     courier: CourierHandle,
-    sources: mqtt::Sessions,
+    sources: Arc<Sources>,
     listener: Option<listener::ListenerHandle>,
     http: http::Server,
     reader: LogReader,
@@ -138,7 +138,8 @@ impl Service {
         let intake = CancellationToken::new();
         let civil = Arc::new(Civil(ticking));
         let taking: Arc<dyn Inbox> = inbox.clone();
-        let sources = mqtt::Sessions::start(&current, taking.clone(), log_id, civil.clone(), &intake);
+        let sources =
+            Arc::new(Sources::new(current.clone(), taking.clone(), log_id, civil.clone(), intake.clone()));
         let desk = Arc::new(Desk::new(super::desk::Parts {
             options: options.clone(),
             data: data.clone(),
@@ -147,14 +148,13 @@ impl Service {
             indices,
             targets,
             picture: picture.clone(),
+            pulse: pulse.clone(),
             state: archive,
             sources: sources.clone(),
         }));
-        let listener = match current.borrow().listener.clone() {
-            Some(settings) => Some(settings),
-            None => None,
-        };
-        let listener = match listener {
+        let setup = current.borrow().clone();
+        sources.follow(&setup).await;
+        let listener = match setup.listener.clone() {
             Some(settings) => Some(
                 listener::start(&settings, current.clone(), taking.clone(), civil.clone(), intake.clone())
                     .await?,
@@ -202,10 +202,8 @@ impl Service {
         self.courier.stop().await;
         self.inbox.close();
         let driver = self.driver;
-        let drained = tokio::time::timeout(
-            DRAIN_WITHIN,
-            tokio::task::spawn_blocking(move || driver.join().is_ok()),
-        );
+        let drained =
+            tokio::time::timeout(DRAIN_WITHIN, tokio::task::spawn_blocking(move || driver.join().is_ok()));
         let in_order = matches!(drained.await, Ok(Ok(true)));
         if !in_order {
             warn!("the driver did not end in order: the next start recovers from the log");
@@ -289,9 +287,26 @@ async fn caught_up(state: &StateHandle, end: Position) -> anyhow::Result<()> {
         .context("the projection's writer ended before it had reached the log's end")
 }
 
-fn reopen(reader: LogReader) -> crate::ports::Reopen {
+fn reopen(reader: LogReader) -> Reopen {
     Arc::new(move |after| match reader.follow(after.next()) {
         Ok(follower) => Box::new(follower),
-        Err(error) => Box::new(super::history::Ended(error.to_string())),
+        Err(error) => Box::new(Ended(error.to_string())),
     })
+}
+
+/// A log that cannot be followed from where somebody wanted it.
+struct Ended(String);
+
+impl Follow for Ended {
+    fn next(&mut self) -> Option<Shared> {
+        None
+    }
+
+    fn try_next(&mut self) -> Option<Shared> {
+        None
+    }
+
+    fn fault(&self) -> Option<String> {
+        Some(self.0.clone())
+    }
 }

@@ -186,10 +186,12 @@ impl Build<'_> {
                 tokens.push((name.clone(), secret));
             }
         }
+        let operator = written.and_then(|http| http.operator_token.as_ref());
+        let operator_token = operator.and_then(|reference| self.secret(reference));
         let decode = self.decode_or_json(written.and_then(|http| http.decode.as_ref()), "http", line)?;
         let ix = self.source("http");
         let body_max = written.and_then(|http| http.body_max.as_ref()).map_or(8 * MIB, |max| max.0) as usize;
-        let http = Http { bind, tokens, body_max, source: ix };
+        let http = Http { bind, tokens, operator_token, body_max, source: ix };
         Some((http, Source { name: "http".to_owned(), ix, from: From::Http, decode }))
     }
 

@@ -163,6 +163,8 @@ raw! {
         body_max: Option<Bytes>,
         /// How `POST /api/v1/readings` is read. Default { format = "json" }.
         decode: Option<Decode>,
+        /// Token of the operator, for POST /api/v1/reload; that path is off without it.
+        operator_token: Option<At<SecretRef>>,
     }
 }
 
