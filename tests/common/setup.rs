@@ -29,7 +29,13 @@ pub(crate) fn setup(stations: &[&str]) -> Setup {
             from: From::Listener,
             decode: Decode { format: json("{}") },
         }],
-        http: Http { bind: any_port, tokens: vec![], body_max: 1 << 20, source: SourceIx(1) },
+        http: Http {
+            bind: any_port,
+            tokens: vec![],
+            operator_token: None,
+            body_max: 1 << 20,
+            source: SourceIx(1),
+        },
         listener: Some(listener),
         email: None,
         webhook: Webhook {
