@@ -437,3 +437,6 @@ fn cell_of(decision: &Decision) -> Option<Cell> {
         | Decision::Resent { .. } => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

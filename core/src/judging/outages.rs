@@ -19,6 +19,8 @@ const JOIN_MIN: usize = 3;
 const JOIN_PART: usize = 2;
 /// It is over when at most this part is left, so that stragglers do not keep it standing.
 const LEFT_PART: usize = 10;
+/// All sensors together: the domain of last resort, where none was declared.
+const SITE: DomainIx = DomainIx(u32::MAX);
 /// Names listed in one notice.
 pub(super) const NAMES_MAX: usize = 10;
 /// A shorter stop of the service itself is told nobody.
@@ -69,9 +71,9 @@ pub(super) struct Outages {
     silent: BTreeMap<SensorIx, Silent>,
     #[n(1)]
     untold: BTreeSet<(Timestamp, SensorIx)>,
-    /// Failure domains that are told as one.
+    /// Failure domains that are told as one, with how many sensors that covers.
     #[n(2)]
-    domains: BTreeSet<DomainIx>,
+    domains: BTreeMap<DomainIx, u32>,
     #[n(3)]
     sources: BTreeMap<SourceIx, Down>,
     /// Engine time at which the notice of our own downtime ends.
@@ -102,7 +104,10 @@ impl Outages {
         let source = self.sources.iter().find(|(_, down)| down.blinds.contains(&sensor));
         let told = if let Some((&source, _)) = source {
             Told::Source(source)
-        } else if let Some(&domain) = domains.iter().find(|domain| self.domains.contains(domain)) {
+        } else if let Some(&domain) =
+            domains.iter().chain([&SITE]).find(|domain| self.domains.contains_key(domain))
+        {
+            *self.domains.entry(domain).or_default() += 1;
             Told::Domain(domain)
         } else {
             Told::Due(at + delay(sensor, plan))
@@ -136,12 +141,14 @@ impl Outages {
 
     /// One less behind a domain: is that outage over?
     fn left(&mut self, domain: DomainIx, at: Timestamp, plan: &Plan, index: &Index, troubles: &mut Troubles) {
-        let all = index.behind(domain);
-        let joined: Vec<SensorIx> =
-            all.iter().copied().filter(|sensor| self.told(*sensor) == Some(Told::Domain(domain))).collect();
-        if joined.len() > all.len() / LEFT_PART && joined.len() >= JOIN_MIN {
+        let all = behind(domain, plan, index);
+        let Some(joined) = self.domains.get_mut(&domain) else { return };
+        *joined = joined.saturating_sub(1);
+        if *joined as usize > all.len() / LEFT_PART && *joined as usize >= JOIN_MIN {
             return;
         }
+        let joined: Vec<SensorIx> =
+            all.into_iter().filter(|&sensor| self.told(sensor) == Some(Told::Domain(domain))).collect();
         self.domains.remove(&domain);
         troubles.end(TroubleCode::DomainSilent, domain_id(domain, plan));
         joined.into_iter().for_each(|sensor| self.tell_later(sensor, at, plan));
@@ -248,16 +255,8 @@ impl Outages {
 
     /// Tells a sensor's silence as part of its failure domain's, if enough of that is silent.
     fn join(&mut self, sensor: SensorIx, plan: &Plan, index: &Index, troubles: &mut Troubles) -> bool {
-        let station = plan.sensor(sensor).and_then(|sensor| plan.station(sensor.station));
-        let domains = station.map_or(&[][..], |station| &station.domains);
-        let worst = domains
-            .iter()
-            .map(|&domain| (self.silent_behind(domain, index), domain))
-            .filter(|(silent, domain)| {
-                silent.len() >= JOIN_MIN && silent.len() * JOIN_PART >= index.behind(*domain).len()
-            })
-            .max_by_key(|(silent, domain)| (silent.len(), std::cmp::Reverse(*domain)));
-        let Some((silent, domain)) = worst else { return false };
+        let Some((silent, domain)) = self.worst_domain(sensor, plan, index) else { return false };
+        let mut joined = self.domains.get(&domain).copied().unwrap_or(0);
         for &sensor in &silent {
             if let Some(Silent { told, .. }) = self.silent.get_mut(&sensor) {
                 match *told {
@@ -267,13 +266,14 @@ impl Outages {
                     Told::Domain(_) | Told::Source(_) => continue,
                 }
                 *told = Told::Domain(domain);
+                joined += 1;
             }
         }
-        self.domains.insert(domain);
+        self.domains.insert(domain, joined);
         let detail = format!(
             "{} of {} sensors behind {} are silent{}",
             silent.len(),
-            index.behind(domain).len(),
+            behind(domain, plan, index).len(),
             domain_id(domain, plan),
             names(silent.into_iter(), plan)
         );
@@ -281,8 +281,28 @@ impl Outages {
         true
     }
 
-    fn silent_behind(&self, domain: DomainIx, index: &Index) -> Vec<SensorIx> {
-        index.behind(domain).iter().copied().filter(|sensor| self.silent.contains_key(sensor)).collect()
+    /// The failure domain of a sensor that has lost most, if that is enough to
+    /// call it down, with its silent sensors; else the whole site, likewise.
+    fn worst_domain(
+        &self,
+        sensor: SensorIx,
+        plan: &Plan,
+        index: &Index,
+    ) -> Option<(Vec<SensorIx>, DomainIx)> {
+        let station = plan.sensor(sensor).and_then(|sensor| plan.station(sensor.station));
+        let declared = station.map_or(&[][..], |station| &station.domains);
+        let down = |silent: usize, all: usize| silent >= JOIN_MIN && silent * JOIN_PART >= all;
+        let lost = |domain: DomainIx| {
+            let all = behind(domain, plan, index);
+            let count = all.len();
+            let silent: Vec<_> = all.into_iter().filter(|it| self.silent.contains_key(it)).collect();
+            down(silent.len(), count).then_some((silent, domain))
+        };
+        let declared = declared.iter().filter_map(|&domain| lost(domain));
+        let worst = declared.max_by_key(|(silent, domain)| (silent.len(), std::cmp::Reverse(*domain)));
+        // Counted before it is listed: the site can be large.
+        worst
+            .or_else(|| down(self.silent.len(), plan.sensors.iter().flatten().count()).then(|| lost(SITE))?)
     }
 
     fn tell_alone(&mut self, sensor: SensorIx, at: Timestamp, plan: &Plan, troubles: &mut Troubles) {
@@ -320,6 +340,14 @@ fn blinded(found: &Found) -> Option<SensorIx> {
     }
 }
 
+fn behind(domain: DomainIx, plan: &Plan, index: &Index) -> Vec<SensorIx> {
+    if domain == SITE {
+        let all = (0u32..).zip(&plan.sensors).filter(|(_, sensor)| sensor.is_some());
+        return all.map(|(ix, _)| SensorIx(ix)).collect();
+    }
+    index.behind(domain).to_vec()
+}
+
 /// One interval, five minutes at most.
 fn delay(sensor: SensorIx, plan: &Plan) -> Span {
     let most = plan.settings.outage_tell_max;
@@ -341,6 +369,9 @@ fn sensor_id(sensor: SensorIx, plan: &Plan) -> String {
 }
 
 fn domain_id(domain: DomainIx, plan: &Plan) -> String {
+    if domain == SITE {
+        return "the whole site".into();
+    }
     plan.domains.get(domain.index()).cloned().unwrap_or_else(|| format!("domain {}", domain.0))
 }
 
