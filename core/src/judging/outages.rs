@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use minicbor::{Decode, Encode};
 
-use super::index::Index;
+use super::index::{Index, SITE};
 use super::troubles::Troubles;
 use crate::finding::{Found, Verdict, Why};
 use crate::ids::{DomainIx, SensorIx, SourceIx};
@@ -19,8 +19,6 @@ const JOIN_MIN: usize = 3;
 const JOIN_PART: usize = 2;
 /// It is over when at most this part is left, so that stragglers do not keep it standing.
 const LEFT_PART: usize = 10;
-/// All sensors together: the domain of last resort, where none was declared.
-const SITE: DomainIx = DomainIx(u32::MAX);
 /// Names listed in one notice.
 pub(super) const NAMES_MAX: usize = 10;
 /// A shorter stop of the service itself is told nobody.
@@ -141,17 +139,19 @@ impl Outages {
 
     /// One less behind a domain: is that outage over?
     fn left(&mut self, domain: DomainIx, at: Timestamp, plan: &Plan, index: &Index, troubles: &mut Troubles) {
-        let all = behind(domain, plan, index);
+        let all = index.behind(domain);
         let Some(joined) = self.domains.get_mut(&domain) else { return };
         *joined = joined.saturating_sub(1);
         if *joined as usize > all.len() / LEFT_PART && *joined as usize >= JOIN_MIN {
             return;
         }
         let joined: Vec<SensorIx> =
-            all.into_iter().filter(|&sensor| self.told(sensor) == Some(Told::Domain(domain))).collect();
+            all.iter().copied().filter(|&sensor| self.told(sensor) == Some(Told::Domain(domain))).collect();
         self.domains.remove(&domain);
         troubles.end(TroubleCode::DomainSilent, domain_id(domain, plan));
-        joined.into_iter().for_each(|sensor| self.tell_later(sensor, at, plan));
+        for sensor in joined {
+            self.tell_later(sensor, at, plan);
+        }
     }
 
     fn told(&self, sensor: SensorIx) -> Option<Told> {
@@ -205,7 +205,9 @@ impl Outages {
             .filter(|(_, silent)| silent.told == Told::Source(source))
             .map(|(&sensor, _)| sensor)
             .collect();
-        covered.into_iter().for_each(|sensor| self.tell_later(sensor, at, plan));
+        for sensor in covered {
+            self.tell_later(sensor, at, plan);
+        }
     }
 
     /// The service was down itself: one notice, no sensor's silence.
@@ -227,7 +229,9 @@ impl Outages {
         // What was to be told meanwhile waits as if it had just happened.
         let waiting: Vec<SensorIx> =
             std::mem::take(&mut self.untold).into_iter().map(|(_, sensor)| sensor).collect();
-        waiting.into_iter().for_each(|sensor| self.tell_later(sensor, at, plan));
+        for sensor in waiting {
+            self.tell_later(sensor, at, plan);
+        }
     }
 
     /// Tells what is due by `at`.
@@ -273,7 +277,7 @@ impl Outages {
         let detail = format!(
             "{} of {} sensors behind {} are silent{}",
             silent.len(),
-            behind(domain, plan, index).len(),
+            index.behind(domain).len(),
             domain_id(domain, plan),
             names(silent.into_iter(), plan)
         );
@@ -293,16 +297,14 @@ impl Outages {
         let declared = station.map_or(&[][..], |station| &station.domains);
         let down = |silent: usize, all: usize| silent >= JOIN_MIN && silent * JOIN_PART >= all;
         let lost = |domain: DomainIx| {
-            let all = behind(domain, plan, index);
-            let count = all.len();
-            let silent: Vec<_> = all.into_iter().filter(|it| self.silent.contains_key(it)).collect();
-            down(silent.len(), count).then_some((silent, domain))
+            let all = index.behind(domain);
+            let silent: Vec<_> = all.iter().copied().filter(|it| self.silent.contains_key(it)).collect();
+            down(silent.len(), all.len()).then_some((silent, domain))
         };
         let declared = declared.iter().filter_map(|&domain| lost(domain));
         let worst = declared.max_by_key(|(silent, domain)| (silent.len(), std::cmp::Reverse(*domain)));
         // Counted before it is listed: the site can be large.
-        worst
-            .or_else(|| down(self.silent.len(), plan.sensors.iter().flatten().count()).then(|| lost(SITE))?)
+        worst.or_else(|| down(self.silent.len(), index.behind(SITE).len()).then(|| lost(SITE))?)
     }
 
     fn tell_alone(&mut self, sensor: SensorIx, at: Timestamp, plan: &Plan, troubles: &mut Troubles) {
@@ -325,7 +327,9 @@ impl Outages {
         let gone: Vec<SensorIx> =
             self.silent.keys().copied().filter(|&sensor| plan.sensor(sensor).is_none()).collect();
         // Under the former plan, which knows its name.
-        gone.into_iter().for_each(|sensor| self.spoke(sensor, at, former.0, former.1, troubles));
+        for sensor in gone {
+            self.spoke(sensor, at, former.0, former.1, troubles);
+        }
     }
 }
 
@@ -338,14 +342,6 @@ fn blinded(found: &Found) -> Option<SensorIx> {
         }
         Found::Silence(_, None) | Found::WouldHave(_) => None,
     }
-}
-
-fn behind(domain: DomainIx, plan: &Plan, index: &Index) -> Vec<SensorIx> {
-    if domain == SITE {
-        let all = (0u32..).zip(&plan.sensors).filter(|(_, sensor)| sensor.is_some());
-        return all.map(|(ix, _)| SensorIx(ix)).collect();
-    }
-    index.behind(domain).to_vec()
 }
 
 /// One interval, five minutes at most.
