@@ -85,7 +85,8 @@ impl Engine {
 
     /// Recomputes what one event of the log did to windows and votes, and
     /// applies the decisions recorded with it. Returns whether this version
-    /// would have decided otherwise; what differs is decided at the next start.
+    /// would have decided otherwise; what differs is decided at the next
+    /// start, which judges every cell again.
     pub fn recover(&mut self, event: &Event, recorded: &[Decision], outputs: &mut Vec<Output>) -> bool {
         let record = Some(Record { rest: recorded, differs: false });
         let mut pen = Pen { position: event.position, decided: 0, record, outputs };
@@ -94,7 +95,6 @@ impl Engine {
         for decision in record.rest {
             self.apply(decision, &mut pen);
             if let Some(cell) = cell_of(decision) {
-                self.areas.differs(cell);
                 self.schedule(cell);
             }
         }
@@ -313,10 +313,10 @@ impl Engine {
             let decisions = self.areas.decide(&work, &self.stamp(pen));
             let agreed = self.commit(&decisions, pen);
             if let Work::Cell(cell) = work {
-                if !agreed {
-                    self.areas.differs(cell);
-                }
                 self.schedule(cell);
+            }
+            if !agreed {
+                self.areas.defer(work);
             }
         }
         self.arm_outage();

@@ -187,6 +187,17 @@ fn upgrade_differs() {
 }
 
 #[test]
+fn a_trouble_that_the_former_version_kept_to_itself_is_told_at_the_next_start() {
+    let mut run = Run::new(plan());
+    let event = Event { at: run.at, position: Position(3), input: Input::Source(SourceIx(0), false) };
+    assert!(run.engine.recover(&event, &[], &mut Vec::new()));
+    assert_eq!(run.engine.troubles().count(), 0);
+    run.put(started(Some(Span::ZERO)));
+    let told: Vec<_> = run.engine.troubles().map(|(key, _)| key.code).collect();
+    assert_eq!(told, [TroubleCode::SourceDown]);
+}
+
+#[test]
 fn a_recorded_red_that_this_version_would_not_send_stands_and_ends() {
     let mut sent = Run::new(plan());
     sent.at = sent.at + Span::from_mins(1);

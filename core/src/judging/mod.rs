@@ -103,9 +103,10 @@ pub struct AreaStage {
     /// A restored directory is held: only Trouble goes out.
     #[n(5)]
     held: bool,
-    /// Cells where the log records another decision than this version makes.
+    /// Reports on which the log records another decision than this version
+    /// makes: taken up again at the next start, as every cell is.
     #[n(6)]
-    differing: BTreeSet<Cell>,
+    deferred: Vec<TroubleReport>,
     #[cbor(skip)]
     plan: Arc<Plan>,
     #[cbor(skip)]
@@ -209,7 +210,9 @@ impl AreaStage {
             self.dirty.insert(cell);
         }
         self.outages.own_downtime(downtime, moment.at, &self.plan, &mut self.troubles);
-        self.dirty.append(&mut self.differing);
+        for report in std::mem::take(&mut self.deferred) {
+            self.troubles.report(report);
+        }
         self.clock(moment);
     }
 
@@ -322,10 +325,16 @@ impl AreaStage {
         }
     }
 
-    /// Remembers a cell where this version decides otherwise than the log
-    /// records: it is judged at the next start.
-    pub fn differs(&mut self, cell: Cell) {
-        self.differing.insert(cell);
+    /// The log records something else than this version decides. A start
+    /// judges every cell again; a report has to be kept until then.
+    pub fn defer(&mut self, work: Work) {
+        match work {
+            Work::Cell(_) => {}
+            Work::Claim(report) => {
+                self.deferred.retain(|former| former.key != report.key);
+                self.deferred.push(report);
+            }
+        }
     }
 }
 
