@@ -234,7 +234,7 @@ pub(super) fn rising() -> Vec<Kept> {
     points
         .map(|n| {
             let observed = NOW - Span::from_mins(5 * (144 - n));
-            let value = 57.2 + 1.9 / (1.0 + (-(n as f64 - 100.0) / 12.0).exp());
+            let value = 57.2 + 1.95 / (1.0 + (-(n as f64 - 100.0) / 12.0).exp());
             kept(observed, value)
         })
         .collect()
