@@ -116,12 +116,11 @@ fn value(facts: &Facts, words: &Words) -> Value {
 
 /// The last resort when even the built-in template fails: the facts alone.
 fn plain(facts: &[Facts], signed: &str) -> String {
-    let mut text = String::new();
-    for facts in facts {
-        text.push_str(&format!("[{}] {}: {}\n", facts.tag, facts.hazard, facts.headline));
-        facts.rows.iter().for_each(|row| text.push_str(&format!("{}: {}\n", row.label, row.text)));
-    }
-    text + signed + "\n"
+    let heads = facts.iter().map(|facts| {
+        let rows = facts.rows.iter().map(|row| format!("{}: {}\n", row.label, row.text));
+        format!("[{}] {}: {}\n{}", facts.tag, facts.hazard, facts.headline, rows.collect::<String>())
+    });
+    heads.chain([signed.to_owned() + "\n"]).collect()
 }
 
 fn marked_subject(subject: String, mark: &str) -> String {
@@ -168,7 +167,8 @@ pub(super) fn check(words: &Words) -> Vec<String> {
         rows: rows.into(),
         href: None,
     };
-    let context = values(&[facts.clone()], words, "signed", Chart::None, &facts.mark, &facts.banner);
+    let context =
+        values(std::slice::from_ref(&facts), words, "signed", Chart::None, &facts.mark, &facts.banner);
     let mut faults = Vec::new();
     for file in ["subject.txt", "mail.txt", "mail.html"] {
         let place = format!("messages/{}/{file}", words.language());

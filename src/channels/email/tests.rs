@@ -2,7 +2,7 @@ use std::sync::Mutex;
 
 use forewarn_core::level::Status;
 use forewarn_core::warning::{Kind, Reason, Revision, TroubleCode};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
 
 use super::*;
@@ -29,6 +29,10 @@ type Heard = Arc<Mutex<Vec<String>>>;
 
 /// A mail server that writes down every line it hears. Without an answer it breaks off.
 async fn server(script: Script) -> (u16, Heard) {
+    serve(script, None).await
+}
+
+async fn serve(script: Script, tls: Option<tokio_rustls::TlsAcceptor>) -> (u16, Heard) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("an address").port();
     let heard = Heard::default();
@@ -36,38 +40,50 @@ async fn server(script: Script) -> (u16, Heard) {
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let ear = Arc::clone(&ear);
+            let tls = tls.clone();
             tokio::spawn(async move {
-                let (read, mut write) = stream.into_split();
-                let _ = write.write_all(format!("{}\r\n", script.greeting).as_bytes()).await;
-                let mut lines = BufReader::new(read).lines();
-                let mut in_data = false;
-                while let Ok(Some(line)) = lines.next_line().await {
-                    ear.lock().expect("an ear").push(line.clone());
-                    let verb = line.split([' ', ':']).next().unwrap_or_default();
-                    let answer = match verb {
-                        "." if in_data => {
-                            in_data = false;
-                            script.taken
+                match tls {
+                    None => converse(stream, script, ear).await,
+                    Some(tls) => {
+                        if let Ok(stream) = tls.accept(stream).await {
+                            converse(stream, script, ear).await;
                         }
-                        _ if in_data => continue,
-                        "EHLO" => script.offers,
-                        "RCPT" => script.rcpt,
-                        "DATA" => {
-                            in_data = true;
-                            "354 go on"
-                        }
-                        "QUIT" => "221 bye",
-                        _ => "250 ok",
-                    };
-                    if answer.is_empty() {
-                        return;
                     }
-                    let _ = write.write_all(format!("{answer}\r\n").as_bytes()).await;
                 }
             });
         }
     });
     (port, heard)
+}
+
+async fn converse(stream: impl AsyncRead + AsyncWrite, script: Script, ear: Heard) {
+    let (read, mut write) = tokio::io::split(stream);
+    let _ = write.write_all(format!("{}\r\n", script.greeting).as_bytes()).await;
+    let mut lines = BufReader::new(read).lines();
+    let mut in_data = false;
+    while let Ok(Some(line)) = lines.next_line().await {
+        ear.lock().expect("an ear").push(line.clone());
+        let verb = line.split([' ', ':']).next().unwrap_or_default();
+        let answer = match verb {
+            "." if in_data => {
+                in_data = false;
+                script.taken
+            }
+            _ if in_data => continue,
+            "EHLO" => script.offers,
+            "RCPT" => script.rcpt,
+            "DATA" => {
+                in_data = true;
+                "354 go on"
+            }
+            "QUIT" => "221 bye",
+            _ => "250 ok",
+        };
+        if answer.is_empty() {
+            return;
+        }
+        let _ = write.write_all(format!("{answer}\r\n").as_bytes()).await;
+    }
 }
 
 fn setup(port: u16, security: MailSecurity) -> Setup {
@@ -94,6 +110,7 @@ async fn answers_are_classed() {
         (Script { rcpt: "451 4.7.1 <li@people.example> greylisted", ..WILLING }, false, false),
         (Script { taken: "552 5.2.2 li@people.example over quota", ..WILLING }, false, true),
         (Script { taken: "452 4.3.1 full", ..WILLING }, false, false),
+        (Script { rcpt: "535 5.7.8 who are you", ..WILLING }, false, false),
         (Script { greeting: "421 too busy", ..WILLING }, false, false),
         (Script { greeting: "554 no service for you", ..WILLING }, false, true),
         (Script { rcpt: "", ..WILLING }, false, false),
@@ -178,8 +195,8 @@ async fn delivered<W: World>(
     let data = heard.iter().position(|line| line == "DATA").expect("data") + 1;
     let end = heard.iter().rposition(|line| line == ".").expect("an end");
     let mail = heard[data..end].join("\n");
-    let (head, body) = mail.split_once("\n\n").expect("headers and body");
-    let unfolded = head.replace("\n ", " ").replace("\n\t", " ");
+    let (headers, body) = mail.split_once("\n\n").expect("headers and body");
+    let unfolded = headers.replace("\n ", " ").replace("\n\t", " ");
     (unfolded.lines().map(str::to_owned).collect(), body.to_owned())
 }
 
@@ -279,4 +296,41 @@ async fn a_drill_does_not_leave_a_live_service_but_a_test_of_notification_does()
     assert_eq!(send(test, setup.clone(), "li@people.example").await, Sent::Accepted);
     let target = &sample::envelope::<Live>(sample::blind(), setup.clone(), "li@people.example").target;
     assert_eq!(email::<Live>(&setup, Past(None)).server(target), format!("127.0.0.1:{port}"));
+}
+
+#[tokio::test]
+async fn tls_trusts_the_configured_authority_and_no_stranger() {
+    let (acceptor, pem) = sample::tls("127.0.0.1");
+    let (port, heard) = serve(WILLING, Some(acceptor)).await;
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), pem).expect("written");
+    for (ca, accepted) in
+        [(None, false), (Some("/nowhere/ca.pem".into()), false), (Some(file.path().to_owned()), true)]
+    {
+        let mut setup = setup(port, MailSecurity::Tls);
+        setup.email.as_mut().expect("a mail server").ca = ca.clone();
+        let sent = send(sample::flood(Status::Actual), setup, "li@people.example").await;
+        match sent {
+            Sent::Accepted => assert!(accepted, "{ca:?}"),
+            Sent::Retry { .. } => {
+                assert!(!accepted && heard.lock().expect("an ear").is_empty(), "{ca:?}: {sent:?}");
+            }
+            Sent::Rejected { .. } | Sent::Forbidden { .. } => panic!("{ca:?}: {sent:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_highest_speaks_for_a_digest() {
+    let (port, heard) = server(WILLING).await;
+    let setup = setup(port, MailSecurity::PlaintextUnsafe);
+    let mut envelope = sample::envelope::<Live>(
+        sample::trouble(TroubleCode::DiskLow, "/data", ""),
+        setup.clone(),
+        "li@people.example",
+    );
+    envelope.revisions.push(Arc::new(sample::flood(Status::Actual)));
+    assert_eq!(email::<Live>(&setup, Past(None)).send(&envelope).await, Sent::Accepted);
+    let heard = heard.lock().expect("an ear").join("\n");
+    assert!(heard.contains("Subject: [ORANGE II] 2 warnings: Flood: Qujiang"), "{heard}");
 }
