@@ -193,6 +193,10 @@ mod tests {
         let zh = "[hazards]\nflood = \"大水\"\n";
         let en = "[hazards]\nflood = \"High water\"\n";
         check(&[], &[]);
+        let copied = LANGUAGES.iter().flat_map(|language| {
+            FILES.map(|file| (*language, file, embedded(language, file).expect("a built-in file")))
+        });
+        check(&copied.collect::<Vec<_>>(), &[]);
         check(&[("zh", "words.toml", zh), ("en", "words.toml", en)], &[]);
         check(&[("zh", "words.toml", zh)], &["messages/en: lacks \"hazards.flood\" that zh has"]);
         check(&[("en", "mail.txt", "{{ head }}")], &["messages/zh: lacks \"mail.txt\" that en has"]);

@@ -27,7 +27,7 @@ use crate::ports::{Current, History};
 
 /// Longest wait for one answer of the mail server.
 const COMMAND_MAX: Duration = Duration::from_secs(10);
-/// Longest whole attempt, connection included; the courier counts on it.
+/// Longest whole attempt, chart and connection included; the courier counts on it.
 const ATTEMPT_MAX: Duration = Duration::from_secs(15);
 /// Longest wait for a chart's readings.
 const CHART_MAX: Duration = Duration::from_secs(2);
@@ -73,6 +73,7 @@ impl<W: World> Email<W> {
         if let Err(refusal) = admitted(envelope) {
             return refusal;
         }
+        let until = tokio::time::Instant::now() + ATTEMPT_MAX;
         let ready = self.kept.of(&envelope.setup);
         let transport = match &ready.transport {
             Some(Ok(transport)) => transport.clone(),
@@ -88,7 +89,7 @@ impl<W: World> Email<W> {
             Ok(message) => message,
             Err(error) => return Sent::Rejected { reason: error.to_string() },
         };
-        match tokio::time::timeout(ATTEMPT_MAX, transport.send(message)).await {
+        match tokio::time::timeout_at(until, transport.send(message)).await {
             Ok(Ok(_)) => Sent::Accepted,
             Ok(Err(error)) => outcome(&error),
             Err(_) => {

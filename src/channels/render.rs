@@ -5,6 +5,7 @@ use forewarn_core::level::{Level, Status};
 use forewarn_core::warning::Revision;
 use minijinja::{Value, context};
 
+use super::chart::HOURS;
 use super::facts::{FIELDS, Facts, Row};
 use super::words::Words;
 use super::{naming, show};
@@ -70,10 +71,13 @@ fn values(facts: &[Facts], words: &Words, signed: &str, chart: Chart<'_>, mark: 
         0 | 1 => String::new(),
         many => words.fill("text.digest", &[("count", &many.to_string())]),
     };
-    let (chart_image, chart_note) = match chart {
-        Chart::None => ("", String::new()),
-        Chart::LeftOut => ("", words.get("text.chart_left_out").to_owned()),
-        Chart::Inline(id, alt) => (id, alt.to_owned()),
+    let (chart_image, chart_alt, chart_note) = match chart {
+        Chart::None => ("", "", String::new()),
+        Chart::LeftOut => ("", "", words.get("text.chart_left_out").to_owned()),
+        Chart::Inline(id, alt) => {
+            let hours = HOURS.to_string();
+            (id, alt, words.fill("text.chart_follows", &[("hours", &hours)]))
+        }
     };
     context! {
         lang => words.get("lang"),
@@ -83,6 +87,7 @@ fn values(facts: &[Facts], words: &Words, signed: &str, chart: Chart<'_>, mark: 
         mark => mark,
         banner => banner,
         chart_image => chart_image,
+        chart_alt => chart_alt,
         chart_note => chart_note,
         signed => signed,
     }
@@ -104,6 +109,7 @@ fn value(facts: &Facts, words: &Words) -> Value {
         tag => &facts.tag,
         symbol => facts.symbol,
         kind => &facts.kind,
+        reason => facts.text("reason"),
         hazard => &facts.hazard,
         headline => &facts.headline,
         action => &facts.action,

@@ -266,6 +266,7 @@ async fn a_chart_comes_with_the_mail_or_the_mail_says_so() {
         "image/png",
         "Content-ID: <chart@forewarn>",
         "Content-Disposition: inline",
+        "A chart of the last 12 hours is attached.",
     ] {
         assert!(body.contains(part), "{part}");
     }
