@@ -342,6 +342,7 @@ pub(crate) fn finding(sensor: u32, verdict: Verdict) -> Finding {
         settled: verdict,
         firm: true,
         suspect: false,
+        sound: Level::Normal,
         since: START,
         pending: None,
         measured: Some(f64::from(sensor)),
