@@ -28,7 +28,7 @@ async fn what_is_not_durable_comes_again_and_what_is_does_not() {
         // One batch a message: each was waited for.
         let mut waiting = inbox.waiting();
         let third = waiting.split_off(2);
-        sync(waiting);
+        sync(&waiting);
         session.stop().await;
 
         let inbox = FakeInbox::new(Durable::AtOnce);
@@ -88,7 +88,7 @@ async fn an_acknowledgement_of_a_lost_connection_goes_nowhere() {
         inbox.until("down and up", |came| came.standings == [true, false, true]).await;
         Publisher::connect(broker.port).await.publish("2").await;
         inbox.until("message B", |came| came.values == [1.0, 2.0]).await;
-        sync(of_a);
+        sync(&of_a);
         session.stop().await;
 
         let inbox = FakeInbox::new(Durable::AtOnce);
@@ -168,7 +168,7 @@ async fn a_full_inbox_drops_the_session_and_loses_nothing() {
         inbox.until("full", |came| came.full > 0).await;
         // Drained seven at a time, with what they were durable only then.
         inbox.set_durable(Durable::AtOnce);
-        sync(inbox.waiting());
+        sync(&inbox.waiting());
         let every = |came: &world::Contents| {
             (0..MESSAGES).all(|value| came.values.iter().any(|came| (*came - value as f64).abs() < 0.5))
         };

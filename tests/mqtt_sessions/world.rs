@@ -110,8 +110,10 @@ impl FakeInbox {
 }
 
 /// Says of messages that they are durable.
-pub(crate) fn sync(acks: Vec<Acks>) {
-    acks.iter().for_each(|acks| acks.gate.durable(&acks.tokens));
+pub(crate) fn sync(acks: &[Acks]) {
+    for acks in acks {
+        acks.gate.durable(&acks.tokens);
+    }
 }
 
 impl Inbox for FakeInbox {
@@ -134,7 +136,7 @@ impl Inbox for FakeInbox {
                 Durable::WhenTold => contents.waiting.extend(batch.acks),
             }
         });
-        sync(durable);
+        sync(&durable);
         given_back.map_or(Ok(()), Err)
     }
 
