@@ -1,13 +1,15 @@
 //! What the rooms share: the words that pass between them and the doors they
 //! pass through. A room knows `forewarn_core`, `config::plan` and this file.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use forewarn_core::event::Input;
-use forewarn_core::ids::{Position, SensorIx, SourceIx};
+use forewarn_core::ids::{Key, OutputId, Position, SensorIx, SourceIx, TargetIx};
 use forewarn_core::reading::{Checked, Marks};
-use forewarn_core::time::Timestamp;
+use forewarn_core::time::{Span, Timestamp};
+use forewarn_core::warning::{Due, Revision};
 
 use crate::log::Record;
 
@@ -104,6 +106,12 @@ pub trait Follow: Send {
 
     /// The next record if it is there already.
     fn try_next(&mut self) -> Option<Arc<Record>>;
+
+    /// Why it ended before the log did, in words: what it wanted next was
+    /// trimmed, or cannot be read. A reader that gets no record must ask.
+    fn fault(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Keeps readings and gives them back: the shape that both stores share.
@@ -154,3 +162,58 @@ pub trait History: Send + Sync + std::fmt::Debug {
 
 /// The setup in force; a reload puts in another.
 pub type Current = tokio::sync::watch::Receiver<Arc<crate::config::plan::Setup>>;
+
+/// Opens the log for reading: the follower gives every record that ends after `after`.
+pub type Reopen = Arc<dyn Fn(Position) -> Box<dyn Follow> + Send + Sync>;
+
+/// A delivery that was released and has no outcome in the log yet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outstanding {
+    /// What is to be delivered.
+    pub revision: Arc<Revision>,
+    /// To whom, in which round.
+    pub due: Due,
+}
+
+/// What the projection knows at one position of the log, so that a courier can go on from there.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Resume {
+    /// The position all of this holds at; the courier follows the log after it.
+    pub cursor: Position,
+    /// Civil minus engine time there.
+    pub offset: Span,
+    /// Whether civil time could be trusted there.
+    pub trusted: bool,
+    /// Opaque target ids by index, as the log assigned them.
+    pub targets: BTreeMap<TargetIx, String>,
+    /// The first page of what is outstanding, in the order of its release.
+    pub outstanding: Vec<Outstanding>,
+    /// Warnings that have not ended, with the highest revision number of each
+    /// target that was not superseded: these targets count as attempted.
+    pub told: Vec<(OutputId, TargetIx, u32)>,
+}
+
+/// What a courier reads from the projection beyond [`Resume`]. Calls block on the disk.
+pub trait Archive: Send + Sync + std::fmt::Debug {
+    /// One revision of a warning, if the projection has reached it.
+    fn revision(&self, warning: &OutputId, number: u32) -> anyhow::Result<Option<Arc<Revision>>>;
+
+    /// The next page of what was outstanding at `upto`, released after `after`, at most `limit`.
+    fn outstanding(
+        &self,
+        after: &Outstanding,
+        upto: Position,
+        limit: usize,
+    ) -> anyhow::Result<Vec<Outstanding>>;
+}
+
+/// A courier's note of one attempt: for people to read, never to decide by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// The delivery.
+    pub key: Key,
+    /// Civil time.
+    pub at: Timestamp,
+    /// What came of it, in words; no addresses.
+    pub outcome: String,
+}

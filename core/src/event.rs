@@ -9,7 +9,7 @@ use crate::ids::{IndexKind, Key, LogId, OutputId, Position, RunId, SourceIx, Tar
 use crate::plan::{Plan, PlanId};
 use crate::reading::Reading;
 use crate::time::{Span, Timestamp};
-use crate::warning::{Cell, Incident, Outcome, Revision, TroubleKey};
+use crate::warning::{Cell, Due, Incident, Outcome, Revision, TroubleKey};
 
 /// One input, stamped and numbered.
 #[derive(Debug, Clone)]
@@ -55,6 +55,10 @@ pub enum Input {
     /// A name got its dense index; the engine itself needs none of them.
     #[n(9)]
     Assign(#[n(0)] Assignment),
+    /// The disk had no room and readings were not taken (false), or are taken
+    /// again (true): our own stop is no sensor's silence.
+    #[n(10)]
+    Intake(#[n(0)] bool),
 }
 
 /// The first event of every run.
@@ -192,6 +196,19 @@ pub enum Decision {
     /// A restored directory acts again.
     #[n(5)]
     Resumed,
+    /// The newest revision of a warning goes to one of its targets again.
+    #[n(6)]
+    Resent {
+        /// The warning.
+        #[n(0)]
+        warning: OutputId,
+        /// Its newest revision.
+        #[n(1)]
+        number: u32,
+        /// To whom, in which round.
+        #[n(2)]
+        due: Due,
+    },
 }
 
 /// What comes out of one step.

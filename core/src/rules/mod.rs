@@ -80,3 +80,33 @@ fn span<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Span, D::Er
     let text = <std::borrow::Cow<'de, str> as serde::Deserialize>::deserialize(deserializer)?;
     Span::parse(&text).map_err(serde::de::Error::custom)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_reads_its_own_fields_and_no_others() {
+        for (kind, fields) in [("threshold", ""), ("rate", "window = '1 h'"), ("slope", "window = '90 min'")]
+        {
+            let read = |text: &str| {
+                let table = toml::Deserializer::parse(text).expect("it is TOML");
+                AnyRule::read(kind, table).expect("the kind is registered")
+            };
+            assert_eq!(read(fields).expect(kind).name(), kind);
+            assert!(read(&format!("{fields}\nbogus = 1")).is_err(), "{kind}");
+        }
+        for (kind, example) in AnyRule::KINDS {
+            assert!(example.contains(&format!("kind = \"{kind}\"")), "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_rule_keeps_room_for_twice_what_it_expects() {
+        let needs = |span| Needs { readings: 64, span: Span::from_mins(span) };
+        for (span, interval, readings) in [(0, 15, 2), (60, 15, 10), (60, 1, 64), (60, 0, 64)] {
+            assert_eq!(needs(span).of(Span::from_mins(interval)), readings);
+        }
+        assert_eq!(Needs { readings: 1, span: Span::ZERO }.of(Span::from_mins(1)), 1);
+    }
+}

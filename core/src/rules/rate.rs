@@ -146,3 +146,37 @@ impl Sums<'_> {
         (spread > 0.0).then(|| (ty - t * y / n) / spread)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reading::Flag;
+    use crate::sensing::window::Ring;
+
+    #[test]
+    fn running_sums_stay_with_the_direct_fit_for_ever() {
+        let rate = Rate { window: Span::from_hours(1) };
+        let mut ring = Ring::with_capacity(80);
+        let mut memory = Memory::default();
+        for nth in 0..20_000_u32 {
+            // High above its datum, with small movements: where sums lose most.
+            let value = 3000.0 + f64::from(nth * 37 % 101) / 1000.0;
+            let observed = Timestamp::from_secs(1_782_864_000 + i64::from(nth) * 60 + i64::from(nth % 7));
+            if ring.is_full() {
+                ring.pop_oldest();
+            }
+            ring.insert(ring.end(), Sample { observed, value, flag: Flag::Good, ..Sample::default() });
+            let view = View::new(&ring, ring.end() - 1, 70).expect("it was just put in");
+            let Ok(slope) = rate.measure(&view, &mut memory) else { continue };
+            let points: Vec<(f64, f64)> = view
+                .back(rate.window)
+                .map(|sample| ((sample.observed - observed).as_secs_f64() / 3600.0, sample.value))
+                .collect();
+            let n = points.len() as f64;
+            let (t, y) = points.iter().fold((0.0, 0.0), |(t, y), (a, b)| (t + a / n, y + b / n));
+            let over: f64 = points.iter().map(|(a, b)| (a - t) * (b - y)).sum();
+            let direct = over / points.iter().map(|(a, _)| (a - t) * (a - t)).sum::<f64>();
+            assert!((slope - direct).abs() < 1e-9, "reading {nth}: {slope}, directly {direct}");
+        }
+    }
+}

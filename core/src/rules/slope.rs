@@ -77,7 +77,8 @@ fn has_trend(points: &[(f64, f64)]) -> bool {
             s += i64::from(y > other) - i64::from(y < other);
         }
         // A group of t equal values adds t(t-1)(2t+5); it is counted at its first member.
-        let equal = |(_, other): &&(f64, f64)| other <= y && other >= y;
+        // Exactly equal, both zeros alike, as the signs above take them.
+        let equal = |(_, other): &&(f64, f64)| other.partial_cmp(y).is_some_and(std::cmp::Ordering::is_eq);
         if !points[..at].iter().any(|point| equal(&point)) {
             let t = points.iter().filter(equal).count() as f64;
             ties += t * (t - 1.0) * (2.0 * t + 5.0);
@@ -102,7 +103,8 @@ fn median_slope(points: &[(f64, f64)]) -> f64 {
     if pairs % 2 == 1 {
         return upper;
     }
-    let lower = below.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    // By total order: which zero `f64::max` gives, it does not promise.
+    let lower = below.iter().copied().max_by(f64::total_cmp).unwrap_or(upper);
     f64::midpoint(lower, upper)
 }
 

@@ -1,6 +1,6 @@
 //! Admission: what is new, what is known already, what comes too late or too early.
 
-use super::judge::Bench;
+use super::trace::Bench;
 use super::watch::Watch;
 use super::window::Sample;
 use crate::level::Status;
@@ -85,9 +85,10 @@ impl Watch {
             // The same in a live edition is news, where the one before was history.
             let livens = !known.is_news() && Sample { marks: reading.marks, ..*known }.is_news();
             known.seq = known.seq.max(reading.seq);
-            return match livens && !settled {
-                true => Admission::Replace(number),
-                false => Admission::Refused(Marks::DUPLICATE),
+            return if livens && !settled {
+                Admission::Replace(number)
+            } else {
+                Admission::Refused(Marks::DUPLICATE)
             };
         }
         match (higher, settled) {

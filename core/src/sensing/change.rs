@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::judge::{Bench, Judge};
+use super::judge::Judge;
 use super::memory_size::Room;
 use super::stage::StationStage;
+use super::trace::Bench;
 use super::watch::Watch;
 use crate::finding::Found;
 use crate::ids::{RuleIx, SensorIx};

@@ -1,172 +1,19 @@
-//! One rule on one subject: what it remembers, and what it says.
+//! One rule on one subject: what it says, and when that is news.
 
 use minicbor::{Decode, Encode};
 
-use super::ladder::{Ground, Ladder, Measure};
-use super::limits::{Levels, in_force, reaches};
-use super::window::{Ring, Sample, View};
+use super::limits::reaches;
+use super::trace::{Bench, Trace, in_rule_unit, is_saturated, limits};
+use super::window::{Ring, Sample};
 use crate::finding::{Finding, Found, Pending, Verdict, Why, WouldHave};
 use crate::ids::{RuleIx, SensorIx};
 use crate::level::Level;
-use crate::plan::{Plan, Rule, Sensor, Side, Subject};
+use crate::plan::{Plan, Rule, Subject};
 use crate::reading::{Flag, Marks};
-use crate::rules::Memory;
 use crate::time::{Moment, Timestamp};
 
 /// Readings that evidence of trend rests on, at most.
 pub(crate) const EVIDENCE_READINGS: usize = 16;
-
-/// A rise is credible when this many good readings before it rise.
-const RISING_READINGS: usize = 3;
-
-/// All that a judgement needs besides what is remembered.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Bench<'a> {
-    pub(crate) plan: &'a Plan,
-    pub(crate) ix: SensorIx,
-    pub(crate) sensor: &'a Sensor,
-    pub(crate) moment: Moment,
-}
-
-impl Bench<'_> {
-    /// Civil time before which a reading is too old to raise; while nobody knows the time, none is.
-    pub(crate) fn oldest(&self) -> Timestamp {
-        if self.moment.trusted { self.moment.civil() - self.sensor.max_age } else { Timestamp::MIN }
-    }
-}
-
-/// What one rule remembers of one subject, up to one reading.
-#[derive(Debug, Clone, Copy, PartialEq, Encode, Decode)]
-pub(crate) struct Trace {
-    #[n(0)]
-    memory: Memory,
-    #[n(1)]
-    ladder: Ladder,
-    #[n(2)]
-    verdict: Verdict,
-    /// The reading with which the verdict came to be of its kind.
-    #[n(3)]
-    turned: Timestamp,
-    #[n(4)]
-    measured: Option<f64>,
-}
-
-impl Trace {
-    fn new(moment: Moment) -> Trace {
-        Trace {
-            memory: Memory::default(),
-            ladder: Ladder::default(),
-            verdict: Verdict::Unknown(Why::Warming),
-            turned: moment.civil(),
-            measured: None,
-        }
-    }
-
-    /// Judges the reading numbered `number`, the one after those judged before.
-    fn advance(&mut self, ring: &Ring, number: u64, rule: &Rule, subject: &Subject, bench: &Bench<'_>) {
-        let kind = rule.kind.as_dyn();
-        let needs = kind.needs().of(bench.sensor.interval);
-        let Some(view) = View::new(ring, number, needs) else { return };
-        let sample = view.newest();
-        let Some(ground) = self.ground(ring, number, sample, rule, bench.sensor) else {
-            return self.say(Verdict::Unknown(Why::BadData), sample);
-        };
-        let mut memory = self.memory;
-        let measured = kind.measure(&view, &mut memory);
-        if ground == Ground::Good {
-            self.memory = memory;
-        }
-        let verdict = match measured {
-            Ok(value) => {
-                let value = in_rule_unit(value, rule, bench.sensor);
-                self.measured = Some(value);
-                let limits = limits(rule, subject, sample.observed, bench);
-                let measure = Measure { value, ground, observed: sample.observed, news: sample.is_news() };
-                self.ladder.step(measure, &limits, rule)
-            }
-            // At the end of the span what was reached stands, measurable or not.
-            Err(_) if ground == Ground::Censored && self.ladder.all.level() > Level::Normal => {
-                Verdict::Breach(self.ladder.all.level())
-            }
-            Err(why) => Verdict::Unknown(why),
-        };
-        self.say(verdict, sample);
-    }
-
-    fn say(&mut self, verdict: Verdict, sample: &Sample) {
-        let same_kind = match (self.verdict, verdict) {
-            (Verdict::Breach(_), Verdict::Breach(_)) => true,
-            (old, new) => old == new,
-        };
-        if !same_kind {
-            self.turned = sample.observed;
-        }
-        self.verdict = verdict;
-    }
-
-    /// What a measure of this reading rests on; `None` where it says nothing at all.
-    fn ground(
-        &self,
-        ring: &Ring,
-        number: u64,
-        sample: &Sample,
-        rule: &Rule,
-        sensor: &Sensor,
-    ) -> Option<Ground> {
-        if sample.is_good() {
-            return Some(Ground::Good);
-        }
-        if is_saturated(sample, rule.side, sensor)
-            && (self.ladder.is_breaching() || is_rising(ring, number, rule.side))
-        {
-            return Some(Ground::Censored);
-        }
-        (sample.flag == Flag::Suspect).then_some(Ground::Suspect)
-    }
-}
-
-/// Whether a reading stands at the dangerous end of the sensor's span, or beyond.
-fn is_saturated(sample: &Sample, side: Side, sensor: &Sensor) -> bool {
-    let Some((low, high)) = sensor.span.filter(|_| sample.marks.has(Marks::SATURATED)) else {
-        return false;
-    };
-    let at_high = sample.value > f64::midpoint(low, high);
-    match side {
-        Side::Above => at_high,
-        Side::Below => !at_high,
-    }
-}
-
-/// Whether the last good readings before this one move to the dangerous side, none of them back.
-fn is_rising(ring: &Ring, number: u64, side: Side) -> bool {
-    let mut later = None;
-    let mut moved = false;
-    let from = number.saturating_sub(EVIDENCE_READINGS as u64);
-    let good = (from..number).rev().filter_map(|at| ring.get(at)).filter(|sample| sample.is_good());
-    for sample in good.take(RISING_READINGS) {
-        let Some(next) = later.replace(sample.value) else { continue };
-        let rise = match side {
-            Side::Above => next - sample.value,
-            Side::Below => sample.value - next,
-        };
-        if rise < 0.0 {
-            return false;
-        }
-        moved |= rise > 0.0;
-    }
-    moved
-}
-
-fn in_rule_unit(value: f64, rule: &Rule, sensor: &Sensor) -> f64 {
-    let unit = if rule.kind.as_dyn().measures_rate() { sensor.unit.per_hour() } else { Some(sensor.unit) };
-    // The plan guarantees a conversion; without one, the number is taken as it is.
-    let (scale, offset) = unit.and_then(|unit| unit.convert(rule.unit)).unwrap_or((1.0, 0.0));
-    value * scale + offset
-}
-
-fn limits(rule: &Rule, subject: &Subject, observed: Timestamp, bench: &Bench<'_>) -> Levels {
-    in_force(&subject.limits, rule.side, observed, &bench.plan.settings, bench.moment)
-}
 
 /// Why a sensor says nothing at all, and since when (civil time).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
@@ -289,11 +136,14 @@ impl Judge {
     fn run(&mut self, ring: &Ring, from: u64, arrived: u64, bench: &Bench<'_>, found: &mut Vec<Found>) {
         let Some((rule, subject)) = self.terms(bench.plan) else { return };
         let mut highest: Option<Rise> = None;
+        // A late reading that breaches nothing only takes back; what rises after it had risen before.
+        let mut breaches = false;
         for number in from..ring.end() {
             let before = self.tip.ladder.all.level();
             self.tip.advance(ring, number, rule, subject, bench);
             let level = self.tip.ladder.all.level();
-            if number >= arrived && level > before && highest.is_none_or(|rise| level > rise.level) {
+            breaches |= number == arrived && self.tip.ladder.all.reached_something();
+            if breaches && level > before && highest.is_none_or(|rise| level > rise.level) {
                 highest = ring.get(number).map(|sample| Rise {
                     level,
                     observed: sample.observed,
@@ -367,16 +217,7 @@ impl Judge {
         let newest = standing.ring.newest();
         let tip = self.tip_verdict(standing, bench);
         let level = tip.level();
-        let pending = ladder.pending(self.told, bench.oldest(), rule).map(|(level, met, lasting)| {
-            // By a clock that can be trusted, event time; else as much longer as is still missing.
-            let due = if bench.moment.trusted {
-                bench.moment.engine(met + lasting).clamp(standing.heard, standing.heard + lasting)
-            } else {
-                let gone = newest.map_or(lasting, |newest| newest.observed - met);
-                (standing.heard + (lasting - gone)).max(standing.heard)
-            };
-            Pending { level, due }
-        });
+        let pending = self.pending(standing, rule, bench);
         let sound = ladder.sound.level().min(self.told);
         let limits = limits(rule, subject, newest.map_or(Timestamp::MIN, |newest| newest.observed), bench);
         let limit_of = |level: Level| level.index().checked_sub(1).and_then(|at| limits[at]);
@@ -406,6 +247,18 @@ impl Judge {
             sound,
             ..nothing(self.rule, bench.ix, bench.moment)
         }
+    }
+
+    fn pending(&self, standing: Standing<'_>, rule: &Rule, bench: &Bench<'_>) -> Option<Pending> {
+        let (level, met, lasting) = self.tip.ladder.pending(self.told, bench.oldest(), rule)?;
+        // By a clock that can be trusted, event time; else as much longer as is still missing.
+        let due = if bench.moment.trusted {
+            bench.moment.engine(met + lasting).clamp(standing.heard, standing.heard + lasting)
+        } else {
+            let gone = standing.ring.newest().map_or(lasting, |newest| newest.observed - met);
+            (standing.heard + (lasting - gone)).max(standing.heard)
+        };
+        Some(Pending { level, due })
     }
 
     fn tip_verdict(&self, standing: Standing<'_>, bench: &Bench<'_>) -> Verdict {

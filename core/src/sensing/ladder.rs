@@ -57,6 +57,11 @@ impl Track {
         (0..4).rev().find(|&at| self.held[at]).map_or(Level::Normal, level_at)
     }
 
+    /// Whether the newest reading that said anything reached a level.
+    pub(crate) fn reached_something(&self) -> bool {
+        self.history.iter().any(|history| history & 1 == 1)
+    }
+
     fn holds(&self, level: Level) -> bool {
         level.index().checked_sub(1).is_some_and(|at| self.held[at])
     }
@@ -121,16 +126,15 @@ impl Ladder {
     /// Takes one measure in, and says what the rule now says.
     pub(crate) fn step(&mut self, measure: Measure, limits: &Levels, rule: &Rule) -> Verdict {
         let mut reached_any = false;
-        for at in 0..4 {
-            let raise = rule.raise[at];
-            match limits[at] {
+        for (at, limit) in limits.iter().enumerate() {
+            match *limit {
                 None => {
                     self.all.forget(at);
                     self.sound.forget(at);
                 }
                 Some(limit) if reaches(rule.side, measure.value, limit) => {
                     reached_any = true;
-                    self.reached(at, measure, raise);
+                    self.reached(at, measure, rule.raise[at]);
                 }
                 Some(limit) => self.fell_short(at, measure, limit, rule),
             }
@@ -178,7 +182,7 @@ impl Ladder {
 
     /// Whether the last good readings breached: a rise to the end of the span is then credible.
     pub(crate) fn is_breaching(&self) -> bool {
-        self.censored || (0..4).any(|at| self.sound.held[at] || self.sound.history[at] & 1 == 1)
+        self.censored || self.sound.level() > Level::Normal || self.sound.reached_something()
     }
 
     /// The highest level held that may be told: told already, or reached by news

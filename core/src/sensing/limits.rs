@@ -61,8 +61,8 @@ fn cautious(rows: &[LimitRow], side: Side) -> Levels {
     for row in rows.iter().filter(newest) {
         for (level, limit) in levels.iter_mut().zip(row.levels) {
             *level = match (*level, limit, side) {
-                (Some(a), Some(b), Side::Above) => Some(f64::min(a, b)),
-                (Some(a), Some(b), Side::Below) => Some(f64::max(a, b)),
+                (Some(a), Some(b), Side::Above) => Some(if a <= b { a } else { b }),
+                (Some(a), Some(b), Side::Below) => Some(if a >= b { a } else { b }),
                 (a, b, Side::Above | Side::Below) => a.or(b),
             };
         }

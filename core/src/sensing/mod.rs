@@ -12,6 +12,7 @@ mod ladder;
 mod limits;
 mod memory_size;
 mod stage;
+mod trace;
 mod watch;
 pub mod window;
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use minicbor::{Decode, Encode};
 
-use super::judge::{self, Bench, Blind, EVIDENCE_READINGS};
+use super::judge::{self, Blind, EVIDENCE_READINGS};
+use super::trace::Bench;
 use super::watch::{Watch, outage_after, source_bit};
 use super::window::Sample;
 use crate::finding::{Found, Why};
@@ -81,13 +82,13 @@ impl StationStage {
         }
         let down = self.down;
         self.each(moment, found, |watch, bench, found| {
-            if !watch.hears(source) || watch.silent_since().is_some() {
+            if !watch.hears(source, bench) || watch.silent_since().is_some() {
                 return;
             }
             if up {
                 // It gets as long as any other to be heard again.
                 watch.counting = watch.counting.max(bench.moment.at);
-            } else if watch.is_cut_off(down) {
+            } else if watch.is_cut_off(down, bench) {
                 watch.blind = Some(Blind { why: Why::SourceDown, since: bench.moment.civil() });
                 watch.conclude(bench, found);
             }
@@ -104,7 +105,7 @@ impl StationStage {
             sensor: self.plan.sensor(sensor)?,
             moment: Moment::default(),
         };
-        let cut_off = watch.is_cut_off(self.down);
+        let cut_off = watch.is_cut_off(self.down, &bench);
         (watch.silent_since().is_none() && !cut_off).then(|| watch.counting + outage_after(&bench))
     }
 

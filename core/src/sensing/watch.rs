@@ -3,8 +3,9 @@
 use minicbor::{Decode, Encode};
 
 use super::admit::Admission;
-use super::judge::{Bench, Blind, Judge, Standing};
+use super::judge::{Blind, Judge, Standing};
 use super::memory_size::Room;
+use super::trace::Bench;
 use super::window::{Ring, Sample};
 use crate::checks::{self, Checkup, End};
 use crate::finding::{Found, Why};
@@ -236,15 +237,24 @@ impl Watch {
         self.counting = bench.moment.at;
     }
 
-    /// Whether it was heard of late, and only through sources that are `down`.
-    pub(crate) fn is_cut_off(&self, down: u64) -> bool {
-        let heard = self.heard[0] | self.heard[1];
-        heard != 0 && heard & !down == 0
+    /// Whether it is heard only through sources that are `down`.
+    pub(crate) fn is_cut_off(&self, down: u64, bench: &Bench<'_>) -> bool {
+        let sources = self.sources(bench);
+        sources != 0 && sources & !down == 0
     }
 
-    /// Whether it was heard of late through this source.
-    pub(crate) fn hears(&self, source: SourceIx) -> bool {
-        (self.heard[0] | self.heard[1]) & source_bit(source) != 0
+    /// Whether it is heard through this source.
+    pub(crate) fn hears(&self, source: SourceIx, bench: &Bench<'_>) -> bool {
+        self.sources(bench) & source_bit(source) != 0
+    }
+
+    /// Those it was heard through of late; one never heard may come through any.
+    fn sources(&self, bench: &Bench<'_>) -> u64 {
+        let all = || (0..bench.plan.sources.len()).fold(0, |bits, at| bits | source_bit(SourceIx(at as u32)));
+        match self.heard[0] | self.heard[1] {
+            0 => all(),
+            heard => heard,
+        }
     }
 
     /// Engine time since when it is silent, if it is.
@@ -286,9 +296,9 @@ pub(crate) fn outage_after(bench: &Bench<'_>) -> Span {
 /// Beyond the span, the end of the span is all that is known.
 fn held_in_span(value: f64, checkup: Checkup, bench: &Bench<'_>) -> f64 {
     match (checkup.end, bench.sensor.span) {
-        (Some(End::Low), Some((low, _))) => value.max(low),
-        (Some(End::High), Some((_, high))) => value.min(high),
-        (None, _) | (_, None) => value,
+        (Some(End::Low), Some((low, _))) if value < low => low,
+        (Some(End::High), Some((_, high))) if value > high => high,
+        (None | Some(End::Low | End::High), _) => value,
     }
 }
 

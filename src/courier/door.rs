@@ -1,0 +1,169 @@
+//! From a delivery to an envelope: addresses are looked up here, at the moment
+//! of sending, and nowhere else.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use forewarn_core::ids::{Key, TargetIx};
+use forewarn_core::time::Span;
+use forewarn_core::warning::{Death, Revision};
+
+use super::delivery::{Admission, Attempt, Delivery};
+use super::lane::Place;
+use crate::channels::door::{Target, World};
+use crate::channels::{Channel, Envelope, Sent};
+use crate::config::plan::Setup;
+
+/// Longest attempt. A channel has its own, shorter limit; this one guards
+/// against a channel that does not keep it.
+const ATTEMPT_MAX: Duration = Duration::from_secs(60);
+
+/// Longest reason that is noted, in bytes.
+const REASON_MAX: usize = 400;
+
+/// The ways out, and the log's names of targets.
+#[derive(Debug)]
+pub(super) struct Door<W: World> {
+    channels: Vec<Arc<dyn Channel<W>>>,
+    names: BTreeMap<TargetIx, String>,
+}
+
+/// An attempt, ready to be made.
+#[derive(Debug)]
+pub(super) struct Ready<W: World> {
+    channel: Arc<dyn Channel<W>>,
+    envelope: Envelope<W>,
+}
+
+/// An attempt that was made, or could not be: for the lanes and for people.
+#[derive(Debug)]
+pub(super) struct Made {
+    /// Through what.
+    pub(super) channel: &'static str,
+    /// For the lanes.
+    pub(super) attempt: Attempt,
+    /// One word for metrics.
+    pub(super) result: &'static str,
+    /// For people: no address in it.
+    pub(super) reason: String,
+}
+
+impl<W: World> Door<W> {
+    pub(super) fn new(channels: Vec<Arc<dyn Channel<W>>>, names: BTreeMap<TargetIx, String>) -> Self {
+        Door { channels, names }
+    }
+
+    /// The log gave a target its index.
+    pub(super) fn assign(&mut self, target: TargetIx, name: &str) {
+        self.names.insert(target, name.to_owned());
+    }
+
+    /// The delivery of a revision to a target.
+    pub(super) fn delivery(
+        &self,
+        revision: &Arc<Revision>,
+        target: TargetIx,
+        round: u32,
+        setup: &Setup,
+    ) -> Delivery {
+        let key = Key::of_delivery(&revision.id, self.name(target, setup).unwrap_or(""), round);
+        let admission = if W::admits(revision) { Admission::Admitted } else { Admission::Refused };
+        Delivery { key, target, round, revision: Arc::clone(revision), admission }
+    }
+
+    /// Where a target is reached under this setup; `None`: nowhere, its address is gone.
+    pub(super) fn place(&self, target: TargetIx, setup: &Setup) -> Option<Place> {
+        let target = self.target(target, setup)?;
+        Some(match self.channel(&target.channel) {
+            Some(channel) => Place {
+                server: format!("{} {}", channel.name(), channel.server(&target)).into(),
+                connections_max: channel.connections_max(setup),
+            },
+            // The attempt will say that there is no such channel.
+            None => Place { server: target.channel.as_str().into(), connections_max: 1 },
+        })
+    }
+
+    /// Looks up where the delivery goes; what cannot be attempted comes back as its outcome.
+    pub(super) fn open(&self, delivery: &Delivery, setup: &Arc<Setup>) -> Result<Ready<W>, Made> {
+        let refuse = |death, reason: &str| Made {
+            channel: "none",
+            attempt: Attempt::Dead(death),
+            result: "dead",
+            reason: reason.to_owned(),
+        };
+        if !W::admits(&delivery.revision) {
+            return Err(refuse(Death::Forbidden, "its status does not belong to this world"));
+        }
+        let target = self
+            .target(delivery.target, setup)
+            .ok_or_else(|| refuse(Death::Erased, "the address is gone, expected one in contacts"))?;
+        let channel = self
+            .channel(&target.channel)
+            .ok_or_else(|| refuse(Death::Forbidden, "no channel of this name is set up"))?;
+        let envelope = Envelope {
+            key: delivery.key,
+            target,
+            revisions: vec![Arc::clone(&delivery.revision)],
+            setup: Arc::clone(setup),
+        };
+        Ok(Ready { channel: Arc::clone(channel), envelope })
+    }
+
+    fn target(&self, ix: TargetIx, setup: &Setup) -> Option<Target<W>> {
+        let target = setup.plan.target(ix)?;
+        let address = setup.addresses.get(&target.id)?;
+        Some(Target::new(
+            target.id.clone(),
+            address.address.clone(),
+            address.name.clone(),
+            target.channel.clone(),
+            target.language.clone(),
+        ))
+    }
+
+    fn name<'a>(&'a self, ix: TargetIx, setup: &'a Setup) -> Option<&'a str> {
+        let logged = self.names.get(&ix).map(String::as_str);
+        logged.or_else(|| setup.plan.target(ix).map(|target| target.id.as_str()))
+    }
+
+    fn channel(&self, name: &str) -> Option<&Arc<dyn Channel<W>>> {
+        self.channels.iter().find(|channel| channel.name() == name)
+    }
+}
+
+impl<W: World> Ready<W> {
+    /// Makes the attempt.
+    pub(super) async fn send(self) -> Made {
+        let sent = tokio::time::timeout(ATTEMPT_MAX, self.channel.send(&self.envelope)).await;
+        let sent = sent.unwrap_or_else(|_| Sent::Retry {
+            after: None,
+            reason: format!("no end of the attempt within {} s", ATTEMPT_MAX.as_secs()),
+        });
+        let (attempt, result, reason) = match sent {
+            Sent::Accepted => (Attempt::Accepted, "accepted", String::new()),
+            Sent::Retry { after, reason } => (Attempt::Failed(after.map(span)), "retry", reason),
+            Sent::Rejected { reason } => (Attempt::Dead(Death::Rejected), "rejected", reason),
+            Sent::Forbidden { reason } => (Attempt::Dead(Death::Forbidden), "forbidden", reason),
+        };
+        let reason = without(&reason, &[&self.envelope.target.address, &self.envelope.target.name]);
+        Made { channel: self.channel.name(), attempt, result, reason }
+    }
+}
+
+fn span(duration: Duration) -> Span {
+    Span(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX))
+}
+
+/// The reason without what is erasable, in one line, within [`REASON_MAX`].
+/// Channels keep addresses out themselves; servers quote them in their answers.
+fn without(reason: &str, secrets: &[&str]) -> String {
+    let mut clean: String = reason.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
+        clean = clean.replace(*secret, "…");
+    }
+    let end = (0..=REASON_MAX.min(clean.len())).rev().find(|&at| clean.is_char_boundary(at));
+    clean.truncate(end.unwrap_or(0));
+    clean
+}

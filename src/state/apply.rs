@@ -1,0 +1,349 @@
+//! From records to rows. Every row has a natural key, so that a record that
+//! comes again changes nothing.
+
+use std::sync::Arc;
+
+use forewarn_core::event::{Decision, DeliveryOutcome, Input, TroubleReport};
+use forewarn_core::ids::{IndexKind, Key, OutputId, Position, TargetIx};
+use forewarn_core::time::{Span, Timestamp};
+use forewarn_core::warning::{About, Due, Incident, Outcome, Revision, TroubleCode};
+use rusqlite::types::{ToSql, Value};
+use rusqlite::{Connection, OptionalExtension, Result, Transaction, TransactionBehavior, params};
+
+use super::rows::{death_word, id_blob, phase_word, reason_word};
+use super::schema::{ATTEMPTS_ROWS_MAX, NEWS_ROWS_MAX, QUARANTINE_BYTES_MAX, QUARANTINE_ROWS_MAX};
+use crate::log::Record;
+use crate::ports::{Note, Refused};
+
+/// All of it in one transaction; gives the cursor it reached.
+pub(super) fn commit(
+    connection: &mut Connection,
+    cursor: Position,
+    records: &[Arc<Record>],
+    notes: &[Note],
+) -> Result<Position> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let mut reached = cursor;
+    let (mut news, mut refused) = (Trim::No, Trim::No);
+    for record in records {
+        if record.last() <= reached {
+            continue;
+        }
+        if record.first != reached.next() && reached != Position(0) {
+            tracing::warn!(
+                from = reached.0,
+                to = record.first.0,
+                "the log has a gap here, rows may be missing"
+            );
+        }
+        apply(&transaction, record)?;
+        reached = record.last();
+        news = if record.decisions.iter().any(|(_, decision)| is_news(decision)) { Trim::Yes } else { news };
+        refused = if record.refused.is_empty() { refused } else { Trim::Yes };
+    }
+    put(&transaction, "cursor", reached.0 as i64)?;
+    for note in notes {
+        attempt(&transaction, note)?;
+    }
+    if news == Trim::Yes {
+        trim_news(&transaction)?;
+    }
+    if refused == Trim::Yes {
+        trim_quarantine(&transaction)?;
+    }
+    if !notes.is_empty() {
+        let trim = "DELETE FROM attempts WHERE id <= (SELECT max(id) FROM attempts) - ?1";
+        transaction.prepare_cached(trim)?.execute([ATTEMPTS_ROWS_MAX])?;
+    }
+    transaction.commit()?;
+    Ok(reached)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trim {
+    No,
+    Yes,
+}
+
+/// Whether it adds a row to `ledger` or `notices`.
+fn is_news(decision: &Decision) -> bool {
+    match decision {
+        Decision::WouldHave(_) | Decision::PlanRefused(_) | Decision::Trouble(_) => true,
+        Decision::Incident(_) | Decision::Revision(_) | Decision::Resumed | Decision::Resent { .. } => false,
+    }
+}
+
+/// Sets one value of `meta`.
+pub(super) fn put(connection: &Connection, name: &str, value: impl ToSql) -> Result<()> {
+    let upsert = "INSERT INTO meta (name, value) VALUES (?1, ?2)
+                  ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+    connection.prepare_cached(upsert)?.execute(params![name, value])?;
+    Ok(())
+}
+
+/// Inputs before decisions: an index assigned in a record names targets in it.
+fn apply(transaction: &Transaction<'_>, record: &Record) -> Result<()> {
+    for input in &record.inputs {
+        match input {
+            Input::Started(started) => civil(transaction, started.offset, started.trusted)?,
+            Input::Clock(step) => civil(transaction, step.offset, step.trusted)?,
+            Input::Outcome(outcome) => decided(transaction, outcome, record.last())?,
+            Input::Assign(assigned) if assigned.kind == IndexKind::Target => {
+                let upsert = "INSERT INTO targets (ix, id) VALUES (?1, ?2)
+                              ON CONFLICT (ix) DO UPDATE SET id = excluded.id";
+                transaction.prepare_cached(upsert)?.execute(params![assigned.index, assigned.name])?;
+            }
+            Input::Reading(_)
+            | Input::Tick
+            | Input::Plan(_)
+            | Input::Source(..)
+            | Input::Command(_)
+            | Input::Trouble(_)
+            | Input::Intake(_)
+            | Input::Assign(_) => {}
+        }
+    }
+    for (ordinal, (_, decision)) in record.decisions.iter().enumerate() {
+        let place = Place { record, ordinal: ordinal as i64 };
+        match decision {
+            Decision::Incident(incident) => self::incident(transaction, incident, place)?,
+            Decision::Revision(revision) => self::revision(transaction, revision, place)?,
+            Decision::WouldHave(would_have) => {
+                let insert =
+                    "INSERT OR IGNORE INTO ledger (position, ordinal, at, body) VALUES (?1, ?2, ?3, ?4)";
+                let row = params![place.position(), place.ordinal, place.civil().0, body(would_have)];
+                transaction.prepare_cached(insert)?.execute(row)?;
+            }
+            Decision::Trouble(report) => trouble(transaction, report, place)?,
+            Decision::PlanRefused(words) => notice(transaction, "plan-refused", words, place)?,
+            Decision::Resumed => {}
+            Decision::Resent { warning, number, due } => resent(transaction, warning, *number, *due, place)?,
+        }
+    }
+    for (ordinal, refused) in record.refused.iter().enumerate() {
+        quarantine(transaction, refused, Place { record, ordinal: ordinal as i64 })?;
+    }
+    Ok(())
+}
+
+/// Where in the log a row comes from.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    record: &'a Record,
+    ordinal: i64,
+}
+
+impl Place<'_> {
+    fn position(self) -> i64 {
+        self.record.last().0 as i64
+    }
+
+    fn civil(self) -> Timestamp {
+        self.record.at + self.record.offset
+    }
+}
+
+fn body<T: minicbor::Encode<()>>(of: &T) -> Vec<u8> {
+    minicbor::to_vec(of).expect("encoding into a Vec cannot fail")
+}
+
+fn civil(transaction: &Transaction<'_>, offset: Span, trusted: bool) -> Result<()> {
+    put(transaction, "offset", offset.0)?;
+    put(transaction, "trusted", i64::from(trusted))
+}
+
+fn incident(transaction: &Transaction<'_>, incident: &Incident, place: Place<'_>) -> Result<()> {
+    let upsert = "INSERT INTO incidents (hazard, area, phase, level, position, body)
+                  VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                  ON CONFLICT (hazard, area) DO UPDATE SET phase = excluded.phase, level = excluded.level,
+                      position = excluded.position, body = excluded.body";
+    transaction.prepare_cached(upsert)?.execute(params![
+        incident.cell.hazard.0,
+        incident.cell.area.0,
+        phase_word(incident.phase),
+        incident.level.index() as i64,
+        place.position(),
+        body(incident),
+    ])?;
+    Ok(())
+}
+
+fn revision(transaction: &Transaction<'_>, revision: &Revision, place: Place<'_>) -> Result<()> {
+    let (about, cell) = match &revision.about {
+        About::Incident(cell) => ("incident", Some(cell)),
+        About::Trouble(_) => ("trouble", None),
+        About::NotifyTest => ("notify-test", None),
+    };
+    let ended = revision.kind.is_last() || matches!(revision.about, About::NotifyTest);
+    let warning = "INSERT INTO warnings
+            (id, digest, about, hazard, area, number, level, status, ended, sent, position)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+        ON CONFLICT (id) DO UPDATE SET number = excluded.number, level = excluded.level,
+            status = excluded.status, ended = excluded.ended, sent = excluded.sent,
+            position = excluded.position
+        WHERE excluded.number > number";
+    transaction.prepare_cached(warning)?.execute(params![
+        id_blob(&revision.warning),
+        revision.warning.digest().0,
+        about,
+        cell.map(|cell| cell.hazard.0),
+        cell.map(|cell| cell.area.0),
+        revision.number,
+        revision.level.index() as i64,
+        revision.status.word(),
+        i64::from(ended),
+        revision.sent.0,
+        place.position(),
+    ])?;
+    let row = "INSERT OR IGNORE INTO revisions
+            (warning, number, kind, reason, level, status, sent, expires, position, ordinal, body)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+    transaction.prepare_cached(row)?.execute(params![
+        id_blob(&revision.warning),
+        revision.number,
+        revision.kind.word(),
+        reason_word(revision.reason),
+        revision.level.index() as i64,
+        revision.status.word(),
+        revision.sent.0,
+        revision.expires.0,
+        revision.id.position.0 as i64,
+        revision.id.ordinal,
+        body(revision),
+    ])?;
+    for due in &revision.due {
+        delivery(transaction, revision, *due, place)?;
+    }
+    Ok(())
+}
+
+fn delivery(transaction: &Transaction<'_>, revision: &Revision, due: Due, place: Place<'_>) -> Result<()> {
+    let name = target_name(transaction, due.target)?;
+    let key = Key::of_delivery(&revision.id, name.as_deref().unwrap_or(""), due.round);
+    let insert = "INSERT OR IGNORE INTO deliveries
+            (key, warning, number, target, round, state, level, position, ordinal, released)
+        VALUES (?1, ?2, ?3, ?4, ?5, 'queued', ?6, ?7, ?8, ?9)";
+    transaction.prepare_cached(insert)?.execute(params![
+        key.0,
+        id_blob(&revision.warning),
+        revision.number,
+        due.target.0,
+        due.round,
+        revision.level.index() as i64,
+        revision.id.position.0 as i64,
+        revision.id.ordinal,
+        place.position(),
+    ])?;
+    Ok(())
+}
+
+fn target_name(transaction: &Transaction<'_>, target: TargetIx) -> Result<Option<String>> {
+    let select = "SELECT id FROM targets WHERE ix = ?1";
+    transaction.prepare_cached(select)?.query_row([target.0], |row| row.get(0)).optional()
+}
+
+fn resent(
+    transaction: &Transaction<'_>,
+    warning: &OutputId,
+    number: u32,
+    due: Due,
+    place: Place<'_>,
+) -> Result<()> {
+    let select = "SELECT body FROM revisions WHERE warning = ?1 AND number = ?2";
+    let found: Option<Vec<u8>> = transaction
+        .prepare_cached(select)?
+        .query_row(params![id_blob(warning), number], |row| row.get(0))
+        .optional()?;
+    match found.map(|body| minicbor::decode::<Revision>(&body)) {
+        Some(Ok(revision)) => delivery(transaction, &revision, due, place),
+        Some(Err(_)) | None => {
+            tracing::error!(number, "a resend names a revision that is not in the projection");
+            Ok(())
+        }
+    }
+}
+
+/// The first outcome counts: what is decided stays decided.
+fn decided(transaction: &Transaction<'_>, outcome: &DeliveryOutcome, at: Position) -> Result<()> {
+    let (state, death) = match outcome.outcome {
+        Outcome::Accepted => ("accepted", None),
+        Outcome::Superseded => ("superseded", None),
+        Outcome::Dead(death) => ("dead", Some(death_word(death))),
+    };
+    let update = "UPDATE deliveries SET state = ?2, death = ?3, decided = ?4
+                  WHERE key = ?1 AND state = 'queued'";
+    let row = params![outcome.key.0, state, death, at.0 as i64];
+    transaction.prepare_cached(update)?.execute(row)?;
+    Ok(())
+}
+
+fn trouble(transaction: &Transaction<'_>, report: &TroubleReport, place: Place<'_>) -> Result<()> {
+    let TroubleReport { key, present, detail } = report;
+    if *present {
+        let upsert = "INSERT INTO troubles (code, subject, detail, since, position)
+                      VALUES (?1, ?2, ?3, ?4, ?5)
+                      ON CONFLICT (code, subject) DO UPDATE SET detail = excluded.detail,
+                          position = excluded.position";
+        let row = params![key.code.word(), key.subject, detail, place.civil().0, place.position()];
+        transaction.prepare_cached(upsert)?.execute(row)?;
+        if key.code == TroubleCode::Conflict {
+            notice(transaction, "conflict", &format!("{}: {detail}", key.subject), place)?;
+        }
+    } else {
+        let delete = "DELETE FROM troubles WHERE code = ?1 AND subject = ?2";
+        transaction.prepare_cached(delete)?.execute(params![key.code.word(), key.subject])?;
+    }
+    Ok(())
+}
+
+fn notice(transaction: &Transaction<'_>, kind: &str, words: &str, place: Place<'_>) -> Result<()> {
+    let insert = "INSERT OR IGNORE INTO notices (position, ordinal, at, kind, words)
+                  VALUES (?1, ?2, ?3, ?4, ?5)";
+    let row = params![place.position(), place.ordinal, place.civil().0, kind, words];
+    transaction.prepare_cached(insert)?.execute(row)?;
+    Ok(())
+}
+
+fn quarantine(transaction: &Transaction<'_>, refused: &Refused, place: Place<'_>) -> Result<()> {
+    let insert = "INSERT OR IGNORE INTO quarantine
+            (position, ordinal, source, topic, bytes, reason, received)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    transaction.prepare_cached(insert)?.execute(params![
+        place.position(),
+        place.ordinal,
+        refused.source.0,
+        refused.topic,
+        Value::Blob(refused.bytes.to_vec()),
+        refused.reason,
+        place.civil().0,
+    ])?;
+    Ok(())
+}
+
+fn attempt(transaction: &Transaction<'_>, note: &Note) -> Result<()> {
+    let insert = "INSERT INTO attempts (key, at, outcome) VALUES (?1, ?2, ?3)";
+    transaction.prepare_cached(insert)?.execute(params![note.key.0, note.at.0, note.outcome])?;
+    Ok(())
+}
+
+fn trim_news(transaction: &Transaction<'_>) -> Result<()> {
+    for table in ["ledger", "notices"] {
+        let trim = format!(
+            "DELETE FROM {table} WHERE (position, ordinal) IN (SELECT position, ordinal FROM {table}
+             ORDER BY position DESC, ordinal DESC LIMIT -1 OFFSET ?1)"
+        );
+        transaction.prepare_cached(&trim)?.execute([NEWS_ROWS_MAX])?;
+    }
+    Ok(())
+}
+
+/// The newest are kept: by number of rows, then by bytes.
+fn trim_quarantine(transaction: &Transaction<'_>) -> Result<()> {
+    let rows = "DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM quarantine) - ?1";
+    transaction.prepare_cached(rows)?.execute([QUARANTINE_ROWS_MAX])?;
+    let bytes = "DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM (
+                     SELECT id, sum(length(bytes)) OVER (ORDER BY id DESC) AS total FROM quarantine)
+                 WHERE total > ?1)";
+    transaction.prepare_cached(bytes)?.execute([QUARANTINE_BYTES_MAX])?;
+    Ok(())
+}

@@ -1,0 +1,305 @@
+//! The reading side: what commands, pages and couriers ask of `state.db`.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use forewarn_core::ids::{Key, OutputId, Position, SourceIx, TargetIx};
+use forewarn_core::time::{Span, Timestamp};
+use forewarn_core::warning::{Due, Incident, Revision};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Params, Row, params};
+
+use super::rows::{
+    DeliveryRow, LedgerRow, Notice, QuarantineRow, TroubleRow, WarningDetail, WarningRow, id_blob, id_from,
+    state_from,
+};
+use super::{BUSY_MAX, StateError, meta};
+use crate::ports::{Archive, Outstanding, Resume};
+
+const DELIVERY: &str =
+    "SELECT d.key, d.warning, d.number, d.target, coalesce(t.id, ''), d.round, d.state, d.death,
+        (SELECT count(*) FROM attempts a WHERE a.key = d.key),
+        (SELECT a.at FROM attempts a WHERE a.key = d.key ORDER BY a.id DESC LIMIT 1),
+        (SELECT a.outcome FROM attempts a WHERE a.key = d.key ORDER BY a.id DESC LIMIT 1)
+    FROM deliveries d LEFT JOIN targets t ON t.ix = d.target";
+
+/// A read-only view of `state.db`, beside a running writer or without one.
+/// Each call reads one consistent state; none holds a transaction open.
+#[derive(Debug)]
+pub struct StateReader {
+    path: PathBuf,
+    connection: Mutex<Connection>,
+}
+
+type Read<T> = Result<T, StateError>;
+
+impl StateReader {
+    /// Opens an existing file; writes nothing to it.
+    pub fn open_read_only(path: &Path) -> Read<StateReader> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let fault = |source| StateError::sqlite(path, source);
+        let connection = Connection::open_with_flags(path, flags).map_err(fault)?;
+        connection.busy_timeout(BUSY_MAX).map_err(fault)?;
+        Ok(StateReader { path: path.to_owned(), connection: Mutex::new(connection) })
+    }
+
+    /// The position of the last event in it.
+    pub fn cursor(&self) -> Read<Position> {
+        let connection = self.lock();
+        self.cursor_of(&connection)
+    }
+
+    /// Warnings that have not ended, newest first.
+    pub fn active_warnings(&self, limit: usize) -> Read<Vec<WarningRow>> {
+        self.warnings("WHERE w.ended = 0", limit)
+    }
+
+    /// All warnings, newest first.
+    pub fn recent_warnings(&self, limit: usize) -> Read<Vec<WarningRow>> {
+        self.warnings("", limit)
+    }
+
+    /// One warning by the digest of its id, with revisions and deliveries.
+    pub fn warning(&self, digest: Key) -> Read<Option<WarningDetail>> {
+        let connection = self.lock();
+        let select = "SELECT id, ended FROM warnings WHERE digest = ?1";
+        let found: Option<([u8; 36], bool)> = connection
+            .query_row(select, [digest.0], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()
+            .map_err(|source| self.fault(source))?;
+        let Some((id, ended)) = found else { return Ok(None) };
+        let revisions = "SELECT body FROM revisions WHERE warning = ?1 ORDER BY number";
+        let revisions: Vec<Vec<u8>> = self.rows(&connection, revisions, [id], |row| row.get(0))?;
+        let revisions = revisions.iter().map(|body| self.decode(body)).collect::<Read<_>>()?;
+        let select = format!("{DELIVERY} WHERE d.warning = ?1 ORDER BY d.number, d.target, d.round");
+        let deliveries = self.rows(&connection, &select, [id], delivery)?;
+        Ok(Some(WarningDetail { digest, ended, revisions, deliveries }))
+    }
+
+    /// Deliveries without an outcome, oldest first.
+    pub fn outstanding_deliveries(&self, limit: usize) -> Read<Vec<DeliveryRow>> {
+        let select =
+            format!("{DELIVERY} WHERE d.state = 'queued' ORDER BY d.position, d.ordinal, d.target LIMIT ?1");
+        self.rows(&self.lock(), &select, [limit as i64], delivery)
+    }
+
+    /// Deliveries that were given up, newest first.
+    pub fn dead_letters(&self, limit: usize) -> Read<Vec<DeliveryRow>> {
+        let select = format!("{DELIVERY} WHERE d.state = 'dead' ORDER BY d.decided DESC LIMIT ?1");
+        self.rows(&self.lock(), &select, [limit as i64], delivery)
+    }
+
+    /// The courier's notes of one delivery, oldest first: civil time and words.
+    pub fn attempts(&self, key: Key) -> Read<Vec<(Timestamp, String)>> {
+        let select = "SELECT at, outcome FROM attempts WHERE key = ?1 ORDER BY id";
+        self.rows(&self.lock(), select, [key.0], |row| Ok((Timestamp(row.get(0)?), row.get(1)?)))
+    }
+
+    /// What was not understood, newest first.
+    pub fn quarantine(&self, limit: usize) -> Read<Vec<QuarantineRow>> {
+        let select = "SELECT id, position, source, topic, bytes, reason, received FROM quarantine
+                      ORDER BY id DESC LIMIT ?1";
+        self.rows(&self.lock(), select, [limit as i64], quarantined)
+    }
+
+    /// One message in quarantine.
+    pub fn quarantined(&self, id: i64) -> Read<Option<QuarantineRow>> {
+        let select =
+            "SELECT id, position, source, topic, bytes, reason, received FROM quarantine WHERE id = ?1";
+        Ok(self.rows(&self.lock(), select, [id], quarantined)?.pop())
+    }
+
+    /// Every incident as it stands, by hazard and area.
+    pub fn incidents(&self) -> Read<Vec<Incident>> {
+        let select = "SELECT body FROM incidents ORDER BY hazard, area";
+        let bodies: Vec<Vec<u8>> = self.rows(&self.lock(), select, [], |row| row.get(0))?;
+        bodies.iter().map(|body| self.decode(body)).collect()
+    }
+
+    /// Every trouble that is there, oldest first.
+    pub fn troubles(&self) -> Read<Vec<TroubleRow>> {
+        let select = "SELECT code, subject, detail, since FROM troubles ORDER BY since, code, subject";
+        self.rows(&self.lock(), select, [], |row| {
+            Ok(TroubleRow {
+                code: row.get(0)?,
+                subject: row.get(1)?,
+                detail: row.get(2)?,
+                since: Timestamp(row.get(3)?),
+            })
+        })
+    }
+
+    /// Breaches that came too late to warn, newest first.
+    pub fn ledger(&self, limit: usize) -> Read<Vec<LedgerRow>> {
+        let select = "SELECT at, body FROM ledger ORDER BY position DESC, ordinal DESC LIMIT ?1";
+        let rows: Vec<(i64, Vec<u8>)> =
+            self.rows(&self.lock(), select, [limit as i64], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let row = |(at, body): &(i64, Vec<u8>)| {
+            Ok(LedgerRow { at: Timestamp(*at), would_have: self.decode(body)? })
+        };
+        rows.iter().map(row).collect()
+    }
+
+    /// Refused plans and conflicts, newest first.
+    pub fn notices(&self, limit: usize) -> Read<Vec<Notice>> {
+        let select = "SELECT at, kind, words FROM notices ORDER BY position DESC, ordinal DESC LIMIT ?1";
+        self.rows(&self.lock(), select, [limit as i64], |row| {
+            Ok(Notice { at: Timestamp(row.get(0)?), kind: row.get(1)?, words: row.get(2)? })
+        })
+    }
+
+    /// Where a courier goes on from, with the first `page` of what is outstanding.
+    pub fn resume(&self, page: usize) -> Read<Resume> {
+        let connection = self.lock();
+        let transaction = connection.unchecked_transaction().map_err(|source| self.fault(source))?;
+        let cursor = self.cursor_of(&transaction)?;
+        let number = |name| meta::<i64>(&transaction, name).map_err(|source| self.fault(source));
+        let offset = Span(number("offset")?.unwrap_or_default());
+        let trusted = number("trusted")? == Some(1);
+        let targets = self.rows(&transaction, "SELECT ix, id FROM targets", [], |row| {
+            Ok((TargetIx(row.get(0)?), row.get(1)?))
+        })?;
+        let told = "SELECT d.warning, d.target, max(d.number) FROM warnings w
+                    JOIN deliveries d ON d.warning = w.id
+                    WHERE w.ended = 0 AND d.state <> 'superseded' GROUP BY d.warning, d.target";
+        let told = self.rows(&transaction, told, [], |row| {
+            Ok((id_from(row.get(0)?), TargetIx(row.get(1)?), row.get(2)?))
+        })?;
+        let outstanding = self.page(&transaction, (-1, 0, 0, 0), cursor, page)?;
+        Ok(Resume { cursor, offset, trusted, targets: targets.into_iter().collect(), outstanding, told })
+    }
+
+    fn cursor_of(&self, connection: &Connection) -> Read<Position> {
+        let cursor: Option<i64> = meta(connection, "cursor").map_err(|source| self.fault(source))?;
+        Ok(Position(cursor.unwrap_or_default().unsigned_abs()))
+    }
+
+    fn warnings(&self, which: &str, limit: usize) -> Read<Vec<WarningRow>> {
+        let select = format!(
+            "SELECT w.digest, w.ended, r.body FROM warnings w
+             JOIN revisions r ON r.warning = w.id AND r.number = w.number
+             {which} ORDER BY w.position DESC, w.id DESC LIMIT ?1"
+        );
+        let rows: Vec<([u8; 16], bool, Vec<u8>)> =
+            self.rows(&self.lock(), &select, [limit as i64], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })?;
+        let row = |(digest, ended, body): &([u8; 16], bool, Vec<u8>)| {
+            Ok(WarningRow { newest: self.decode(body)?, digest: Key(*digest), ended: *ended })
+        };
+        rows.iter().map(row).collect()
+    }
+
+    /// What was released up to `upto` and has no outcome, after a place in the order of release.
+    fn page(
+        &self,
+        connection: &Connection,
+        after: (i64, u32, u32, u32),
+        upto: Position,
+        limit: usize,
+    ) -> Read<Vec<Outstanding>> {
+        let select = "SELECT d.warning, d.number, d.target, d.round, r.body FROM deliveries d
+                      JOIN revisions r ON r.warning = d.warning AND r.number = d.number
+                      WHERE d.state = 'queued' AND d.released <= ?5
+                          AND (d.position, d.ordinal, d.target, d.round) > (?1, ?2, ?3, ?4)
+                      ORDER BY d.position, d.ordinal, d.target, d.round LIMIT ?6";
+        let values = params![after.0, after.1, after.2, after.3, upto.0 as i64, limit as i64];
+        let rows: Vec<([u8; 36], u32, Due, Vec<u8>)> = self.rows(connection, select, values, |row| {
+            let due = Due { target: TargetIx(row.get(2)?), round: row.get(3)? };
+            Ok((row.get(0)?, row.get(1)?, due, row.get(4)?))
+        })?;
+        let mut page: Vec<Outstanding> = Vec::with_capacity(rows.len());
+        for (_, _, due, body) in &rows {
+            // Rows of one revision stand together and share its body.
+            let revision: Revision = match page.last() {
+                Some(last) if same_revision(&rows, page.len()) => {
+                    page.push(Outstanding { revision: Arc::clone(&last.revision), due: *due });
+                    continue;
+                }
+                Some(_) | None => self.decode(body)?,
+            };
+            page.push(Outstanding { revision: Arc::new(revision), due: *due });
+        }
+        Ok(page)
+    }
+
+    fn rows<T, P: Params>(
+        &self,
+        connection: &Connection,
+        select: &str,
+        values: P,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Read<Vec<T>> {
+        let rows = || -> rusqlite::Result<Vec<T>> {
+            let mut statement = connection.prepare_cached(select)?;
+            statement.query_map(values, read)?.collect()
+        };
+        rows().map_err(|source| self.fault(source))
+    }
+
+    fn decode<'b, T: minicbor::Decode<'b, ()>>(&self, body: &'b [u8]) -> Read<T> {
+        minicbor::decode(body).map_err(|source| StateError::Body { path: self.path.clone(), source })
+    }
+
+    fn fault(&self, source: rusqlite::Error) -> StateError {
+        StateError::sqlite(&self.path, source)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Connection> {
+        // A panic in a read leaves nothing half done: the connection is as good as before.
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Archive for StateReader {
+    fn revision(&self, warning: &OutputId, number: u32) -> anyhow::Result<Option<Arc<Revision>>> {
+        let select = "SELECT body FROM revisions WHERE warning = ?1 AND number = ?2";
+        let bodies: Vec<Vec<u8>> =
+            self.rows(&self.lock(), select, params![id_blob(warning), number], |row| row.get(0))?;
+        Ok(bodies.first().map(|body| self.decode(body)).transpose()?.map(Arc::new))
+    }
+
+    fn outstanding(
+        &self,
+        after: &Outstanding,
+        upto: Position,
+        limit: usize,
+    ) -> anyhow::Result<Vec<Outstanding>> {
+        let id = &after.revision.id;
+        let place = (id.position.0 as i64, id.ordinal, after.due.target.0, after.due.round);
+        Ok(self.page(&self.lock(), place, upto, limit)?)
+    }
+}
+
+fn same_revision<A: PartialEq, B: PartialEq, C, D>(rows: &[(A, B, C, D)], at: usize) -> bool {
+    at > 0 && rows[at].0 == rows[at - 1].0 && rows[at].1 == rows[at - 1].1
+}
+
+fn delivery(row: &Row<'_>) -> rusqlite::Result<DeliveryRow> {
+    let (state, death): (String, Option<String>) = (row.get(6)?, row.get(7)?);
+    let state = state_from(&state, death.as_deref())
+        .ok_or_else(|| rusqlite::Error::InvalidColumnName(format!("state {state:?}, death {death:?}")))?;
+    let note: (Option<i64>, Option<String>) = (row.get(9)?, row.get(10)?);
+    Ok(DeliveryRow {
+        key: Key(row.get(0)?),
+        warning: id_from(row.get(1)?),
+        number: row.get(2)?,
+        target: TargetIx(row.get(3)?),
+        target_id: row.get(4)?,
+        round: row.get(5)?,
+        state,
+        attempts: row.get(8)?,
+        note: note.0.map(Timestamp).zip(note.1),
+    })
+}
+
+fn quarantined(row: &Row<'_>) -> rusqlite::Result<QuarantineRow> {
+    Ok(QuarantineRow {
+        id: row.get(0)?,
+        position: Position(row.get::<_, i64>(1)?.unsigned_abs()),
+        source: SourceIx(row.get(2)?),
+        topic: row.get(3)?,
+        bytes: row.get(4)?,
+        reason: row.get(5)?,
+        received: Timestamp(row.get(6)?),
+    })
+}

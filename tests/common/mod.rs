@@ -1,0 +1,3 @@
+//! What the tests of the whole service share.
+
+pub(crate) mod setup;
