@@ -1,6 +1,8 @@
 //! Sessions with a real mosquitto: what is acknowledged, what comes again, and
 //! what becomes of it when broker, network or inbox fail.
 
+#[path = "../common/mod.rs"]
+mod common;
 #[path = "../common/mosquitto.rs"]
 mod mosquitto;
 mod tls;

@@ -6,21 +6,18 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use forewarn::config::plan::{
-    Catalog, CatalogEntry, Decode, Devices, From, Http, Log, Mqtt, MqttVersion, Setup, Source, Store, Webhook,
-};
+use forewarn::config::plan::{Decode, From, Mqtt, MqttVersion, Setup, Source};
 use forewarn::config::secret::Secret;
-use forewarn::formats::AnyFormat;
 use forewarn::ingest::mqtt::Session;
 use forewarn::ports::{Acks, Batch, CivilClock, Inbox};
 use forewarn_core::event::Input;
-use forewarn_core::ids::{SensorIx, SourceIx};
-use forewarn_core::plan::Plan;
+use forewarn_core::ids::SourceIx;
 use forewarn_core::reading::Marks;
 use forewarn_core::time::{Span, Timestamp};
-use forewarn_core::units::Unit;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
+
+use crate::common::setup;
 
 /// Longest wait for anything that must happen.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -199,9 +196,10 @@ impl UnderTest {
             name: "river".into(),
             ix: SOURCE,
             from: From::Mqtt(Box::new(mqtt)),
-            decode: Decode { format: json(r#"{"topic": "river/{station}/{quantity}"}"#) },
+            decode: Decode { format: setup::json(r#"{"topic": "river/{station}/{quantity}"}"#) },
         };
-        let (current, watching) = watch::channel(Arc::new(setup(source.clone())));
+        let setup = Setup { sources: vec![source.clone()], listener: None, ..setup::setup(&["qj-017"]) };
+        let (current, watching) = watch::channel(Arc::new(setup));
         let shutdown = CancellationToken::new();
         let session = Session::start(
             &source,
@@ -218,47 +216,6 @@ impl UnderTest {
     pub(crate) async fn stop(self) {
         self.shutdown.cancel();
         tokio::time::timeout(PATIENCE, self.session.stopped()).await.expect("it stops");
-    }
-}
-
-fn json(config: &str) -> AnyFormat {
-    AnyFormat::read("json", &mut serde_json::Deserializer::from_str(config))
-        .expect("json is a format")
-        .expect("a sound configuration")
-}
-
-fn setup(source: Source) -> Setup {
-    let metre = Unit::parse("m").expect("a unit");
-    let entry =
-        CatalogEntry { quantity: "level".into(), sensor: SensorIx(0), device_unit: metre, unit: metre };
-    Setup {
-        plan: Arc::new(Plan::default()),
-        catalog: Arc::new(Catalog::new([("qj-017".to_owned(), entry)])),
-        sources: vec![source],
-        listener: None,
-        http: Http {
-            bind: "127.0.0.1:0".parse().expect("an address"),
-            tokens: vec![],
-            body_max: 1 << 20,
-            source: SourceIx(1),
-        },
-        email: None,
-        webhook: Webhook {
-            secret: None,
-            allow: vec![],
-            plaintext: false,
-            ca: None,
-            timeout: Span::from_secs(15),
-            connections_max: 8,
-        },
-        influx: None,
-        store: Store { keep: Span::from_hours(72) },
-        log: Log { segment_bytes: 1 << 20, keep: Span::from_hours(72), gap: Span(400), reserve_segments: 1 },
-        devices: Arc::new(Devices::default()),
-        addresses: Arc::default(),
-        messages: Arc::default(),
-        url: None,
-        data: std::path::PathBuf::new(),
     }
 }
 
