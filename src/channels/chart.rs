@@ -197,7 +197,7 @@ impl Chart {
             })
             .collect();
         if let Some((_, value)) = self.drawable().last() {
-            let words = format!("now {}", show::amount(value, self.unit));
+            let words = format!("last {}", show::amount(value, self.unit));
             labels.push((ascii(&words), chart.backend_coord(&(to, value)).1, INK));
         }
         labels.sort_by_key(|(_, y, _)| *y);

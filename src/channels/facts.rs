@@ -2,7 +2,7 @@
 //! place, in the language of whoever is told.
 
 use forewarn_core::level::{Level, Status};
-use forewarn_core::plan::{Plan, Sensor, Side};
+use forewarn_core::plan::{Plan, Rule, Sensor, Side};
 use forewarn_core::time::Timestamp;
 use forewarn_core::warning::{About, Cell, Evidence, Kind, Revision};
 
@@ -221,10 +221,7 @@ impl Teller<'_> {
     /// The newest value in the sensor's unit, or that it may be beyond.
     fn measured(&self, evidence: &Evidence) -> Option<String> {
         let value = show::amount(evidence.value?, self.sensor(evidence)?.unit);
-        Some(match evidence.saturated {
-            true => self.words.fill("text.saturated", &[("value", &value)]),
-            false => value,
-        })
+        Some(if evidence.saturated { self.words.fill("text.saturated", &[("value", &value)]) } else { value })
     }
 
     fn limit(&self, evidence: &Evidence) -> Option<String> {
@@ -310,9 +307,15 @@ impl Teller<'_> {
 
     /// The subject line's words: where, how much, against what, which way.
     fn headline(&self, cell: Cell, worst: Option<&Evidence>) -> String {
-        if !self.revision.kind.is_last() && (self.revision.stale || worst.is_some_and(|worst| worst.unknown))
-        {
-            return self.unknown();
+        // The worst that is lost; the row of the unknown has the others.
+        let lost = self.revision.evidence.iter().find(|evidence| evidence.unknown);
+        match (self.revision.kind.is_last(), lost) {
+            (false, Some(lost)) => return self.lost(lost),
+            (false, None) if self.revision.stale => {
+                let area = naming::area_name(self.plan(), cell, self.words);
+                return format!("{area}: {}", self.words.get("text.stale"));
+            }
+            (false, None) | (true, _) => {}
         }
         let comma = self.words.get("join.comma");
         let Some(worst) = worst else { return naming::area_name(self.plan(), cell, self.words) };
@@ -322,17 +325,14 @@ impl Teller<'_> {
             None => place,
         };
         let rule = self.plan().rule(worst.rule);
-        if let (Some(rule), Some(limit)) = (rule, worst.limit) {
-            if rule.unit == self.sensor(worst).map_or(rule.unit, |sensor| sensor.unit) {
-                let path = match rule.side {
-                    Side::Above => "text.short_above",
-                    Side::Below => "text.short_below",
-                };
-                line = format!(
-                    "{line}{comma}{}",
-                    self.words.fill(path, &[("limit", &show::limit(limit, rule.unit))])
-                );
-            }
+        let same_unit = |rule: &&Rule| self.sensor(worst).is_none_or(|sensor| sensor.unit == rule.unit);
+        if let (Some(rule), Some(limit)) = (rule.filter(same_unit), worst.limit) {
+            let path = match rule.side {
+                Side::Above => "text.short_above",
+                Side::Below => "text.short_below",
+            };
+            let limit = self.words.fill(path, &[("limit", &show::limit(limit, rule.unit))]);
+            line = format!("{line}{comma}{limit}");
         }
         if worst.trend.is_some() { format!("{line}{comma}{}", self.trend(worst)) } else { line }
     }

@@ -4,6 +4,7 @@
 
 pub mod body;
 pub mod chart;
+mod check;
 pub mod door;
 pub mod email;
 pub mod facts;

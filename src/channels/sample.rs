@@ -73,15 +73,15 @@ pub(super) fn plan() -> Plan {
             parent: None,
         })],
         hazards: vec!["flood".into()],
-        rules: vec![rule("m", "river-level"), rule("m/h", "river-rise")],
+        rules: vec![Some(rule("m", "river-level")), Some(rule("m/h", "river-rise"))],
         ..Plan::default()
     }
 }
 
-fn rule(of: &str, id: &str) -> Option<Rule> {
+fn rule(of: &str, id: &str) -> Rule {
     let levels = [Some(57.0), Some(58.0), Some(58.5), Some(60.0)];
     let limits = vec![LimitRow { from: Timestamp::MIN, season: None, levels }];
-    Some(Rule {
+    Rule {
         id: id.into(),
         kind: forewarn_core::rules::AnyRule::Threshold(forewarn_core::rules::Threshold {}),
         hazard: HazardIx(0),
@@ -93,7 +93,7 @@ fn rule(of: &str, id: &str) -> Option<Rule> {
         hold: Span::from_mins(60),
         outage: OutageTell::SameTargets,
         corroboration: 1,
-    })
+    }
 }
 
 pub(super) fn evidence() -> Evidence {
@@ -234,7 +234,7 @@ pub(super) fn rising() -> Vec<Kept> {
     points
         .map(|n| {
             let observed = NOW - Span::from_mins(5 * (144 - n));
-            let value = 57.2 + 1.9 / (1.0 + (-(n as f64 - 100.0) / 12.0).exp());
+            let value = 57.2 + 1.95 / (1.0 + (-(n as f64 - 100.0) / 12.0).exp());
             kept(observed, value)
         })
         .collect()
@@ -266,4 +266,18 @@ impl History for Past {
     ) -> Pin<Box<dyn Future<Output = Option<Vec<Kept>>> + Send + '_>> {
         Box::pin(std::future::ready(self.0.clone()))
     }
+}
+
+/// A server's TLS for one name, and the authority to trust for it.
+pub(super) fn tls(name: &str) -> (tokio_rustls::TlsAcceptor, String) {
+    let made = rcgen::generate_simple_self_signed(vec![name.into()]).expect("a certificate");
+    let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).expect("a key");
+    let config =
+        rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key)
+            .expect("a configuration");
+    (tokio_rustls::TlsAcceptor::from(Arc::new(config)), made.cert.pem())
 }
