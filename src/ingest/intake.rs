@@ -92,7 +92,7 @@ pub fn take(
 pub fn refuse(source: SourceIx, message: &Message<'_>, mut reason: String) -> Refused {
     let kept = message.payload.len().min(REFUSED_BYTES_MAX);
     if kept < message.payload.len() {
-        reason.push_str(&format!(" (first {kept} of {} bytes kept)", message.payload.len()));
+        reason = format!("{reason} (first {kept} of {} bytes kept)", message.payload.len());
     }
     Refused {
         source,
