@@ -17,7 +17,7 @@ use crate::ingest::intake::{self, Origin, Permit};
 use crate::ports::{Acks, Batch, CivilClock, Current, Gate, Inbox};
 
 /// How long a message too large is told, unless another comes.
-const OVERSIZE_TOLD: Duration = Duration::from_secs(3600);
+const OVERSIZE_TOLD: Duration = Duration::from_hours(1);
 
 /// What remains the same over a source's connections.
 pub(super) struct Taking {
