@@ -17,12 +17,12 @@ const AREAS_NAMED_MAX: usize = 5;
 
 /// Warns of areas that nobody would be told of, and of routes to nobody.
 pub(super) fn advise(plan: &Plan, places: &Places, at: Timestamp, warnings: &mut Vec<Warning>) {
-    let probe = Probe::new(plan, at);
+    let mut probe = Probe::new(plan, at);
     let judged = judged(plan);
-    areas(plan, &probe, &judged, warnings);
+    areas(plan, &mut probe, &judged, warnings);
     for (route, place) in plan.routes.iter().zip(&places.routes) {
         let hazards: BTreeSet<HazardIx> = judged.keys().map(|(_, hazard)| *hazard).collect();
-        if !hazards.is_empty() && !reaches_somebody(plan, &probe, route, &hazards) {
+        if !hazards.is_empty() && !reaches_somebody(plan, &mut probe, route, &hazards) {
             let what = "this route goes to nobody".to_owned();
             let hint = "check roles, area, min_level and hours in contacts.csv, and via".to_owned();
             warnings.push(Warning::new(place.clone(), what, hint));
@@ -54,20 +54,20 @@ fn judged(plan: &Plan) -> BTreeMap<(AreaIx, HazardIx), BTreeSet<Level>> {
 
 fn areas(
     plan: &Plan,
-    probe: &Probe<'_>,
+    probe: &mut Probe<'_>,
     judged: &BTreeMap<(AreaIx, HazardIx), BTreeSet<Level>>,
     warnings: &mut Vec<Warning>,
 ) {
     // By what is missing, so that one forgotten route is one warning and not a thousand.
     let mut untold: BTreeMap<(HazardIx, Level, Option<u16>), Vec<&str>> = BTreeMap::new();
     for ((area, hazard), levels) in judged {
-        let scratch = probe.around(*area);
+        probe.focus(*area);
         for level in levels {
             let gaps: Vec<u16> = probe
                 .minutes
                 .iter()
                 .copied()
-                .filter(|&minute| targets(&scratch, *hazard, *area, *level, probe.civil(minute)).is_empty())
+                .filter(|&minute| !probe.tells(*hazard, *area, *level, minute))
                 .collect();
             let when = match gaps.len() {
                 0 => continue,
@@ -94,15 +94,20 @@ fn areas(
     }
 }
 
-fn reaches_somebody(plan: &Plan, probe: &Probe<'_>, route: &Route, hazards: &BTreeSet<HazardIx>) -> bool {
+fn reaches_somebody(plan: &Plan, probe: &mut Probe<'_>, route: &Route, hazards: &BTreeSet<HazardIx>) -> bool {
+    let all = std::mem::replace(&mut probe.scratch.routes, vec![route.clone()]);
+    let reached = reaches(plan, probe, route, hazards);
+    probe.scratch.routes = all;
+    reached
+}
+
+fn reaches(plan: &Plan, probe: &mut Probe<'_>, route: &Route, hazards: &BTreeSet<HazardIx>) -> bool {
     let areas = (0..).zip(&plan.areas).filter(|(_, area)| area.is_some()).map(|(ix, _)| AreaIx(ix));
     for area in areas.filter(|area| route.area.is_none_or(|outer| plan.lies_in(*area, outer))) {
-        let mut scratch = probe.around(area);
-        scratch.routes = vec![route.clone()];
+        probe.focus(area);
         // A route of a hazard that no rule warns of is told elsewhere.
         for hazard in route.hazard.into_iter().chain(hazards.iter().copied()) {
-            let told =
-                |minute: &u16| !targets(&scratch, hazard, area, route.to, probe.civil(*minute)).is_empty();
+            let told = |&minute: &u16| probe.tells(hazard, area, route.to, minute);
             if probe.minutes.iter().any(told) {
                 return true;
             }
@@ -115,11 +120,12 @@ fn reaches_somebody(plan: &Plan, probe: &Probe<'_>, route: &Route, hazards: &BTr
 /// it could mean: a nation's contacts times its areas would take minutes.
 struct Probe<'a> {
     plan: &'a Plan,
-    bare: Plan,
+    /// The plan as far as routing in the area in focus goes. Indices of targets are not the plan's own.
+    scratch: Plan,
     by_area: BTreeMap<Option<AreaIx>, Vec<&'a Target>>,
-    /// Areas that a route names by itself, and contacts.
+    /// Areas that a route names by itself, and targets of contacts that one does.
     role_areas: BTreeSet<AreaIx>,
-    contacts: BTreeSet<&'a str>,
+    named: Vec<&'a Target>,
     /// Local minutes of the day at which routing can change.
     minutes: Vec<u16>,
     midnight: Timestamp,
@@ -139,6 +145,8 @@ impl<'a> Probe<'a> {
                 Group::Contact(id) => _ = contacts.insert(id.as_str()),
             }
         }
+        let is_named = |target: &&Target| contacts.contains(target.contact.as_str());
+        let named = plan.targets.iter().flatten().filter(is_named).collect();
         let hours = plan.routes.iter().map(|route| route.hours);
         let hours = hours.chain(plan.targets.iter().flatten().map(|target| target.hours)).flatten();
         let mut minutes: BTreeSet<u16> = hours.flat_map(|(from, to)| [from, to % 1440]).collect();
@@ -146,29 +154,31 @@ impl<'a> Probe<'a> {
         let day = Span::from_hours(24).0;
         let local = plan.settings.local(at);
         let midnight = at - Span(local.0.rem_euclid(day));
-        let bare = Plan {
+        let scratch = Plan {
             settings: plan.settings.clone(),
             areas: plan.areas.clone(),
             routes: plan.routes.clone(),
             ..Plan::default()
         };
-        Probe { plan, bare, by_area, role_areas, contacts, minutes: minutes.into_iter().collect(), midnight }
+        let minutes = minutes.into_iter().collect();
+        Probe { plan, scratch, by_area, role_areas, named, minutes, midnight }
     }
 
     fn civil(&self, minute: u16) -> Timestamp {
         self.midnight + Span::from_mins(i64::from(minute))
     }
 
-    /// The plan as far as routing in one area goes. Indices of targets are not the plan's own.
-    fn around(&self, area: AreaIx) -> Plan {
+    /// Whether anybody would be told.
+    fn tells(&self, hazard: HazardIx, area: AreaIx, level: Level, minute: u16) -> bool {
+        !targets(&self.scratch, hazard, area, level, self.civil(minute)).is_empty()
+    }
+
+    /// Takes up those targets that routing in an area could mean.
+    fn focus(&mut self, area: AreaIx) {
         let near: BTreeSet<Option<AreaIx>> =
             self.plan.around(area).chain(self.role_areas.iter().copied()).map(Some).chain([None]).collect();
         let local = near.iter().filter_map(|area| self.by_area.get(area)).flatten().copied();
-        let named =
-            self.plan.targets.iter().flatten().filter(|target| {
-                !near.contains(&target.area) && self.contacts.contains(target.contact.as_str())
-            });
-        let targets = local.chain(named).cloned().map(Some).collect();
-        Plan { targets, ..self.bare.clone() }
+        let named = self.named.iter().copied().filter(|target| !near.contains(&target.area));
+        self.scratch.targets = local.chain(named).cloned().map(Some).collect();
     }
 }
