@@ -204,7 +204,8 @@ pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
         .into_iter()
         .filter(|name| name.chars().count().abs_diff(length) <= allowed)
         .map(|name| (distance(word, name), name))
-        .filter(|&(distance, _)| distance <= allowed)
+        // The word itself is no hint: it stands there, and something else about it is wrong.
+        .filter(|&(distance, _)| (1..=allowed).contains(&distance))
         .min()
         .map(|(_, name)| name)
 }

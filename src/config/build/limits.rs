@@ -110,7 +110,10 @@ impl Build<'_> {
                 what,
                 "one row at least for every sensor that the rule selects",
             );
-            self.faults.push(fault.nearest(&sensor.id, table.by_sensor.keys().copied()));
+            // Where it has rows for another rule, its name is none that was mistaken.
+            let known = table.by_sensor.keys().copied();
+            let mistaken = !table.by_sensor.contains_key(sensor.id.as_str());
+            self.faults.push(if mistaken { fault.nearest(&sensor.id, known) } else { fault });
         }
         let mut rows: Vec<LimitRow> = rows.into_iter().map(|(_, row)| row).collect();
         rows.sort_by_key(|row| row.from);

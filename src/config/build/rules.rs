@@ -217,6 +217,7 @@ impl Build<'_> {
             let id = plan.sensor(*other).map_or("", |sensor| &sensor.id);
             let what = format!("sensor {} does not measure {}", quote(id), quote(&quantity.value.0));
             self.faults.push(Fault::new(place.clone(), what, "sensors of that quantity, or no quantity"));
+            picked.clear();
             return;
         }
         picked.retain(same);

@@ -159,12 +159,12 @@ raw! {
         bind: Option<At<Socket>>,
         /// Tokens of integrators that may post readings, by name.
         tokens: Option<BTreeMap<String, At<SecretRef>>>,
+        /// Token of the operator, for `POST /api/v1/reload`; without it that path is off.
+        operator_token: Option<At<SecretRef>>,
         /// Largest body. Default "8 MiB".
         body_max: Option<Bytes>,
         /// How `POST /api/v1/readings` is read. Default { format = "json" }.
         decode: Option<Decode>,
-        /// Token of the operator, for POST /api/v1/reload; that path is off without it.
-        operator_token: Option<At<SecretRef>>,
     }
 }
 
