@@ -423,6 +423,7 @@ impl<W: World> Shell<W> {
             upto: self.upto,
             idle: self.lanes.is_idle() && self.lag.is_none() && self.late.is_empty(),
             next_attempt: self.lanes.next_attempt(),
+            wake_at: self.lanes.wake_at(),
         };
         metrics::gauge!("forewarn_courier_outstanding").set(self.lanes.outstanding() as f64);
         let age = self.lanes.oldest().map_or(0.0, |sent| self.lanes.civil(now).since(sent).as_secs_f64());

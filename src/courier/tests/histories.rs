@@ -20,7 +20,7 @@ use super::doubles::{
 use super::{output, revision};
 use crate::channels::Sent;
 use crate::config::plan::Setup;
-use crate::courier::{Courier, CourierHandle, Limits, Opener, Parts};
+use crate::courier::{Courier, CourierClock, CourierHandle, Limits, Opener, Parts};
 use crate::ports::{Note, Resume};
 
 /// A whole courier between doubles.
@@ -117,8 +117,8 @@ impl Stage {
     /// Until all that stands in the log has its outcome in the log, or rests.
     async fn idle(&self) {
         let mut standing = self.courier.as_ref().expect("started").standing();
-        let log = Arc::clone(&self.log);
-        let idle = standing.wait_for(|standing| standing.idle && standing.upto >= log.end());
+        let (log, clock) = (Arc::clone(&self.log), Arc::clone(&self.clock));
+        let idle = standing.wait_for(|standing| standing.is_settled(log.end(), clock.now()));
         tokio::time::timeout(Duration::from_secs(10), idle).await.expect("idle within 10 s").unwrap();
     }
 }
@@ -252,7 +252,6 @@ async fn refused_timestamp() {
             "retried, not dead"
         );
         stage.clock.advance(Span::from_secs(30));
-        until("the next attempt", || stage.channel.seen().len() > attempts).await;
     }
     stage.channel.mood(0, Mood::Takes);
     stage.log.append(vec![Input::Clock(ClockStep { offset: Span::ZERO, trusted: true })], vec![]);
@@ -270,18 +269,14 @@ async fn an_unexpired_delivery_is_tried_until_it_expires() {
     stage.start();
     let first = alert(&[0]);
     stage.log.decide(&[Arc::clone(&first)]);
-    while stage.outcome(&first, 0).is_none() {
+    stage.idle().await;
+    let standing = stage.courier.as_ref().expect("started").standing();
+    let next_attempt = || standing.borrow().next_attempt;
+    while let Some(next) = next_attempt() {
+        let rest = next - stage.clock.now();
+        assert!(rest <= Span::from_secs(30), "the back-off is capped");
+        stage.clock.advance(rest);
         stage.idle().await;
-        let standing = *stage.courier.as_ref().expect("started").standing().borrow();
-        let Some(next) = standing.next_attempt else { break };
-        let now = crate::courier::CourierClock::now(&*stage.clock);
-        assert!(next.since(now) <= Span::from_secs(30), "the back-off is capped");
-        let (next, seen) = (next.max(now + Span(1)), stage.channel.seen().len());
-        stage.clock.advance(next - now);
-        until("the next attempt or the end", || {
-            stage.channel.seen().len() > seen || stage.outcome(&first, 0).is_some()
-        })
-        .await;
     }
     stage.idle().await;
     assert_eq!(stage.outcome(&first, 0), Some(Outcome::Dead(Death::Expired)));
