@@ -172,6 +172,8 @@ pub struct Resume {
     pub offset: Span,
     /// Whether civil time could be trusted there.
     pub trusted: bool,
+    /// Whether a restored directory is held there: nothing but Trouble goes out.
+    pub held: bool,
     /// Opaque target ids by index, as the log assigned them.
     pub targets: BTreeMap<TargetIx, String>,
     /// The first page of what is outstanding, in the order of its release.

@@ -8,11 +8,11 @@ use std::time::Duration;
 use forewarn_core::event::{Decision, Input};
 use forewarn_core::ids::{IndexKind, Key, OutputId, Position, TargetIx};
 use forewarn_core::level::Level;
-use forewarn_core::warning::{Due, Revision};
+use forewarn_core::warning::{Due, Revision, TroubleCode};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::delivery::Delivery;
+use super::delivery::{Delivery, Hold};
 use super::follow;
 use super::shell::Shell;
 use crate::channels::door::World;
@@ -54,24 +54,7 @@ impl<W: World> Shell<W> {
         if record.last() <= self.upto {
             return;
         }
-        let now = self.now();
-        for input in &record.inputs {
-            match input {
-                Input::Started(started) => self.lanes.civil_is(started.offset, started.trusted, now),
-                Input::Clock(step) => self.lanes.civil_is(step.offset, step.trusted, now),
-                Input::Outcome(outcome) => self.lanes.logged(outcome, now),
-                Input::Assign(assigned) if assigned.kind == IndexKind::Target => {
-                    self.door.assign(TargetIx(assigned.index), &assigned.name);
-                }
-                Input::Reading(_)
-                | Input::Tick
-                | Input::Plan(_)
-                | Input::Source(..)
-                | Input::Command(_)
-                | Input::Trouble(_)
-                | Input::Assign(_) => {}
-            }
-        }
+        self.heed(record);
         let (deliveries, resent) = self.released(record);
         let held = self.lanes.outstanding();
         let fits = held == 0 || held + deliveries.len() <= self.parts.limits.outstanding;
@@ -95,7 +78,44 @@ impl<W: World> Shell<W> {
                 self.take(red);
             }
         }
-        self.lanes.advance(now);
+        self.lanes.advance(self.now());
+    }
+
+    /// What a record says of time, names, outcomes and the directory itself.
+    fn heed(&mut self, record: &Record) {
+        let now = self.now();
+        for input in &record.inputs {
+            match input {
+                Input::Started(started) => self.lanes.civil_is(started.offset, started.trusted, now),
+                Input::Clock(step) => self.lanes.civil_is(step.offset, step.trusted, now),
+                Input::Outcome(outcome) => self.lanes.logged(outcome, now),
+                Input::Assign(assigned) if assigned.kind == IndexKind::Target => {
+                    self.door.assign(TargetIx(assigned.index), &assigned.name);
+                }
+                Input::Reading(_)
+                | Input::Tick
+                | Input::Plan(_)
+                | Input::Source(..)
+                | Input::Command(_)
+                | Input::Trouble(_)
+                | Input::Assign(_) => {}
+            }
+        }
+        for (_, decision) in &record.decisions {
+            match decision {
+                Decision::Resumed => self.lanes.hold(Hold::No, now),
+                Decision::Trouble(report) if report.key.code == TroubleCode::Held => {
+                    let hold = if report.present { Hold::UntilResumed } else { Hold::No };
+                    self.lanes.hold(hold, now);
+                }
+                Decision::Trouble(_)
+                | Decision::Incident(_)
+                | Decision::Revision(_)
+                | Decision::WouldHave(_)
+                | Decision::PlanRefused(_)
+                | Decision::Resent { .. } => {}
+            }
+        }
     }
 
     /// A record that the first reader had no room for.
@@ -168,9 +188,9 @@ impl<W: World> Shell<W> {
     }
 
     /// What was outstanding before this courier began counts as attempted.
-    pub(super) fn take_rows(&mut self, rows: Vec<Outstanding>) {
+    pub(super) fn take_rows(&mut self, rows: &[Outstanding]) {
         let setup = self.setup();
-        for row in &rows {
+        for row in rows {
             self.lanes.recall(row.revision.warning, row.due.target, row.revision.number);
         }
         let rows =
@@ -221,7 +241,7 @@ impl<W: World> Shell<W> {
         match tokio::task::spawn_blocking(read).await {
             Ok(Ok(rows)) => {
                 self.backlog = rows.last().filter(|_| rows.len() >= limits.page).cloned();
-                self.take_rows(rows);
+                self.take_rows(&rows);
                 self.ask_at = Instant::now();
                 self.catch_up();
             }

@@ -13,7 +13,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::delivery::{Action, Attempt};
+use super::delivery::{Action, Attempt, Hold};
 use super::door::{Door, Made};
 use super::intake::{Lag, Resent, next_behind};
 use super::lanes::Lanes;
@@ -73,13 +73,16 @@ impl<W: World> Shell<W> {
             parts,
         };
         shell.lanes.civil_is(resume.offset, resume.trusted, shell.now());
+        if resume.held {
+            shell.lanes.hold(Hold::UntilResumed, shell.now());
+        }
         for (warning, target, number) in resume.told {
             shell.lanes.recall(warning, target, number);
         }
         if resume.outstanding.len() >= shell.parts.limits.page {
             shell.backlog = resume.outstanding.last().cloned();
         }
-        shell.take_rows(resume.outstanding);
+        shell.take_rows(&resume.outstanding);
         shell
     }
 

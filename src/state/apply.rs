@@ -115,7 +115,10 @@ fn apply(transaction: &Transaction<'_>, record: &Record) -> Result<()> {
             }
             Decision::Trouble(report) => trouble(transaction, report, place)?,
             Decision::PlanRefused(words) => notice(transaction, "plan-refused", words, place)?,
-            Decision::Resumed => {}
+            Decision::Resumed => {
+                let delete = "DELETE FROM troubles WHERE code = ?1";
+                transaction.prepare_cached(delete)?.execute([TroubleCode::Held.word()])?;
+            }
             Decision::Resent { warning, number, due } => resent(transaction, warning, *number, *due, place)?,
         }
     }
@@ -253,13 +256,12 @@ fn resent(
         .prepare_cached(select)?
         .query_row(params![id_blob(warning), number], |row| row.get(0))
         .optional()?;
-    match found.map(|body| minicbor::decode::<Revision>(&body)) {
-        Some(Ok(revision)) => delivery(transaction, &revision, due, place),
-        Some(Err(_)) | None => {
-            tracing::error!(number, "a resend names a revision that is not in the projection");
-            Ok(())
-        }
+    if let Some(Ok(revision)) = found.map(|body| minicbor::decode::<Revision>(&body)) {
+        delivery(transaction, &revision, due, place)?;
+    } else {
+        tracing::error!(number, "a resend names a revision that is not in the projection");
     }
+    Ok(())
 }
 
 /// The first outcome counts: what is decided stays decided.

@@ -26,7 +26,7 @@ const RETRY_FIRST: Duration = Duration::from_millis(100);
 /// Longest rest between two tries of a transaction.
 const RETRY_MAX: Duration = Duration::from_secs(5);
 /// How often the ballast is put back, if it is gone.
-const BALLAST_EVERY: Duration = Duration::from_secs(60);
+const BALLAST_EVERY: Duration = Duration::from_mins(1);
 
 /// The writer of the projection.
 #[derive(Debug)]

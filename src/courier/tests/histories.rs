@@ -10,7 +10,7 @@ use forewarn_core::event::{ClockStep, Decision, DeliveryOutcome, Input};
 use forewarn_core::ids::{Key, Position, TargetIx};
 use forewarn_core::level::{Level, Status};
 use forewarn_core::time::{Span, Timestamp};
-use forewarn_core::warning::{Death, Due, Kind, Outcome, Revision};
+use forewarn_core::warning::{About, Death, Due, Kind, Outcome, Revision, TroubleCode, TroubleKey};
 use tokio::sync::watch;
 
 use super::doubles::{
@@ -31,6 +31,7 @@ struct Stage {
     inbox: Arc<FakeInbox>,
     setup: watch::Sender<Arc<Setup>>,
     limits: Limits,
+    held: bool,
     courier: Option<CourierHandle>,
     notes: Option<Receiver<Note>>,
 }
@@ -44,6 +45,7 @@ impl Stage {
             inbox: Arc::new(FakeInbox { log: Arc::clone(&log), losing: AtomicBool::new(false) }),
             setup: watch::channel(setup(targets, &[])).0,
             limits: Limits::default(),
+            held: false,
             log,
             courier: None,
             notes: None,
@@ -65,6 +67,7 @@ impl Stage {
             cursor: end,
             offset: Span::ZERO,
             trusted: true,
+            held: self.held,
             targets: (0..64).map(|target| (TargetIx(target), target_id(target))).collect(),
             outstanding: open.take(self.limits.page).collect(),
             told: told.into_iter().map(|((warning, target), number)| (warning, target, number)).collect(),
@@ -313,6 +316,25 @@ async fn a_drill_never_leaves_by_the_live_door() {
     stage.idle().await;
     assert_eq!(stage.outcome(&drill, 0), Some(Outcome::Dead(Death::Forbidden)));
     assert_eq!(stage.channel.seen(), []);
+}
+
+#[tokio::test]
+async fn restore_beside() {
+    let mut stage = Stage::new(1);
+    stage.held = true;
+    let mut trouble = (*revision(300, 1, 300, Kind::Alert, Level::Yellow, &[0])).clone();
+    trouble.about = About::Trouble(TroubleKey { code: TroubleCode::Held, subject: String::new() });
+    stage.log.decide(&[alert(&[0])]);
+    stage.start();
+    stage.log.decide(&[Arc::new(trouble)]);
+    stage.idle().await;
+    let warnings = |stage: &Stage| -> Vec<_> {
+        stage.channel.seen().iter().map(|seen| seen.warning.position.0).collect()
+    };
+    assert_eq!(warnings(&stage), [300], "held: Trouble alone goes out");
+    stage.log.append(vec![Input::Tick], vec![Decision::Resumed]);
+    stage.idle().await;
+    assert_eq!(warnings(&stage), [300, 100]);
 }
 
 #[tokio::test]
