@@ -14,6 +14,7 @@ use super::lane::Place;
 use crate::channels::door::{Target, World};
 use crate::channels::{Channel, Envelope, Sent};
 use crate::config::plan::Setup;
+use crate::ports::unnamed_target;
 
 /// Longest attempt. A channel has its own, shorter limit; this one guards
 /// against a channel that does not keep it.
@@ -67,7 +68,8 @@ impl<W: World> Door<W> {
         round: u32,
         setup: &Setup,
     ) -> Delivery {
-        let key = Key::of_delivery(&revision.id, self.name(target, setup).unwrap_or(""), round);
+        let name = self.name(target, setup).map_or_else(|| unnamed_target(target), str::to_owned);
+        let key = Key::of_delivery(&revision.id, &name, round);
         let admission = if W::admits(revision) { Admission::Admitted } else { Admission::Refused };
         Delivery { key, target, round, revision: Arc::clone(revision), admission }
     }
