@@ -78,6 +78,12 @@ pub trait Gate: Send + Sync + std::fmt::Debug {
     fn durable(&self, tokens: &[u64]);
 }
 
+/// Tells civil time to rooms that may not ask the machine for it.
+pub trait CivilClock: Send + Sync + std::fmt::Debug {
+    /// Civil time now.
+    fn civil(&self) -> Timestamp;
+}
+
 /// The way in to the driver. Two lanes: control goes first and may use the
 /// disk reserve; readings may not.
 pub trait Inbox: Send + Sync + std::fmt::Debug {
@@ -100,6 +106,12 @@ pub trait Follow: Send {
 
     /// The next record if it is there already.
     fn try_next(&mut self) -> Option<Arc<Record>>;
+
+    /// Why it ended before the log did, in words: what it wanted next was
+    /// trimmed, or cannot be read. A reader that gets no record must ask.
+    fn fault(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Keeps readings and gives them back: the shape that both stores share.

@@ -1,32 +1,411 @@
 //! The only door: `step` and `wake_at`.
 
-use crate::event::{Decision, Event, Output};
-use crate::time::Timestamp;
+mod snapshot;
+
+use std::sync::Arc;
+
+use minicbor::{Decode, Encode};
+
+pub use self::snapshot::SnapshotError;
+use crate::event::{ClockStep, Decision, Event, Input, Output, PlanRef, Started};
+use crate::finding::Found;
+use crate::ids::{LogId, OutputId, Position, RunId, SensorIx, SourceIx};
+use crate::judging::{AreaStage, Stamp, Trouble, Work};
+use crate::plan::{Plan, PlanId};
+use crate::reading::Reading;
+use crate::sensing::StationStage;
+use crate::time::{Moment, Timestamp};
+use crate::timers::{Timer, Timers};
+use crate::warning::{About, Cell, Incident, Revision, TroubleKey};
 
 /// Version of the engine's judgement: rises when the same log may give other outputs.
 pub const ENGINE_VERSION: u32 = 1;
 
+/// One event yields at most this many decisions. What is left stays due, and
+/// further ticks carry it on.
+pub const OUTPUTS_MAX: usize = 1024;
+
+/// Room kept below [`OUTPUTS_MAX`] for one piece of work and for what an input
+/// decides at once.
+const WORK_DECISIONS_MAX: usize = 16;
+
 /// The deterministic state machine.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Encode, Decode)]
 pub struct Engine {
-    now: Timestamp,
+    #[n(0)]
+    version: u32,
+    #[n(1)]
+    moment: Moment,
+    #[n(2)]
+    log: LogId,
+    #[n(3)]
+    run: RunId,
+    #[n(4)]
+    plan: PlanId,
+    #[n(5)]
+    stations: StationStage,
+    #[n(6)]
+    areas: AreaStage,
+    /// Whether the disk had no room and readings are not taken.
+    #[n(7)]
+    intake_stopped: bool,
+    /// An index over what the stages know; armed anew at load.
+    #[cbor(skip)]
+    timers: Timers,
+    /// Kept between events for its allocation alone.
+    #[cbor(skip)]
+    found: Vec<Found>,
+}
+
+/// Takes decisions down: makes them so in a live step; holds them against the
+/// record, which decides, in recovery.
+struct Pen<'a> {
+    position: Position,
+    decided: u32,
+    record: Option<Record<'a>>,
+    outputs: &'a mut Vec<Output>,
+}
+
+/// What the log recorded for an event.
+struct Record<'a> {
+    rest: &'a [Decision],
+    differs: bool,
+}
+
+impl Pen<'_> {
+    fn is_full(&self) -> bool {
+        self.decided as usize + WORK_DECISIONS_MAX > OUTPUTS_MAX
+    }
 }
 
 impl Engine {
     /// Says what follows from one event. Work that fell due earlier is done
     /// first, at its own due time, so extra ticks change nothing.
-    pub fn step(&mut self, event: &Event, _outputs: &mut Vec<Output>) {
-        self.now = event.at;
+    pub fn step(&mut self, event: &Event, outputs: &mut Vec<Output>) {
+        let mut pen = Pen { position: event.position, decided: 0, record: None, outputs };
+        self.run(event, &mut pen);
     }
 
-    /// Recomputes what one event of the log did to windows and memories, and
-    /// applies the decisions recorded with it.
-    pub fn recover(&mut self, event: &Event, _recorded: &[Decision], _outputs: &mut Vec<Output>) {
-        self.now = event.at;
+    /// Recomputes what one event of the log did to windows and votes, and
+    /// applies the decisions recorded with it. Returns whether this version
+    /// would have decided otherwise; what differs is decided at the next
+    /// start, which judges every cell again.
+    pub fn recover(&mut self, event: &Event, recorded: &[Decision], outputs: &mut Vec<Output>) -> bool {
+        let record = Some(Record { rest: recorded, differs: false });
+        let mut pen = Pen { position: event.position, decided: 0, record, outputs };
+        self.run(event, &mut pen);
+        let Some(record) = pen.record.take() else { return false };
+        for decision in record.rest {
+            self.apply(decision, &mut pen);
+            if let Some(cell) = cell_of(decision) {
+                self.schedule(cell);
+            }
+        }
+        self.arm_outage();
+        record.differs || !record.rest.is_empty()
     }
 
-    /// When something falls due without any input.
+    /// When something may fall due without any input: now, if work was left
+    /// over; never too late, but it can be early ([`Engine::is_due`] tells).
     pub fn wake_at(&self) -> Option<Timestamp> {
+        match self.areas.next_work() {
+            Some(_) => Some(self.moment.at),
+            None => self.timers.next(),
+        }
+    }
+
+    /// Whether a tick at `at` would fire anything, and so has to be logged.
+    pub fn is_due(&mut self, at: Timestamp) -> bool {
+        if self.areas.next_work().is_some() {
+            return true;
+        }
+        let ring = self.next_ring(at);
+        if let Some((due, timer)) = ring {
+            self.timers.arm(timer, due);
+        }
+        ring.is_some()
+    }
+
+    /// The time of the last event.
+    pub fn moment(&self) -> Moment {
+        self.moment
+    }
+
+    /// The plan in force.
+    pub fn plan(&self) -> &Arc<Plan> {
+        self.areas.plan()
+    }
+
+    /// The hash of the plan in force.
+    pub fn plan_id(&self) -> PlanId {
+        self.plan
+    }
+
+    /// Every open incident, in order of hazard and area.
+    pub fn incidents(&self) -> impl Iterator<Item = &Incident> {
+        self.areas.incidents()
+    }
+
+    /// Every trouble that stands.
+    pub fn troubles(&self) -> impl Iterator<Item = (&TroubleKey, &Trouble)> {
+        self.areas.troubles().iter()
+    }
+
+    /// The newest revision of a standing warning, or of one that ended lately.
+    pub fn newest(&self, warning: OutputId) -> Option<&Revision> {
+        self.areas.newest(warning)
+    }
+
+    /// Whether a restored directory is held: it judges, and sends only Trouble.
+    pub fn is_held(&self) -> bool {
+        self.areas.is_held()
+    }
+
+    /// How many configured sensors are silent.
+    pub fn sensors_silent(&self) -> usize {
+        self.areas.silent()
+    }
+
+    /// How many configured sensors are not silent.
+    pub fn sensors_reporting(&self) -> usize {
+        self.plan().sensors.iter().flatten().count().saturating_sub(self.areas.silent())
+    }
+
+    fn run(&mut self, event: &Event, pen: &mut Pen<'_>) {
+        // A start comes before what fell due meanwhile: our own downtime is no sensor's silence.
+        let starts = matches!(event.input, Input::Started(_));
+        if !starts {
+            self.fire(event.at, pen);
+        }
+        self.moment.at = self.moment.at.max(event.at);
+        self.take_in(&event.input, pen);
+        self.settle(pen);
+        if starts {
+            self.fire(event.at, pen);
+        }
+    }
+
+    /// Does what fell due by `at`, instant by instant, each at its own time.
+    fn fire(&mut self, at: Timestamp, pen: &mut Pen<'_>) {
+        while !pen.is_full()
+            && let Some((due, timer)) = self.next_ring(at)
+        {
+            self.moment.at = self.moment.at.max(due);
+            self.ring(timer, pen);
+            while let Some((_, timer)) = self.next_ring(due) {
+                self.ring(timer, pen);
+            }
+            self.settle(pen);
+        }
+    }
+
+    /// The next timer that is truly due by `at`; those that rang early are armed again.
+    fn next_ring(&mut self, at: Timestamp) -> Option<(Timestamp, Timer)> {
+        while let Some((rung, timer)) = self.timers.pop(at) {
+            let due = match timer {
+                Timer::Silence(sensor) => self.stations.silence_due(sensor),
+                Timer::Outage => self.areas.outage_due(),
+                Timer::Cell(cell) => self.areas.cell_due(cell),
+            };
+            match due {
+                Some(due) if due > rung => self.timers.arm(timer, due),
+                Some(_) => return Some((rung, timer)),
+                None => {}
+            }
+        }
         None
     }
+
+    fn ring(&mut self, timer: Timer, pen: &mut Pen<'_>) {
+        match timer {
+            // A sensor that we do not listen to is not silent.
+            Timer::Silence(_) if self.intake_stopped => {}
+            Timer::Silence(sensor) => {
+                self.stations.silence(sensor, self.moment, &mut self.found);
+                self.absorb(pen);
+            }
+            Timer::Outage => self.areas.outage(self.moment.at),
+            Timer::Cell(cell) => self.areas.rang(cell),
+        }
+    }
+
+    fn take_in(&mut self, input: &Input, pen: &mut Pen<'_>) {
+        match input {
+            Input::Reading(reading) => self.reading(reading, pen),
+            Input::Tick | Input::Assign(_) => {}
+            Input::Started(started) => self.started(started, pen),
+            Input::Plan(plan) => self.replan(plan, pen),
+            Input::Clock(ClockStep { offset, trusted }) => {
+                (self.moment.offset, self.moment.trusted) = (*offset, *trusted);
+                self.areas.clock(self.moment);
+            }
+            Input::Source(source, up) => self.source(*source, *up, pen),
+            Input::Outcome(outcome) => self.areas.outcome(outcome),
+            Input::Command(command) => {
+                let decisions = self.areas.decide_command(command, &self.stamp(pen));
+                self.commit(&decisions, pen);
+            }
+            Input::Trouble(report) => self.areas.reported(report),
+            Input::Intake(taken) => self.intake(*taken, pen),
+        }
+    }
+
+    /// Our own stop is our own downtime: silence counts from the resumption on.
+    fn intake(&mut self, taken: bool, pen: &mut Pen<'_>) {
+        let resumed = self.intake_stopped && taken;
+        self.intake_stopped = !taken;
+        if resumed {
+            self.stations.started(self.moment, &mut self.found);
+            self.absorb(pen);
+            self.arm_sensors();
+        }
+    }
+
+    fn reading(&mut self, reading: &Reading, pen: &mut Pen<'_>) {
+        let checked = self.stations.reading(reading, self.moment, &mut self.found);
+        pen.outputs.push(Output::Flagged(checked));
+        self.absorb(pen);
+        self.arm_sensor(reading.sensor);
+    }
+
+    fn started(&mut self, started: &Started, pen: &mut Pen<'_>) {
+        (self.log, self.run) = (started.log, started.run);
+        (self.moment.offset, self.moment.trusted) = (started.offset, started.trusted);
+        self.intake_stopped = false;
+        self.stations.started(self.moment, &mut self.found);
+        self.areas.started(started.downtime, self.moment);
+        self.absorb(pen);
+        self.arm_sensors();
+    }
+
+    fn source(&mut self, source: SourceIx, up: bool, pen: &mut Pen<'_>) {
+        self.stations.source(source, up, self.moment, &mut self.found);
+        let found = self.found.clone();
+        self.absorb(pen);
+        if up {
+            self.areas.source_up(source, self.moment);
+        } else {
+            self.areas.source_down(source, &found);
+        }
+        self.arm_sensors();
+    }
+
+    fn replan(&mut self, plan: &PlanRef, pen: &mut Pen<'_>) {
+        let own = self.areas.refuses(plan).map(Decision::PlanRefused);
+        // In recovery the record says whether the plan came into force.
+        let refused = match &pen.record {
+            None => own.is_some(),
+            Some(record) => record.rest.iter().any(|it| matches!(it, Decision::PlanRefused(_))),
+        };
+        self.commit(own.as_slice(), pen);
+        if refused {
+            return;
+        }
+        let Some(body) = &plan.body else { return };
+        self.plan = plan.id;
+        self.areas.set_plan(body, self.moment);
+        self.stations.set_plan(body, self.moment, &mut self.found);
+        self.absorb(pen);
+        self.arm_sensors();
+    }
+
+    /// Passes on what the stations found.
+    fn absorb(&mut self, pen: &mut Pen<'_>) {
+        let mut found = std::mem::take(&mut self.found);
+        for found in found.drain(..) {
+            if let Found::WouldHave(would_have) = found {
+                self.commit(&[Decision::WouldHave(would_have)], pen);
+            } else {
+                self.areas.found(&found, self.moment);
+            }
+        }
+        self.found = found;
+    }
+
+    /// Decides on all that waits, as far as the bound allows.
+    fn settle(&mut self, pen: &mut Pen<'_>) {
+        while !pen.is_full()
+            && let Some(work) = self.areas.next_work()
+        {
+            self.areas.take(&work);
+            let decisions = self.areas.decide(&work, &self.stamp(pen));
+            let agreed = self.commit(&decisions, pen);
+            if let Work::Cell(cell) = work {
+                self.schedule(cell);
+            }
+            if !agreed {
+                self.areas.defer(work);
+            }
+        }
+        self.arm_outage();
+    }
+
+    /// Makes decisions so, in a live step. In recovery the record is made so
+    /// instead: here where it agrees, after the event where it does not.
+    fn commit(&mut self, decisions: &[Decision], pen: &mut Pen<'_>) -> bool {
+        if let Some(record) = &mut pen.record {
+            record.differs |= !record.rest.starts_with(decisions);
+            if record.differs {
+                return decisions.is_empty();
+            }
+            record.rest = &record.rest[decisions.len()..];
+        }
+        for decision in decisions {
+            self.apply(decision, pen);
+        }
+        true
+    }
+
+    fn apply(&mut self, decision: &Decision, pen: &mut Pen<'_>) {
+        self.areas.apply(decision, self.moment);
+        pen.outputs.push(Output::Decision(decision.clone()));
+        pen.decided += 1;
+    }
+
+    fn stamp(&self, pen: &Pen<'_>) -> Stamp {
+        let first = OutputId { log: self.log, run: self.run, position: pen.position, ordinal: pen.decided };
+        Stamp { moment: self.moment, first }
+    }
+
+    fn schedule(&mut self, cell: Cell) {
+        if let Some(due) = self.areas.schedule(cell, self.moment) {
+            self.timers.arm(Timer::Cell(cell), due);
+        }
+    }
+
+    fn arm_outage(&mut self) {
+        if let Some(due) = self.areas.outage_due() {
+            self.timers.arm(Timer::Outage, due);
+        }
+    }
+
+    fn arm_sensor(&mut self, sensor: SensorIx) {
+        if let Some(due) = self.stations.silence_due(sensor) {
+            self.timers.arm(Timer::Silence(sensor), due);
+        }
+    }
+
+    fn arm_sensors(&mut self) {
+        let sensors = self.plan().sensors.len() as u32;
+        (0..sensors).for_each(|ix| self.arm_sensor(SensorIx(ix)));
+    }
 }
+
+/// The cell that a decision is about, if any.
+fn cell_of(decision: &Decision) -> Option<Cell> {
+    match decision {
+        Decision::Incident(incident) => Some(incident.cell),
+        Decision::Revision(Revision { about: About::Incident(cell), .. }) => Some(*cell),
+        Decision::Revision(_)
+        | Decision::WouldHave(_)
+        | Decision::Trouble(_)
+        | Decision::PlanRefused(_)
+        | Decision::Resumed
+        | Decision::Resent { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod run;
+#[cfg(test)]
+mod tests;

@@ -55,6 +55,10 @@ pub enum Input {
     /// A name got its dense index; the engine itself needs none of them.
     #[n(9)]
     Assign(#[n(0)] Assignment),
+    /// The disk had no room and readings were not taken (false), or are taken
+    /// again (true): our own stop is no sensor's silence.
+    #[n(10)]
+    Intake(#[n(0)] bool),
 }
 
 /// The first event of every run.
@@ -192,13 +196,13 @@ pub enum Decision {
     /// A restored directory acts again.
     #[n(5)]
     Resumed,
-    /// A revision goes to a target once more, in a new round.
+    /// The newest revision of a warning goes to one of its targets again.
     #[n(6)]
     Resent {
         /// The warning.
         #[n(0)]
         warning: OutputId,
-        /// Which of its revisions.
+        /// Its newest revision.
         #[n(1)]
         number: u32,
         /// To whom, in which round.

@@ -60,6 +60,9 @@ pub enum Why {
     /// The sensor is no longer configured.
     #[n(6)]
     Removed,
+    /// What came last is older than the sensor's `max_age`, or history: too old to say how things stand.
+    #[n(7)]
+    Old,
 }
 
 /// A level that is reached once nothing contradicts it until `due`.
@@ -85,7 +88,8 @@ pub struct Finding {
     /// On all readings so far, in their order: may raise, never clears.
     #[n(2)]
     pub tip: Verdict,
-    /// On the readings that no late one can precede any more: may clear.
+    /// On the readings that no late one can precede any more: may clear or
+    /// hold, never raises (a breach that was too old at the tip stands here too).
     #[n(3)]
     pub settled: Verdict,
     /// Whether no late reading can take the tip's breach back.
@@ -118,6 +122,9 @@ pub struct Finding {
     /// The newest value the sensor gave, in its own unit.
     #[n(13)]
     pub value: Option<f64>,
+    /// The level that good readings alone support at the tip; lower than the tip's where that is `suspect`.
+    #[n(14)]
+    pub sound: Level,
 }
 
 /// A breach that came too late to warn.

@@ -50,6 +50,14 @@ impl Marks {
     pub const SATURATED: Marks = Marks(16);
     /// Judged by nobody: it came behind the watermark, too old, or from the future.
     pub const UNJUDGED: Marks = Marks(32);
+    /// Known already: the same measurement again, or an older edition of it.
+    pub const DUPLICATE: Marks = Marks(64);
+    /// The sender says that it may have sent it before (MQTT's DUP flag, an HTTP
+    /// idempotency key): its `identity` counts for as long as the window remembers.
+    pub const REPEATED: Marks = Marks(128);
+    /// Another value for an instant that is known already, and no higher `seq`:
+    /// the first in the log stays.
+    pub const CONFLICT: Marks = Marks(64 | 32);
 
     /// Whether every mark of `other` is set.
     pub const fn has(self, other: Marks) -> bool {

@@ -2,16 +2,35 @@
 //! channel makes one attempt and says what came of it; retries, order and
 //! receipts are the courier's.
 
+pub mod body;
+pub mod chart;
+mod check;
 pub mod door;
+pub mod email;
+pub mod facts;
+pub mod guard;
+mod kept;
+pub mod mail;
+pub mod naming;
+mod png;
+pub mod render;
+#[cfg(test)]
+mod sample;
+mod service;
+pub mod show;
+pub mod webhook;
+pub mod words;
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use forewarn_core::ids::Key;
+use forewarn_core::time::Moment;
 use forewarn_core::warning::Revision;
 
 use crate::config::plan::Setup;
+use crate::ports::{Current, History};
 use door::{Target, World};
 
 /// What is to be delivered: one target, and the revisions in it.
@@ -69,4 +88,49 @@ pub trait Channel<W: World>: Send + Sync + std::fmt::Debug {
 
     /// Makes one attempt, within the channel's own time limit.
     fn send<'a>(&'a self, envelope: &'a Envelope<W>) -> Pin<Box<dyn Future<Output = Sent> + Send + 'a>>;
+}
+
+/// Gives the time: engine and civil, and whether civil time can be trusted.
+#[derive(Clone)]
+pub struct Now(Arc<dyn Fn() -> Moment + Send + Sync>);
+
+impl Now {
+    /// A clock that is asked at every attempt.
+    pub fn new(clock: impl Fn() -> Moment + Send + Sync + 'static) -> Now {
+        Now(Arc::new(clock))
+    }
+
+    /// The time.
+    pub fn moment(&self) -> Moment {
+        (self.0)()
+    }
+}
+
+impl std::fmt::Debug for Now {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Now").finish_non_exhaustive()
+    }
+}
+
+/// Every channel, ready to send in one world.
+pub fn build<W: World>(setup: Current, history: Arc<dyn History>, now: Now) -> Vec<Arc<dyn Channel<W>>> {
+    vec![
+        Arc::new(email::Email::<W>::new(setup, history, now.clone())),
+        Arc::new(webhook::Webhook::<W>::new(now)),
+    ]
+}
+
+/// The last look at the door: every revision may leave in this world, and a
+/// drill shares no envelope with what is real.
+fn admitted<W: World>(envelope: &Envelope<W>) -> Result<(), Sent> {
+    let Some(head) = envelope.revisions.first() else {
+        return Err(Sent::Rejected { reason: "an empty envelope".into() });
+    };
+    if !envelope.revisions.iter().all(|revision| W::admits(revision)) {
+        return Err(Sent::Forbidden { reason: format!("its status may not leave a {} service", W::STAMP) });
+    }
+    if envelope.revisions.iter().any(|revision| revision.status != head.status) {
+        return Err(Sent::Rejected { reason: "a drill and what is real in one envelope".into() });
+    }
+    Ok(())
 }

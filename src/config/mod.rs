@@ -1,4 +1,139 @@
 //! What people wrote becomes what is meant, or a list of faults.
+//!
+//! [`load`] reads the folder of the configuration. It changes nothing on disk
+//! and nothing it was handed unless it succeeds, so a reload is a load and a
+//! comparison.
 
+mod advice;
+mod build;
+pub mod fault;
+pub mod names;
 pub mod plan;
+pub mod predict;
+pub(crate) mod raw;
+pub mod schema;
 pub mod secret;
+pub mod targets;
+pub mod zone;
+
+use std::path::Path;
+
+use forewarn_core::ids::IndexKind;
+use forewarn_core::level::Status;
+use forewarn_core::time::Timestamp;
+
+use fault::{Fault, Faults, Place, Warning};
+use names::{Assign, FreshIndices};
+use plan::Setup;
+use targets::TargetIds;
+
+/// What to load, and in which surroundings.
+pub struct Request<'a> {
+    /// The folder of the configuration.
+    pub dir: &'a Path,
+    /// The data directory, where it is not the configuration's to say.
+    pub data: Option<&'a Path>,
+    /// Actual for a live service, Exercise for a drill or a demo.
+    pub status: Status,
+    /// Civil time now: the table of the zone's offsets lies around it.
+    pub at: Timestamp,
+    /// Reads environment variables, for secrets.
+    pub env: &'a dyn Fn(&str) -> Option<String>,
+}
+
+/// A configuration that can be used.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// What every other room goes by.
+    pub setup: Setup,
+    /// What will surprise, in the order of files and lines.
+    pub warnings: Vec<Warning>,
+    /// Every name of the plan with its index, in the order they were asked for.
+    pub assignments: Vec<Assignment>,
+    /// Memory that sensors and rules will take.
+    pub memory: predict::Memory,
+}
+
+/// A name of the plan and its dense index.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Assignment {
+    /// What it names.
+    pub kind: IndexKind,
+    /// The name.
+    pub name: String,
+    /// Its index.
+    pub index: u32,
+}
+
+/// Reads and builds a configuration, or tells every fault of it at once.
+///
+/// `indices` and `targets` are changed only where it succeeds; `targets` must
+/// be saved before an event names the plan.
+pub fn load(
+    request: &Request<'_>,
+    indices: &mut dyn Assign,
+    targets: &mut TargetIds,
+) -> Result<Loaded, Faults> {
+    let mut faults = Faults::default();
+    if !request.dir.is_dir() {
+        let place = Place::new(request.dir.to_string_lossy(), 0);
+        faults.push(Fault::new(place, "is no folder", "the folder of forewarn.toml"));
+        return Err(faults);
+    }
+    let raw = raw::Raw::read(request.dir, &mut faults);
+    // Built twice: first on scratch tables, so that a faulty configuration assigns nothing for good.
+    let trial = build::build(&raw, request, &mut FreshIndices::default(), &mut targets.clone(), &mut faults);
+    let memory = trial.as_ref().map(|built| affordable(built, &mut faults)).unwrap_or_default();
+    if trial.is_none() || !faults.is_empty() {
+        return Err(faults.in_order());
+    }
+    let Some(built) = build::build(&raw, request, indices, targets, &mut faults) else {
+        return Err(faults.in_order());
+    };
+    let mut warnings = built.warnings;
+    advice::advise(&built.setup, &built.places, request.at, &mut warnings);
+    warnings.sort();
+    warnings.dedup();
+    Ok(Loaded { setup: built.setup, warnings, assignments: built.assignments, memory })
+}
+
+/// The memory that a plan takes; more than the limit is a fault.
+fn affordable(built: &build::Built, faults: &mut Faults) -> predict::Memory {
+    let memory = predict::memory(&built.setup.plan);
+    if memory.bytes > built.memory_max {
+        let what = format!("sensors and rules need {} of memory", predict::bytes(memory.bytes));
+        let place = Place::new(raw::forewarn_toml::FILE, 0);
+        let fault = Fault::new(place, what, format!("{} at most", predict::bytes(built.memory_max)));
+        faults.push(fault.hint("raise limits.memory_max, or shorten windows and lateness"));
+    }
+    memory
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_loads_without_a_warning() {
+        let request = Request {
+            dir: Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/config")),
+            data: None,
+            status: Status::Actual,
+            at: Timestamp::from_secs(1_782_864_000),
+            env: &|_| None,
+        };
+        let loaded = load(&request, &mut FreshIndices::default(), &mut TargetIds::counted());
+        let loaded = loaded.unwrap_or_else(|faults| panic!("{faults}"));
+        assert_eq!(loaded.warnings, []);
+        let plan = &loaded.setup.plan;
+        assert_eq!(
+            (plan.sensors.len(), plan.rules.len(), plan.areas.len(), plan.targets.len()),
+            (3, 2, 4, 4)
+        );
+        assert_eq!(loaded.setup.sources.len(), 2);
+        let dukou =
+            plan.sensors.iter().flatten().find(|sensor| sensor.id == "qj-02/level").expect("is there");
+        assert_eq!(dukou.conversions.len(), 2);
+        assert_eq!(dukou.outage_intervals, 3);
+    }
+}

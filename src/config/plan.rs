@@ -223,6 +223,8 @@ pub struct Http {
     pub bind: SocketAddr,
     /// Tokens for `POST` of readings, by name of the integrator.
     pub tokens: Vec<(String, Secret)>,
+    /// Token of the operator, for `POST /api/v1/reload`; absent: that path is off.
+    pub operator_token: Option<Secret>,
     /// Largest body, bytes.
     pub body_max: usize,
     /// The source that its readings count as.

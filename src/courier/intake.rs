@@ -98,6 +98,7 @@ impl<W: World> Shell<W> {
                 | Input::Source(..)
                 | Input::Command(_)
                 | Input::Trouble(_)
+                | Input::Intake(_)
                 | Input::Assign(_) => {}
             }
         }

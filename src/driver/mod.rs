@@ -1,1 +1,10 @@
-//! Under construction.
+//! Stamp, step, commit, acknowledge, release: the loop that turns what came in
+//! into what is durable, and only then into what is acted on.
+
+mod draft;
+pub mod embedded;
+pub mod inbox;
+pub mod picture;
+pub mod recovery;
+pub mod snapshots;
+pub mod stamp;

@@ -1,12 +1,14 @@
 //! From a message to a batch: decode, find the sensor, check who may speak for it.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use bytes::Bytes;
 use forewarn_core::ids::SourceIx;
 use forewarn_core::reading::Marks;
 use sha2::{Digest, Sha256};
 
-use crate::config::plan::{Catalog, Decode, Setup};
-use crate::formats::{Decoded, Message, Refusal, Session, Sink};
+use crate::config::plan::{Catalog, CatalogEntry, Decode, Setup};
+use crate::formats::{Decoded, Message, Offered, Refusal, Session, Sink};
 use crate::ports::{Batch, REFUSED_BYTES_MAX, Refused, Taken};
 
 /// Whom a message may speak for.
@@ -57,7 +59,13 @@ pub fn take(
         fault: None,
         faults: 0,
     };
-    let read = decode.format.as_dyn().decode(session, message, &mut sorter);
+    // A payload that trips a bug of ours would come again after every reconnect:
+    // better quarantined with its bytes than a crash loop.
+    let read =
+        catch_unwind(AssertUnwindSafe(|| decode.format.as_dyn().decode(session, message, &mut sorter)))
+            .unwrap_or_else(|_| {
+                Err(Refusal("the decoder stumbled over this message: please report it".into()))
+            });
     let Sorter { fault, faults, .. } = sorter;
     match read {
         // What does not parse may be anything: none of it counts.
@@ -105,11 +113,8 @@ struct Sorter<'a, 'b> {
 }
 
 impl Sorter<'_, '_> {
-    fn place(&mut self, decoded: &Decoded<'_>) -> Result<Taken, String> {
+    fn place(&mut self, entry: &CatalogEntry, decoded: &Decoded<'_>) -> Result<Taken, String> {
         let Decoded { station, quantity, value, .. } = *decoded;
-        let entry = self.catalog.sensor(station, quantity).ok_or_else(|| {
-            format!("sensor {station:?}/{quantity:?} is not configured, expected a row of sensors.csv")
-        })?;
         if !self.origin.permit.allows(station) {
             return Err(format!(
                 "station {station:?} is not this device's to speak for, expected one in devices.csv"
@@ -161,12 +166,30 @@ impl Sorter<'_, '_> {
 
 impl Sink for Sorter<'_, '_> {
     fn reading(&mut self, decoded: Decoded<'_>) {
-        match self.place(&decoded) {
-            Ok(taken) => self.taken.push(taken),
-            Err(reason) => {
-                self.faults += 1;
-                self.fault.get_or_insert(reason);
-            }
+        match self.offer(decoded) {
+            Offered::Taken => {}
+            Offered::UnknownQuantity | Offered::UnknownStation => self.fault(format!(
+                "sensor {:?}/{:?} is not configured, expected a row of sensors.csv",
+                decoded.station, decoded.quantity
+            )),
         }
+    }
+
+    fn offer(&mut self, decoded: Decoded<'_>) -> Offered {
+        let catalog = self.catalog;
+        let Some(entries) = catalog.station(decoded.station) else { return Offered::UnknownStation };
+        let Some(entry) = entries.iter().find(|entry| *entry.quantity == *decoded.quantity) else {
+            return Offered::UnknownQuantity;
+        };
+        match self.place(entry, &decoded) {
+            Ok(taken) => self.taken.push(taken),
+            Err(reason) => self.fault(reason),
+        }
+        Offered::Taken
+    }
+
+    fn fault(&mut self, reason: String) {
+        self.faults += 1;
+        self.fault.get_or_insert(reason);
     }
 }

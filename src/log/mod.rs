@@ -1,4 +1,32 @@
 //! The durable log: the ground state from which all else follows.
+//!
+//! A data directory holds `LOCK`, `log.meta` (id and stamp), `log/` (segments
+//! in use, named by generation, and spares), `plans/` and `quarantine/`. A
+//! segment is a preface, a checkpoint of the index assignments, and frames.
+
+mod codec;
+mod disk;
+mod error;
+mod follow;
+mod frame;
+mod indices;
+mod lock;
+mod memory;
+mod meta;
+mod open;
+mod packed;
+mod plans;
+mod readonly;
+mod recent;
+mod recover;
+mod rot;
+mod segment;
+mod spares;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+mod tests;
+mod walk;
+mod writer;
 
 use std::sync::Arc;
 
@@ -8,7 +36,23 @@ use forewarn_core::plan::PlanId;
 use forewarn_core::reading::Checked;
 use forewarn_core::time::{Span, Timestamp};
 
-use crate::ports::Refused;
+use crate::ports::{Follow, Refused};
+
+pub use codec::{INPUTS_MAX, READING_BYTES_MAX, RECORD_BYTES_BASE, bytes_at_most, decode, encode};
+pub use disk::{Disk, DiskFile, RealDisk};
+pub use error::LogError;
+pub use follow::{Follower, LogReader};
+pub use indices::Indices;
+pub use lock::Lock;
+pub use memory::{MemoryLog, Partition};
+pub use meta::Stamp;
+pub use open::{Opened, SEGMENT_BYTES_MIN};
+pub use plans::{forget_plans, load_plan, save_plan};
+pub use readonly::{FrameIs, FrameSeen, Frames, Records};
+pub use recent::{RECENT_BYTES_MAX, RECENT_RECORDS_MAX, ROT_REPORTS_MAX};
+pub use rot::{QUARANTINE_BYTES_MAX, Rot, Torn};
+pub use spares::Allocation;
+pub use writer::Log;
 
 /// A batch of events and all that it decided: one checksum, one sync.
 #[derive(Debug, Clone)]
@@ -44,3 +88,67 @@ impl Record {
 
 /// A record as handed from reader to reader.
 pub type Shared = Arc<Record>;
+
+/// Which way a record's contents came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// Commands, outcomes, clock, plan, ticks: they may use the disk's reserve.
+    Control,
+    /// Readings: they may not.
+    Readings,
+}
+
+/// The way into a log (in a cluster: into one partition of the stream of inputs).
+pub trait Appender {
+    /// The position that the next record must begin at.
+    fn next(&self) -> Position;
+
+    /// Makes sure that a record of up to `bytes` can be appended; to be asked
+    /// before anything is stepped. On `NoSpace` nothing has changed, and it may
+    /// be asked again at any time.
+    fn room_for(&mut self, bytes: usize, lane: Lane) -> Result<(), LogError>;
+
+    /// Appends one record; once this returns it is durable, and readers have
+    /// it. After [`LogError::Fatal`] the process must stop.
+    fn append(&mut self, record: Shared) -> Result<(), LogError>;
+}
+
+/// The way out of a log.
+pub trait Reader: Send + Sync {
+    /// The newest durable position; 0 while there is none.
+    fn last(&self) -> Position;
+
+    /// Reads from the record that holds `from` on. Refuses where that was trimmed.
+    fn follow(&self, from: Position) -> Result<Box<dyn Follow>, LogError>;
+}
+
+/// Where a judge commits what it decided, fenced. Embedded this is the same
+/// record and the same sync as the inputs'; in a cluster, a stream of its own.
+pub trait Decisions {
+    /// Position of the last input whose decisions are committed.
+    fn head(&self) -> Position;
+
+    /// Commits what was decided on the inputs after `expected`, up to the
+    /// record's last. Refused when the head is no longer there.
+    fn commit(&mut self, expected: Position, judged: Shared) -> Result<(), CommitError>;
+}
+
+/// Why decisions were not committed.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    /// Another judge has committed: this one is no longer the owner.
+    #[error("another judge has committed up to position {head}, expected to be the only one", head = head.0)]
+    Fenced {
+        /// Where the head stands now.
+        head: Position,
+    },
+    /// Not known whether it is durable: release nothing, read the head again.
+    #[error("not known whether the decisions are durable: {0}")]
+    Unknown(LogError),
+}
+
+impl From<LogError> for CommitError {
+    fn from(error: LogError) -> CommitError {
+        CommitError::Unknown(error)
+    }
+}

@@ -99,6 +99,7 @@ fn apply(transaction: &Transaction<'_>, record: &Record) -> Result<()> {
             | Input::Source(..)
             | Input::Command(_)
             | Input::Trouble(_)
+            | Input::Intake(_)
             | Input::Assign(_) => {}
         }
     }

@@ -1,1 +1,47 @@
 //! The family of quality checks: one file a check, one QARTOD flag each.
+//!
+//! A check never looks at what a limit would make of the value: real disasters
+//! trip quality checks too, and flag 3 is kept for corroboration.
+
+mod gross_range;
+
+pub use gross_range::GrossRange;
+
+use crate::plan::Sensor;
+use crate::reading::Flag;
+
+/// What one check says of one value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Checkup {
+    /// QARTOD's flag.
+    pub flag: Flag,
+    /// The end of the sensor's span that the value stands at, or beyond.
+    pub end: Option<End>,
+}
+
+/// An end of a sensor's span.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The least it can measure.
+    Low,
+    /// The most it can measure.
+    High,
+}
+
+/// A test of quality.
+pub trait Check: Sync {
+    /// The flag of `value`, which is in the sensor's unit.
+    fn check(&self, value: f64, sensor: &Sensor) -> Checkup;
+}
+
+/// Every check, in manual order, by the name that reports use.
+pub static CHECKS: [(&str, &dyn Check); 1] = [("gross-range", &GrossRange)];
+
+/// The aggregate of every check, by QARTOD's precedence.
+pub fn check(value: f64, sensor: &Sensor) -> Checkup {
+    let nothing = Checkup { flag: Flag::Missing, end: None };
+    CHECKS
+        .iter()
+        .map(|(_, test)| test.check(value, sensor))
+        .fold(nothing, |all, one| Checkup { flag: all.flag.and(one.flag), end: all.end.or(one.end) })
+}

@@ -6,8 +6,8 @@ mod rate;
 mod slope;
 mod threshold;
 
-pub use rate::Rate;
-pub use slope::Slope;
+pub use rate::{RATE_READINGS_MAX, Rate};
+pub use slope::{SLOPE_READINGS_MAX, Slope};
 pub use threshold::Threshold;
 
 use minicbor::{Decode, Encode};
@@ -22,10 +22,12 @@ pub trait Rule {
     /// What of a sensor's past it needs to see.
     fn needs(&self) -> Needs;
 
-    /// What the newest reading of `view`, with those before it, measures.
+    /// What the newest reading of `view`, with the good ones before it, measures.
     ///
-    /// Called once a reading, in event time order, with the memory it left at
-    /// the reading before. A pure function of the two.
+    /// Called once a good reading, in event time order, with the memory it left
+    /// at the good reading before. For a suspect reading it is called with a
+    /// copy of that memory which is then thrown away, so that no suspect value
+    /// stays in a sum. A pure function of the two; allocates nothing.
     fn measure(&self, view: &View<'_>, memory: &mut Memory) -> Result<f64, Why>;
 
     /// Whether what it measures is a rate: the sensor's unit an hour.
@@ -41,16 +43,26 @@ pub struct Needs {
     pub span: Span,
 }
 
+impl Needs {
+    /// How many readings that is of a sensor that reports every `interval`, or
+    /// up to twice as often; beyond that the oldest ones are left out.
+    pub fn of(self, interval: Span) -> usize {
+        let expected = self.span.0.max(0) / interval.0.max(1);
+        let room = usize::try_from(expected.saturating_mul(2).saturating_add(2)).unwrap_or(usize::MAX);
+        room.min(self.readings).max(1)
+    }
+}
+
 /// What a rule remembers of one subject between readings: fixed in size,
-/// versioned, held twice (settled and tip).
+/// versioned, held twice (settled and tip). All zero is nothing yet.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Encode, Decode)]
 pub struct Memory {
     /// Running sums and the like; each rule kind says what is in which.
     #[n(0)]
     pub sums: [f64; 6],
-    /// Counts and ring numbers.
+    /// Counts and numbers of readings.
     #[n(1)]
-    pub counts: [u64; 2],
+    pub counts: [u64; 4],
 }
 
 family! {
@@ -67,4 +79,34 @@ family! {
 fn span<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Span, D::Error> {
     let text = <std::borrow::Cow<'de, str> as serde::Deserialize>::deserialize(deserializer)?;
     Span::parse(&text).map_err(serde::de::Error::custom)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_reads_its_own_fields_and_no_others() {
+        for (kind, fields) in [("threshold", ""), ("rate", "window = '1 h'"), ("slope", "window = '90 min'")]
+        {
+            let read = |text: &str| {
+                let table = toml::Deserializer::parse(text).expect("it is TOML");
+                AnyRule::read(kind, table).expect("the kind is registered")
+            };
+            assert_eq!(read(fields).expect(kind).name(), kind);
+            assert!(read(&format!("{fields}\nbogus = 1")).is_err(), "{kind}");
+        }
+        for (kind, example) in AnyRule::KINDS {
+            assert!(example.contains(&format!("kind = \"{kind}\"")), "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_rule_keeps_room_for_twice_what_it_expects() {
+        let needs = |span| Needs { readings: 64, span: Span::from_mins(span) };
+        for (span, interval, readings) in [(0, 15, 2), (60, 15, 10), (60, 1, 64), (60, 0, 64)] {
+            assert_eq!(needs(span).of(Span::from_mins(interval)), readings);
+        }
+        assert_eq!(Needs { readings: 1, span: Span::ZERO }.of(Span::from_mins(1)), 1);
+    }
 }

@@ -1,3 +1,20 @@
 //! The station stage: admit, check, window, rules, findings.
+//!
+//! [`StationStage`] judges every sensor by itself, in event time. What it
+//! remembers of a rule is held twice: *settled*, over the readings that no
+//! late one can precede any more, and *tip*, over all of them; the tip is
+//! rebuilt from the settled only when order breaks.
 
+mod admit;
+mod change;
+mod judge;
+mod ladder;
+mod limits;
+mod memory_size;
+mod stage;
+mod trace;
+mod watch;
 pub mod window;
+
+pub use memory_size::bytes_per_sensor;
+pub use stage::{SensorState, StationStage};

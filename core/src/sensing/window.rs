@@ -1,28 +1,276 @@
 //! Bounded history of one sensor in event time order.
 
-use crate::reading::Flag;
-use crate::time::Timestamp;
+use minicbor::{Decode, Encode};
+
+use crate::ids::SourceIx;
+use crate::reading::{Flag, Marks};
+use crate::time::{Span, Timestamp};
 
 /// One kept reading.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Encode, Decode)]
 pub struct Sample {
-    /// Civil time of the measurement.
+    /// Civil time of the measurement; no two of one sensor are the same.
+    #[n(0)]
     pub observed: Timestamp,
-    /// In the sensor's unit.
+    /// In the sensor's unit; beyond the sensor's span, the end of the span.
+    #[n(1)]
     pub value: f64,
     /// Its quality.
+    #[n(2)]
     pub flag: Flag,
+    /// What else is known of it.
+    #[n(3)]
+    pub marks: Marks,
+    /// The device's own counter.
+    #[n(4)]
+    pub seq: u64,
+    /// Stands in for identity where the device gives no time; else zero.
+    #[n(5)]
+    pub identity: u64,
+    /// Which way it came in first.
+    #[n(6)]
+    pub source: SourceIx,
+    /// Whether it lay in the future when it came, by a clock that nobody could trust.
+    #[n(7)]
+    pub unproven: bool,
 }
 
-/// The readings of a window up to one of them, for a rule to measure.
-#[derive(Debug)]
+impl Sample {
+    /// Whether it passed its checks (flag 1), or none is configured (flag 2).
+    pub fn is_good(&self) -> bool {
+        match self.flag {
+            Flag::Good | Flag::Unevaluated => true,
+            Flag::Suspect | Flag::Fail | Flag::Missing => false,
+        }
+    }
+
+    /// Whether it is news: history, given out at subscription or from a device's memory, raises nothing.
+    pub fn is_news(&self) -> bool {
+        !self.marks.has(Marks::RETAINED) && !self.marks.has(Marks::HISTORICAL)
+    }
+}
+
+/// The kept readings of one sensor, oldest first, each under a number that
+/// stays its own as long as nothing is put in before it. Never allocates once
+/// made.
+#[derive(Debug, Clone, PartialEq, Default, Encode, Decode)]
+pub(crate) struct Ring {
+    /// Always full of something; only `len` of them, from `head`, are readings.
+    #[n(0)]
+    slots: Vec<Sample>,
+    #[n(1)]
+    head: usize,
+    #[n(2)]
+    len: usize,
+    /// The number of the oldest.
+    #[n(3)]
+    first: u64,
+}
+
+impl Ring {
+    pub(crate) fn with_capacity(capacity: usize) -> Ring {
+        Ring { slots: vec![Sample::default(); capacity], ..Ring::default() }
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        self.slots.len()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.len == self.slots.len()
+    }
+
+    /// The number of the oldest reading.
+    pub(crate) fn first(&self) -> u64 {
+        self.first
+    }
+
+    /// The number after the newest's.
+    pub(crate) fn end(&self) -> u64 {
+        self.first + self.len as u64
+    }
+
+    pub(crate) fn get(&self, number: u64) -> Option<&Sample> {
+        let offset = number.checked_sub(self.first)? as usize;
+        (offset < self.len).then(|| &self.slots[self.slot(offset)])
+    }
+
+    pub(crate) fn get_mut(&mut self, number: u64) -> Option<&mut Sample> {
+        let offset = number.checked_sub(self.first)? as usize;
+        let slot = self.slot(offset);
+        (offset < self.len).then(|| &mut self.slots[slot])
+    }
+
+    pub(crate) fn newest(&self) -> Option<&Sample> {
+        self.get(self.end().checked_sub(1)?)
+    }
+
+    /// The kept readings, oldest first.
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &Sample> {
+        (0..self.len).map(|offset| &self.slots[self.slot(offset)])
+    }
+
+    /// The number of the reading of that instant, or else the number it would get.
+    pub(crate) fn find(&self, observed: Timestamp) -> Result<u64, u64> {
+        if self.newest().is_none_or(|newest| newest.observed < observed) {
+            return Err(self.end());
+        }
+        let (mut low, mut high) = (0, self.len);
+        while low < high {
+            let middle = usize::midpoint(low, high);
+            if self.slots[self.slot(middle)].observed < observed {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        let number = self.first + low as u64;
+        match self.get(number) {
+            Some(found) if found.observed == observed => Ok(number),
+            Some(_) | None => Err(number),
+        }
+    }
+
+    /// Puts a reading in its place; those after it get the next number. There must be room.
+    pub(crate) fn insert(&mut self, number: u64, sample: Sample) {
+        debug_assert!(!self.is_full(), "room is made before a reading is put in");
+        let at = (number - self.first) as usize;
+        self.len += 1;
+        for offset in (at + 1..self.len).rev() {
+            let (to, from) = (self.slot(offset), self.slot(offset - 1));
+            self.slots[to] = self.slots[from];
+        }
+        let slot = self.slot(at);
+        self.slots[slot] = sample;
+    }
+
+    /// Forgets the oldest reading.
+    pub(crate) fn pop_oldest(&mut self) {
+        if self.len > 0 {
+            self.head = self.slot(1);
+            self.len -= 1;
+            self.first += 1;
+        }
+    }
+
+    /// Forgets the newest reading.
+    pub(crate) fn pop_newest(&mut self) {
+        self.len = self.len.saturating_sub(1);
+    }
+
+    /// The same readings, the newest of them if need be, in a ring of another size.
+    pub(crate) fn resized(&self, capacity: usize) -> Ring {
+        let mut ring = Ring::with_capacity(capacity);
+        let left = self.len.saturating_sub(capacity);
+        ring.first = self.first + left as u64;
+        for (slot, sample) in ring.slots.iter_mut().zip(self.iter().skip(left)) {
+            *slot = *sample;
+            ring.len += 1;
+        }
+        ring
+    }
+
+    fn slot(&self, offset: usize) -> usize {
+        let slot = self.head + offset;
+        if slot >= self.slots.len() { slot - self.slots.len() } else { slot }
+    }
+}
+
+/// What a rule sees: one reading to be judged, and the good ones before it, as
+/// far back as it asked for.
+#[derive(Debug, Clone, Copy)]
 pub struct View<'a> {
-    samples: &'a [Sample],
+    ring: &'a Ring,
+    newest: &'a Sample,
+    first: u64,
+    last: u64,
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
+    /// On the reading numbered `last`, with at most `readings` kept ones up to it; `None` where there is none.
+    pub(crate) fn new(ring: &'a Ring, last: u64, readings: usize) -> Option<View<'a>> {
+        let newest = ring.get(last)?;
+        let first = (last + 1).saturating_sub(readings.max(1) as u64).max(ring.first());
+        Some(View { ring, newest, first, last })
+    }
+
     /// The reading to be judged.
-    pub fn newest(&self) -> Option<&Sample> {
-        self.samples.last()
+    pub fn newest(&self) -> &'a Sample {
+        self.newest
+    }
+
+    /// The number of the oldest reading that may be looked at.
+    pub fn first(&self) -> u64 {
+        self.first
+    }
+
+    /// The number of the reading to be judged.
+    pub fn last(&self) -> u64 {
+        self.last
+    }
+
+    /// The reading of a number: the one to be judged, or a good one before it.
+    pub fn sample(&self, number: u64) -> Option<&'a Sample> {
+        if number > self.last {
+            return None;
+        }
+        self.ring.get(number).filter(|sample| number == self.last || sample.is_good())
+    }
+
+    /// The reading of a number, whatever its quality; also one that has just left the view.
+    pub(crate) fn kept(&self, number: u64) -> Option<&'a Sample> {
+        self.ring.get(number)
+    }
+
+    /// The reading to be judged, then the good ones before it, newest first, no further back than `span`.
+    pub fn back(&self, span: Span) -> impl Iterator<Item = &'a Sample> + use<'a> {
+        let view = *self;
+        let from = self.newest.observed - span;
+        (view.first..=view.last)
+            .rev()
+            .map_while(move |number| view.kept(number).filter(|sample| sample.observed >= from))
+            .filter(move |sample| sample.is_good() || std::ptr::eq(*sample, view.newest))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ring(capacity: usize, times: &[i64]) -> Ring {
+        let mut ring = Ring::with_capacity(capacity);
+        for &at in times {
+            if ring.is_full() {
+                ring.pop_oldest();
+            }
+            let number = ring.find(Timestamp(at)).expect_err("times differ");
+            ring.insert(number, Sample { observed: Timestamp(at), ..Sample::default() });
+        }
+        ring
+    }
+
+    fn check(capacity: usize, times: &[i64], expected: &[i64], first: u64) {
+        let ring = ring(capacity, times);
+        let got: Vec<i64> = ring.iter().map(|sample| sample.observed.0).collect();
+        assert_eq!(got, expected, "{times:?}");
+        assert_eq!(ring.first(), first, "{times:?}");
+        for (offset, &at) in expected.iter().enumerate() {
+            assert_eq!(ring.find(Timestamp(at)), Ok(first + offset as u64));
+        }
+        assert_eq!(ring.resized(capacity + 3).iter().map(|s| s.observed.0).collect::<Vec<_>>(), expected);
+        assert_eq!(ring.resized(1).newest(), ring.newest());
+    }
+
+    #[test]
+    fn a_ring_keeps_the_newest_in_event_time_order() {
+        check(4, &[1, 2, 3], &[1, 2, 3], 0);
+        check(4, &[3, 1, 2], &[1, 2, 3], 0);
+        check(3, &[1, 2, 3, 4, 5], &[3, 4, 5], 2);
+        check(3, &[1, 2, 4, 5, 3], &[3, 4, 5], 2);
+        check(4, &[1, 2, 3, 4, 9, 8, 7], &[4, 7, 8, 9], 3);
     }
 }

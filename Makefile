@@ -1,0 +1,29 @@
+# Two commands do everything: `make demo` and `make test`.
+# The rest is for those who work on the code.
+
+CARGO ?= cargo
+SHELL := /usr/bin/env bash
+
+.PHONY: demo test bench check clean cc
+
+## Plays a flood down a river, from sensors to mails, on embedded defaults.
+demo: cc
+	$(CARGO) run --locked --quiet -- demo
+
+## Every check and test, against real servers that it installs itself.
+test: cc
+	tests/prepare.sh
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(CARGO) test --workspace --locked
+
+## Figures, each beside a bare baseline in the same run.
+bench: cc
+	$(CARGO) bench --locked
+
+# The only thing the build needs beside Rust: a C compiler (SQLite, ring).
+cc:
+	@command -v cc >/dev/null || { \
+		echo "installing build-essential"; \
+		sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+		$$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq build-essential >/dev/null; }

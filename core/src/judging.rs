@@ -1,1 +1,0 @@
-//! The area stage: votes, incidents, warnings, routing.

@@ -1,0 +1,350 @@
+//! Deciding: pure functions from what is known to what follows.
+
+use super::incident::{Owed, Routed, Ruled, Sight, judge};
+use super::troubles::{Turn, level as trouble_level};
+use super::vote::Word;
+use super::votes::Count;
+use super::warnings::first_round;
+use super::{AreaStage, CellState, Work, routing};
+use crate::event::{Command, Decision, PlanRef};
+use crate::ids::{OutputId, TargetIx};
+use crate::level::{Certainty, Level, Status, Urgency};
+use crate::plan::Plan;
+use crate::time::{Moment, Timestamp};
+use crate::warning::{About, Cell, Due, Evidence, Incident, Kind, Phase, Reason, Revision, TroubleKey};
+
+/// When something is decided, and what the next decision is called.
+#[derive(Debug, Clone, Copy)]
+pub struct Stamp {
+    /// When.
+    pub moment: Moment,
+    /// The id of the first decision made under it; the others count on.
+    pub first: OutputId,
+}
+
+impl Stamp {
+    fn id(&self, ahead: usize) -> OutputId {
+        OutputId { ordinal: self.first.ordinal + ahead as u32, ..self.first }
+    }
+}
+
+/// What a revision says beyond what follows from the rest.
+struct Words<'a> {
+    kind: Kind,
+    reason: Reason,
+    about: About,
+    level: Level,
+    peak: Level,
+    certainty: Certainty,
+    onset: Timestamp,
+    stale: bool,
+    evidence: (Vec<Evidence>, u32),
+    detail: &'a str,
+}
+
+impl AreaStage {
+    /// What follows from one piece of work.
+    pub fn decide(&self, work: &Work, stamp: &Stamp) -> Vec<Decision> {
+        match work {
+            Work::Cell(cell) => self.decide_cell(*cell, stamp),
+            Work::Claim(claim) => {
+                let Some(turn) = self.troubles.turn(claim) else { return Vec::new() };
+                let revision = self.trouble_revision(&claim.key, turn, &claim.detail, stamp);
+                vec![Decision::Trouble(claim.clone()), Decision::Revision(revision)]
+            }
+        }
+    }
+
+    /// What follows from what a person asked for.
+    pub fn decide_command(&self, command: &Command, stamp: &Stamp) -> Vec<Decision> {
+        match command {
+            Command::NotifyTest(targets, text) if !self.held => {
+                vec![Decision::Revision(self.notify_test(targets, text, stamp))]
+            }
+            Command::AllClear(cell, text) => self.end_by_hand(*cell, Kind::AllClear, text, stamp),
+            Command::Cancel(cell, text) => self.end_by_hand(*cell, Kind::Cancel, text, stamp),
+            Command::Resend(warning, target) => self.resend(*warning, *target).into_iter().collect(),
+            Command::Resume if self.held => vec![Decision::Resumed],
+            // Held, nothing but Trouble goes out; and what is not held need not resume.
+            Command::NotifyTest(..) | Command::Resume => Vec::new(),
+        }
+    }
+
+    /// Why a plan cannot be put in force, in words: it would drop the place or
+    /// the hazard of a warning that stands.
+    pub fn refuses(&self, plan: &PlanRef) -> Option<String> {
+        let Some(body) = &plan.body else {
+            return Some("the plan's file is missing, expected it beside the log".into());
+        };
+        if plan.orphan {
+            return None;
+        }
+        let warned = self.incidents().filter(|it| matches!(it.phase, Phase::Active | Phase::Easing));
+        let lost: Vec<String> = warned
+            .map(|incident| incident.cell)
+            .filter(|cell| body.area(cell.area).is_none() || body.hazard(cell.hazard).is_empty())
+            .map(|cell| self.name(cell))
+            .take(super::outages::NAMES_MAX)
+            .collect();
+        (!lost.is_empty()).then(|| {
+            format!(
+                "{} has a warning that stands, expected its area and hazard to stay until the all-clear \
+                 (or tell the reload to orphan it)",
+                lost.join(", ")
+            )
+        })
+    }
+
+    fn decide_cell(&self, cell: Cell, stamp: &Stamp) -> Vec<Decision> {
+        let Some(state) = self.cells.get(&cell) else { return Vec::new() };
+        let sight = self.sight(state, cell, stamp.moment);
+        let Some(judged) = judge(&sight) else {
+            return self.owed_end(state, cell, stamp).into_iter().map(Decision::Revision).collect();
+        };
+        let mut incident = Incident { cell, ..judged.incident };
+        if state.incident.is_none() {
+            incident.id = stamp.id(0);
+        }
+        // What nobody has heard of needs no end.
+        let heard = |&(kind, _): &(Kind, Reason)| !kind.is_last() || state.warning.is_some();
+        let Some((kind, reason)) = judged.say.filter(heard) else {
+            let changed = state.incident.as_ref() != Some(&incident);
+            return changed.then_some(Decision::Incident(incident)).into_iter().collect();
+        };
+        incident.warning = state.warning;
+        let changed = state.incident.as_ref() != Some(&incident) || incident.warning.is_none();
+        let id = stamp.id(usize::from(changed));
+        incident.warning = Some(state.warning.unwrap_or(id));
+        let revision = self.incident_revision((kind, reason), &incident, state, id, stamp.moment, "");
+        let incident = changed.then_some(Decision::Incident(incident));
+        incident.into_iter().chain([Decision::Revision(revision)]).collect()
+    }
+
+    /// The all-clear of an incident that ended while a restored directory was held.
+    fn owed_end(&self, state: &CellState, cell: Cell, stamp: &Stamp) -> Option<Revision> {
+        state.warning.filter(|_| state.owes && !self.held)?;
+        let ended = Incident { cell, warning: state.warning, ..Incident::default() };
+        let say = (Kind::AllClear, Reason::Eased);
+        Some(self.incident_revision(say, &ended, state, stamp.id(0), stamp.moment, ""))
+    }
+
+    fn end_by_hand(&self, cell: Cell, kind: Kind, text: &str, stamp: &Stamp) -> Vec<Decision> {
+        let Some(state) = self.cells.get(&cell).filter(|_| !self.held) else { return Vec::new() };
+        let Some(incident) = state.incident.as_ref().filter(|it| it.warning.is_some()) else {
+            // Nobody has heard of it, so there is nothing to end.
+            return Vec::new();
+        };
+        let reason = if kind == Kind::Cancel { Reason::InError } else { Reason::EndedByHand };
+        let level = if kind == Kind::Cancel { incident.level } else { Level::Normal };
+        let closed = Incident { phase: Phase::Closed, level, stale: false, ..incident.clone() };
+        let revision =
+            self.incident_revision((kind, reason), &closed, state, stamp.id(1), stamp.moment, text);
+        vec![Decision::Incident(closed), Decision::Revision(revision)]
+    }
+
+    fn resend(&self, warning: OutputId, target: TargetIx) -> Option<Decision> {
+        let sent = self.warnings.get(warning)?;
+        let about_trouble = matches!(sent.newest.about, About::Trouble(_));
+        if self.held && !about_trouble {
+            return None;
+        }
+        Some(Decision::Resent { warning, number: sent.newest.number, due: sent.again(target)? })
+    }
+
+    /// All that a judgement of one cell rests on.
+    pub(super) fn sight<'a>(&'a self, state: &'a CellState, cell: Cell, moment: Moment) -> Sight<'a> {
+        let sent = state.warning.and_then(|warning| self.warnings.get(warning));
+        let routed = || {
+            let level = state.incident.as_ref().map_or(Level::Normal, |incident| incident.level);
+            !routing::targets(&self.plan, cell.hazard, cell.area, level, moment.civil()).is_empty()
+        };
+        // Only asked where nobody has heard yet: it walks all routes and targets.
+        let unheard = sent.is_some_and(super::warnings::Sent::is_unheard);
+        Sight {
+            votes: &state.votes,
+            incident: state.incident.as_ref(),
+            sent,
+            ruled: if self.index.has_rule(cell) { Ruled::Yes } else { Ruled::No },
+            owed: match (self.held, state.owes) {
+                (true, _) => Owed::Nothing,
+                (false, true) => Owed::Standing,
+                (false, false) => Owed::Changes,
+            },
+            routed: if unheard && routed() { Routed::Yes } else { Routed::No },
+            plan: &self.plan,
+            moment,
+        }
+    }
+
+    fn incident_revision(
+        &self,
+        (kind, reason): (Kind, Reason),
+        incident: &Incident,
+        state: &CellState,
+        id: OutputId,
+        moment: Moment,
+        detail: &str,
+    ) -> Revision {
+        let former = state.warning.and_then(|warning| self.warnings.get(warning));
+        let (kind, reason) = match (kind, former) {
+            // What a restored directory says first may follow what others have heard,
+            (Kind::Alert, Some(_)) => (Kind::Update, reason),
+            // or be the first word of what it judged while it was held.
+            (Kind::Update, None) => (Kind::Alert, Reason::Raised),
+            (Kind::Alert | Kind::Update | Kind::AllClear | Kind::Cancel, _) => (kind, reason),
+        };
+        let goes_to_all = kind == Kind::Alert
+            || reason == Reason::Raised
+            || reason == Reason::Upgraded
+            || (kind == Kind::Update && former.is_some_and(super::warnings::Sent::is_unheard));
+        let routed = if goes_to_all {
+            let Cell { hazard, area } = incident.cell;
+            routing::targets(&self.plan, hazard, area, incident.level, moment.civil())
+        } else {
+            Vec::new()
+        };
+        let due = match former {
+            Some(sent) => sent.due(kind, &routed),
+            None => routed.into_iter().map(first_round).collect(),
+        };
+        let words = Words {
+            kind,
+            reason,
+            about: About::Incident(incident.cell),
+            level: incident.level,
+            peak: incident.peak,
+            certainty: certainty(kind, reason, incident, state, moment.at, &self.plan),
+            onset: incident.onset,
+            stale: incident.stale,
+            evidence: state.votes.evidence(incident, moment.at, &self.plan),
+            detail,
+        };
+        self.revision(words, former.map(|sent| &sent.newest), due, id, moment)
+    }
+
+    fn trouble_revision(&self, key: &TroubleKey, turn: Turn, detail: &str, stamp: &Stamp) -> Revision {
+        let standing = self.troubles.standing().get(key);
+        let former = standing.and_then(|trouble| self.warnings.get(trouble.warning?));
+        let (kind, reason) = match turn {
+            Turn::Raised => (Kind::Alert, Reason::TroubleRaised),
+            Turn::Grew => (Kind::Update, Reason::TroubleRaised),
+            Turn::Ended => (Kind::AllClear, Reason::TroubleEnded),
+        };
+        let operator = if turn == Turn::Ended { &[][..] } else { &self.plan.operator };
+        let due = former.map_or_else(
+            || {
+                let mut due: Vec<Due> = operator.iter().copied().map(first_round).collect();
+                due.sort_unstable();
+                due.dedup();
+                due
+            },
+            |sent| sent.due(kind, operator),
+        );
+        let peak = trouble_level(key.code);
+        let words = Words {
+            kind,
+            reason,
+            about: About::Trouble(key.clone()),
+            level: if turn == Turn::Ended { Level::Normal } else { peak },
+            peak,
+            certainty: Certainty::Observed,
+            onset: standing.map_or(stamp.moment.civil(), |trouble| trouble.since),
+            stale: false,
+            evidence: (Vec::new(), 0),
+            // What is over is named by what stood.
+            detail: if detail.is_empty() { standing.map_or("", |trouble| &trouble.detail) } else { detail },
+        };
+        self.revision(words, former.map(|sent| &sent.newest), due, stamp.id(1), stamp.moment)
+    }
+
+    fn notify_test(&self, targets: &[TargetIx], text: &str, stamp: &Stamp) -> Revision {
+        let mut due: Vec<Due> = targets
+            .iter()
+            .filter(|&&target| self.plan.target(target).is_some())
+            .map(|&target| first_round(target))
+            .collect();
+        due.sort_unstable();
+        due.dedup();
+        let words = Words {
+            kind: Kind::Alert,
+            reason: Reason::NotifyTest,
+            about: About::NotifyTest,
+            level: Level::Blue,
+            peak: Level::Blue,
+            certainty: Certainty::Observed,
+            onset: stamp.moment.civil(),
+            stale: false,
+            evidence: (Vec::new(), 0),
+            detail: text,
+        };
+        Revision { status: Status::Exercise, ..self.revision(words, None, due, stamp.id(0), stamp.moment) }
+    }
+
+    /// A revision, complete in itself.
+    fn revision(
+        &self,
+        words: Words<'_>,
+        former: Option<&Revision>,
+        due: Vec<Due>,
+        id: OutputId,
+        moment: Moment,
+    ) -> Revision {
+        let sent = former.map_or(moment.civil(), |former| former.sent.max(moment.civil()));
+        let (evidence, sensors) = words.evidence;
+        Revision {
+            id,
+            warning: former.map_or(id, |former| former.warning),
+            number: former.map_or(1, |former| former.number + 1),
+            kind: words.kind,
+            reason: words.reason,
+            about: words.about,
+            status: self.plan.settings.status,
+            level: words.level,
+            urgency: if words.kind.is_last() { Urgency::Past } else { urgency(words.level) },
+            severity: words.level.severity(),
+            certainty: words.certainty,
+            onset: words.onset,
+            sent,
+            expires: sent + self.plan.settings.expires_after,
+            stale: words.stale,
+            evidence,
+            sensors,
+            detail: words.detail.into(),
+            due,
+            peak: words.peak,
+        }
+    }
+}
+
+fn urgency(level: Level) -> Urgency {
+    match level {
+        Level::Red | Level::Orange => Urgency::Immediate,
+        Level::Yellow => Urgency::Expected,
+        Level::Blue => Urgency::Future,
+        Level::Normal => Urgency::Past,
+    }
+}
+
+/// How sure it is.
+fn certainty(
+    kind: Kind,
+    reason: Reason,
+    incident: &Incident,
+    state: &CellState,
+    at: Timestamp,
+    plan: &Plan,
+) -> Certainty {
+    if kind.is_last() {
+        return match reason {
+            Reason::Eased | Reason::TroubleEnded => Certainty::Observed,
+            _ => Certainty::Likely,
+        };
+    }
+    if incident.stale || incident.orphaned {
+        Certainty::Possible
+    } else if state.votes.supported(Word::Sure, Count::Apart, at, plan) >= incident.level {
+        Certainty::Observed
+    } else {
+        Certainty::Likely
+    }
+}

@@ -1,0 +1,289 @@
+//! The incident machine: what one cell becomes, and what is said of it.
+
+use super::vote::{Vote, Word};
+use super::votes::{Count, Held, Votes};
+use super::warnings::Sent;
+use crate::level::Level;
+use crate::plan::{OutageTell, Plan};
+use crate::time::{Moment, Span, Timestamp};
+use crate::warning::{Incident, Kind, Phase, Reason};
+
+/// However short the plan makes a warning's life, it is not renewed more often.
+const RENEW_MIN: Span = Span::from_mins(1);
+
+/// All that one judgement rests on.
+#[derive(Debug)]
+pub(super) struct Sight<'a> {
+    pub(super) votes: &'a Votes,
+    /// The open incident, if any.
+    pub(super) incident: Option<&'a Incident>,
+    /// Its warning as sent so far.
+    pub(super) sent: Option<&'a Sent>,
+    /// Whether any rule can find anything here.
+    pub(super) ruled: Ruled,
+    /// What people have still to be told, whatever changes.
+    pub(super) owed: Owed,
+    /// Whether the plan routes the incident's level to anyone now.
+    pub(super) routed: Routed,
+    pub(super) plan: &'a Plan,
+    pub(super) moment: Moment,
+}
+
+/// Whether a rule of the plan can find anything in a cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ruled {
+    Yes,
+    No,
+}
+
+/// What people have still to be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owed {
+    /// Only what changes.
+    Changes,
+    /// How things stand: a restored directory was released.
+    Standing,
+    /// Nothing at all: a restored directory is held.
+    Nothing,
+}
+
+/// Whether anyone would hear of an incident at its level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Routed {
+    Yes,
+    No,
+}
+
+/// What a cell becomes, and what is said of it.
+#[derive(Debug, PartialEq)]
+pub(super) struct Judged {
+    /// The incident from now on; its own id and warning are the caller's to fill in.
+    pub(super) incident: Incident,
+    /// What goes out.
+    pub(super) say: Option<(Kind, Reason)>,
+}
+
+/// The table: what becomes of a cell now. `None`: there is no incident, and none opens.
+pub(super) fn judge(sight: &Sight<'_>) -> Option<Judged> {
+    let at = sight.moment.at;
+    let raise = sight.votes.supported(Word::Tip, Count::Apart, at, sight.plan);
+    let awaited = sight.votes.awaited(at).is_some();
+    let judged = match sight.incident {
+        None if raise > Level::Normal => open(&Incident { opened: at, ..Incident::default() }, raise, sight),
+        None if awaited => Judged {
+            incident: Incident {
+                phase: Phase::Pending,
+                opened: at,
+                onset: onset(sight),
+                ..Incident::default()
+            },
+            say: None,
+        },
+        None => return None,
+        Some(incident) => match incident.phase {
+            Phase::Pending if raise > Level::Normal => open(incident, raise, sight),
+            Phase::Pending if awaited => Judged { incident: incident.clone(), say: None },
+            Phase::Pending => {
+                Judged { incident: Incident { phase: Phase::Watching, ..incident.clone() }, say: None }
+            }
+            Phase::Active | Phase::Easing => ongoing(incident, raise, sight),
+            Phase::Watching | Phase::Closed => return None,
+        },
+    };
+    match sight.owed {
+        Owed::Changes | Owed::Standing => Some(judged),
+        Owed::Nothing => Some(Judged { say: None, ..judged }),
+    }
+}
+
+/// When the cell has to be judged again though nothing new comes.
+pub(super) fn due(sight: &Sight<'_>) -> Option<Timestamp> {
+    let Sight { votes, plan, .. } = sight;
+    let at = sight.moment.at;
+    let mut dues = vec![votes.awaited(at)];
+    if let Some(incident) = sight.incident.filter(|it| matches!(it.phase, Phase::Active | Phase::Easing)) {
+        let hold = votes.hold(incident, at, plan);
+        let missed = votes.missed(incident, at, plan);
+        if !incident.orphaned {
+            dues.push(match votes.held(incident.level, incident, at, plan) {
+                Held::On => None,
+                Held::Until(end) => Some(end),
+            });
+        }
+        if incident.stale {
+            dues.push(lost_since(&missed).map(|since| since + hold).filter(|_| incident.intermittent));
+        } else {
+            dues.push(tell_at(&missed, plan));
+            dues.push(
+                votes.good_since(incident, at).map(|back| back + hold).filter(|_| incident.intermittent),
+            );
+        }
+        if sight.owed != Owed::Nothing {
+            dues.push(sight.sent.map(|sent| renewal(sent, sight)));
+        }
+    }
+    dues.into_iter().flatten().filter(|&due| due > at).min()
+}
+
+fn onset(sight: &Sight<'_>) -> Timestamp {
+    sight.votes.onset(sight.moment.at).unwrap_or(sight.moment.civil())
+}
+
+/// The first word.
+fn open(incident: &Incident, level: Level, sight: &Sight<'_>) -> Judged {
+    let settled = sight.votes.supported(Word::Settled, Count::Apart, sight.moment.at, sight.plan);
+    let incident = Incident {
+        phase: Phase::Active,
+        level,
+        peak: level,
+        onset: onset(sight),
+        confirmed: settled > Level::Normal,
+        ..incident.clone()
+    };
+    Judged { incident, say: Some((Kind::Alert, Reason::Raised)) }
+}
+
+/// An incident that people have been told of.
+fn ongoing(incident: &Incident, raise: Level, sight: &Sight<'_>) -> Judged {
+    let Sight { votes, plan, .. } = sight;
+    let at = sight.moment.at;
+    let settled = votes.supported(Word::Settled, Count::Apart, at, plan);
+    let mut next = incident.clone();
+    next.confirmed |= settled > Level::Normal;
+    next.orphaned = sight.ruled == Ruled::No;
+    // Without a rule nothing can clear it: it stands until a person ends it.
+    let floor = if next.orphaned { incident.level } else { floor(incident, sight) };
+    next.level = raise.max(floor);
+    next.peak = incident.peak.max(next.level);
+    let stands = [Word::Tip, Word::Settled]
+        .iter()
+        .any(|&word| votes.supported(word, Count::Each, at, plan) > Level::Normal);
+    next.phase = if next.level == Level::Normal {
+        Phase::Closed
+    } else if stands || next.orphaned {
+        Phase::Active
+    } else if votes.is_unsure(incident, at) {
+        incident.phase
+    } else {
+        Phase::Easing
+    };
+    let seen = blindness(&mut next, sight);
+    let say = if next.phase == Phase::Closed {
+        let reason = if next.confirmed { Reason::Eased } else { Reason::Unconfirmed };
+        (next.stale, next.intermittent) = (false, false);
+        Some((Kind::AllClear, reason))
+    } else {
+        words(incident, &next, seen, sight).map(|reason| (Kind::Update, reason))
+    };
+    Judged { incident: next, say }
+}
+
+/// What a standing incident has to say; each revision is complete in itself,
+/// so that the weightiest reason speaks for all.
+fn words(before: &Incident, next: &Incident, seen: Option<Reason>, sight: &Sight<'_>) -> Option<Reason> {
+    let told = sight.sent.map_or(Level::Normal, |sent| sent.newest.level);
+    if next.level > before.level {
+        Some(Reason::Upgraded)
+    } else if next.orphaned && !before.orphaned {
+        Some(Reason::Orphaned)
+    } else if next.level < before.level {
+        Some(Reason::Downgraded)
+    } else if seen.is_some() {
+        seen
+    } else if sight.owed == Owed::Standing {
+        Some(match next.level.cmp(&told) {
+            std::cmp::Ordering::Greater => Reason::Upgraded,
+            std::cmp::Ordering::Equal => Reason::Renewed,
+            std::cmp::Ordering::Less => Reason::Downgraded,
+        })
+    } else {
+        let sent = sight.sent?;
+        let unheard = sent.is_unheard() && sight.routed == Routed::Yes;
+        (unheard || renewal(sent, sight) <= sight.moment.at).then_some(Reason::Renewed)
+    }
+}
+
+/// The level below which it may not fall now.
+fn floor(incident: &Incident, sight: &Sight<'_>) -> Level {
+    let at = sight.moment.at;
+    let holds = |level: &Level| match sight.votes.held(*level, incident, at, sight.plan) {
+        Held::On => true,
+        Held::Until(end) => at < end,
+    };
+    let lower = Level::WARNING.into_iter().rev().filter(|&level| level <= incident.level);
+    lower.into_iter().find(holds).unwrap_or(Level::Normal)
+}
+
+/// Marks it stale or seen again, and says what is to be told of that: lost and
+/// back once a hold, then that it is intermittent.
+fn blindness(next: &mut Incident, sight: &Sight<'_>) -> Option<Reason> {
+    let Sight { votes, plan, .. } = sight;
+    let at = sight.moment.at;
+    let hold = votes.hold(next, at, plan);
+    let missed = votes.missed(next, at, plan);
+    let was_stale = next.stale;
+    next.stale = !missed.is_empty() && (was_stale || tell_at(&missed, plan).is_some_and(|due| due <= at));
+    let told_stale = sight.sent.is_some_and(|sent| sent.newest.stale);
+    match (was_stale, next.stale) {
+        (false, true) if next.intermittent || !tells_targets(&missed, plan) => None,
+        (false, true) if next.blind_told.is_some_and(|told| at < told + hold) => {
+            next.intermittent = true;
+            Some(Reason::Intermittent)
+        }
+        (false, true) => {
+            next.blind_told = Some(at);
+            Some(Reason::Blind)
+        }
+        (true, false) => (told_stale && !next.intermittent).then_some(Reason::Seen),
+        // No longer now and then, but gone.
+        (true, true) if next.intermittent && lost_since(&missed).is_some_and(|since| since + hold <= at) => {
+            (next.intermittent, next.blind_told) = (false, Some(at));
+            Some(Reason::Blind)
+        }
+        (true, true) => None,
+        (false, false) => {
+            let good = votes.good_since(next, at).is_some_and(|back| back + hold <= at);
+            let over = next.intermittent && good;
+            next.intermittent &= !over;
+            over.then_some(Reason::Seen)
+        }
+    }
+}
+
+fn tells_targets(missed: &[&Vote], plan: &Plan) -> bool {
+    missed.iter().any(|vote| {
+        plan.rule(vote.finding.rule).is_none_or(|rule| match rule.outage {
+            OutageTell::SameTargets => true,
+            OutageTell::Operator => false,
+        })
+    })
+}
+
+fn lost_since(missed: &[&Vote]) -> Option<Timestamp> {
+    missed.iter().filter_map(|vote| vote.lost()).min()
+}
+
+/// When a loss is told: one interval after it, so that a short gap is none.
+fn tell_at(missed: &[&Vote], plan: &Plan) -> Option<Timestamp> {
+    let delay = |vote: &Vote| {
+        plan.sensor(vote.finding.sensor).map_or(plan.settings.outage_tell_max, |sensor| {
+            sensor.interval.min(plan.settings.outage_tell_max)
+        })
+    };
+    missed.iter().filter_map(|vote| Some(vote.lost()? + delay(vote))).min()
+}
+
+/// Engine time at which the warning is renewed: before it expires by either
+/// clock, the civil one only where it can be trusted.
+fn renewal(sent: &Sent, sight: &Sight<'_>) -> Timestamp {
+    let settings = &sight.plan.settings;
+    let life = (settings.expires_after - settings.renew_before).max(RENEW_MIN);
+    let by_engine = sent.made + life;
+    if !sight.moment.trusted {
+        return by_engine;
+    }
+    let by_civil = sight.moment.engine(sent.newest.expires - settings.renew_before);
+    // Never sooner after the former than `RENEW_MIN`, unless it has expired.
+    let expired = sight.moment.civil() >= sent.newest.expires;
+    by_engine.min(if expired { by_civil } else { by_civil.max(sent.made + RENEW_MIN) })
+}

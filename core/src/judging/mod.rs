@@ -1,0 +1,361 @@
+//! The area stage: votes, incidents, warnings, routing.
+//!
+//! What comes in (findings, outcomes, sources, reports) changes votes and
+//! outages at once and puts work in a queue. Deciding is pure; incidents,
+//! revision numbers, target sets and rounds change by [`AreaStage::apply`]
+//! alone, so that recovery can apply what was recorded instead.
+
+mod apply;
+mod decide;
+mod domains;
+#[cfg(test)]
+mod histories;
+mod incident;
+mod index;
+#[cfg(test)]
+mod outage_tests;
+mod outages;
+#[cfg(test)]
+mod people_tests;
+pub mod routing;
+mod shared;
+mod troubles;
+mod vote;
+mod votes;
+mod warnings;
+#[cfg(test)]
+pub(crate) mod world;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use minicbor::{Decode, Encode};
+
+pub use self::decide::Stamp;
+use self::index::Index;
+use self::outages::Outages;
+use self::shared::Shared;
+pub use self::troubles::Trouble;
+use self::troubles::Troubles;
+use self::votes::Votes;
+use self::warnings::Warnings;
+use crate::event::{DeliveryOutcome, TroubleReport};
+use crate::finding::{Finding, Found};
+use crate::ids::{OutputId, SourceIx};
+use crate::level::Level;
+use crate::plan::Plan;
+use crate::time::{Moment, Span, Timestamp};
+use crate::warning::{About, Cell, Death, Incident, Outcome, Revision, TroubleCode, TroubleKey};
+
+/// All that is known of one cell.
+#[derive(Debug, Clone, PartialEq, Default, Encode, Decode)]
+struct CellState {
+    /// The open incident, if any.
+    #[n(0)]
+    incident: Option<Incident>,
+    #[n(1)]
+    votes: Votes,
+    /// The warning that has not ended yet.
+    #[n(2)]
+    warning: Option<OutputId>,
+    /// How things stand is still to be told: a restored directory was released.
+    #[n(3)]
+    owes: bool,
+    /// `hazard/area-id` as it was called when it came to be: the subject of its
+    /// troubles, which outlives the area's leaving the plan.
+    #[n(4)]
+    name: String,
+    /// When it has to be judged again; follows from the rest.
+    #[cbor(skip)]
+    due: Option<Timestamp>,
+}
+
+impl CellState {
+    fn is_empty(&self) -> bool {
+        self.incident.is_none() && self.votes.is_empty() && self.warning.is_none()
+    }
+}
+
+/// One thing to decide on, or to decide on again.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Work {
+    /// What a cell becomes.
+    Cell(Cell),
+    /// What a report of a trouble comes to.
+    Claim(TroubleReport),
+}
+
+/// Every area's stage at once: hazards in areas, and the troubles of the service.
+#[derive(Debug, Clone, Default, Encode, Decode)]
+pub struct AreaStage {
+    /// Only cells with something in them.
+    #[n(0)]
+    cells: BTreeMap<Cell, Shared<CellState>>,
+    #[n(1)]
+    warnings: Warnings,
+    #[n(2)]
+    troubles: Troubles,
+    #[n(3)]
+    outages: Outages,
+    /// Cells that something happened to since they were judged.
+    #[n(4)]
+    dirty: BTreeSet<Cell>,
+    /// A restored directory is held: only Trouble goes out.
+    #[n(5)]
+    held: bool,
+    /// Reports on which the log records another decision than this version
+    /// makes: taken up again at the next start, as every cell is.
+    #[n(6)]
+    deferred: Vec<TroubleReport>,
+    #[cbor(skip)]
+    plan: Arc<Plan>,
+    #[cbor(skip)]
+    index: Arc<Index>,
+}
+
+impl AreaStage {
+    /// The plan in force.
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// Every open incident, in order of hazard and area.
+    pub fn incidents(&self) -> impl Iterator<Item = &Incident> {
+        self.cells.values().filter_map(|state| state.incident.as_ref())
+    }
+
+    /// Every trouble that stands.
+    pub fn troubles(&self) -> &BTreeMap<TroubleKey, Trouble> {
+        self.troubles.standing()
+    }
+
+    /// The newest revision of a standing warning, or of one that ended lately.
+    pub fn newest(&self, warning: OutputId) -> Option<&Revision> {
+        self.warnings.get(warning).map(|sent| &sent.newest)
+    }
+
+    fn name(&self, cell: Cell) -> String {
+        self.cells.get(&cell).map_or_else(|| cell_name(cell, &self.plan), |state| state.name.clone())
+    }
+
+    /// How many sensors are silent.
+    pub fn silent(&self) -> usize {
+        self.outages.silent()
+    }
+
+    /// Whether a restored directory is still held.
+    pub fn is_held(&self) -> bool {
+        self.held
+    }
+
+    /// When an outage is to be told, or is over.
+    pub fn outage_due(&self) -> Option<Timestamp> {
+        self.outages.due()
+    }
+
+    /// When a cell has to be judged though nothing new comes.
+    pub fn cell_due(&self, cell: Cell) -> Option<Timestamp> {
+        self.cells.get(&cell)?.due
+    }
+
+    /// Every cell that something is due in, after a snapshot was loaded.
+    pub fn rearm(&mut self, plan: &Arc<Plan>, moment: Moment) -> Vec<(Cell, Timestamp)> {
+        self.plan = Arc::clone(plan);
+        self.index = Arc::new(Index::of(plan));
+        let cells: Vec<Cell> = self.cells.keys().copied().collect();
+        cells.into_iter().filter_map(|cell| Some((cell, self.schedule(cell, moment)?))).collect()
+    }
+
+    /// Works out when a cell is next due.
+    pub fn schedule(&mut self, cell: Cell, moment: Moment) -> Option<Timestamp> {
+        let due = incident::due(&self.sight(self.cells.get(&cell)?, cell, moment));
+        let state = self.cells.get_mut(&cell)?;
+        if state.due != due {
+            state.edit().due = due;
+        }
+        due
+    }
+
+    /// Puts another plan in force. A changed rule keeps its incident.
+    pub fn set_plan(&mut self, plan: &Arc<Plan>, moment: Moment) {
+        let former = (std::mem::replace(&mut self.plan, Arc::clone(plan)), std::mem::take(&mut self.index));
+        self.index = Arc::new(Index::of(plan));
+        let (was, had) = (&*former.0, &*former.1);
+        self.outages.replan((was, had), plan, moment.at, &mut self.troubles);
+        let subjects: BTreeSet<_> = (0u32..)
+            .zip(&plan.rules)
+            .filter_map(|(ix, rule)| Some((ix, rule.as_ref()?)))
+            .flat_map(|(ix, rule)| rule.subjects.iter().map(move |subject| (ix, subject.sensor)))
+            .collect();
+        for (&cell, state) in &mut self.cells {
+            let state = state.edit();
+            let stays = |finding: &Finding| {
+                subjects.contains(&(finding.rule.0, finding.sensor)) && cell_of(finding, plan) == Some(cell)
+            };
+            state.votes.retain(moment.at, was, stays);
+            if self.index.has_rule(cell) && !had.has_rule(cell) {
+                // What was orphaned is looked at again: its hold starts anew.
+                state.votes.saw_nothing_until(moment.at);
+            }
+            self.dirty.insert(cell);
+        }
+    }
+
+    /// The service started: nothing was seen meanwhile, so that every hold starts anew.
+    pub fn started(&mut self, downtime: Option<Span>, moment: Moment) {
+        for (&cell, state) in &mut self.cells {
+            if state.incident.is_some() {
+                state.edit().votes.saw_nothing_until(moment.at);
+            }
+            self.dirty.insert(cell);
+        }
+        self.outages.own_downtime(downtime, moment.at, &self.plan, &mut self.troubles);
+        for report in std::mem::take(&mut self.deferred) {
+            self.troubles.report(report);
+        }
+        self.clock(moment);
+    }
+
+    /// Civil time moved, or came to be trusted or not.
+    pub fn clock(&mut self, moment: Moment) {
+        if moment.trusted {
+            self.troubles.end(TroubleCode::ClockUntrusted, String::new());
+        } else {
+            let detail = "the clock is not synchronised: nothing expires and no reading counts as future";
+            self.troubles.raise(TroubleCode::ClockUntrusted, String::new(), detail.into());
+        }
+        let warned = self.cells.iter().filter(|(_, state)| state.warning.is_some()).map(|(&cell, _)| cell);
+        self.dirty.extend(warned);
+    }
+
+    /// Takes in what a station found.
+    pub fn found(&mut self, found: &Found, moment: Moment) {
+        match *found {
+            Found::Finding(finding) => self.finding(finding, moment.at),
+            Found::Silence(sensor, Some(since)) => self.outages.fell(sensor, since, moment.at, &self.plan),
+            Found::Silence(sensor, None) => {
+                self.outages.spoke(sensor, moment.at, &self.plan, &self.index, &mut self.troubles);
+            }
+            // A decision of its own, made by the engine at once.
+            Found::WouldHave(_) => {}
+        }
+    }
+
+    fn finding(&mut self, finding: Finding, at: Timestamp) {
+        let Some(cell) = cell_of(&finding, &self.plan) else { return };
+        let idle = finding.tip.level() == Level::Normal
+            && finding.settled.level() == Level::Normal
+            && finding.pending.is_none();
+        if idle && !self.cells.contains_key(&cell) {
+            return;
+        }
+        let state = state_of(&mut self.cells, cell, &self.plan);
+        if state.votes.cast(finding, at, state.incident.as_ref(), &self.plan) {
+            self.dirty.insert(cell);
+        }
+        if state.is_empty() {
+            self.cells.remove(&cell);
+        }
+    }
+
+    /// A source went down, and this was found of it.
+    pub fn source_down(&mut self, source: SourceIx, found: &[Found]) {
+        self.outages.source_down(source, found, &self.plan, &mut self.troubles);
+    }
+
+    /// A source is back.
+    pub fn source_up(&mut self, source: SourceIx, moment: Moment) {
+        self.outages.source_up(source, moment.at, &self.plan);
+    }
+
+    /// An outage is to be told, or is over.
+    pub fn outage(&mut self, at: Timestamp) {
+        self.outages.tell(at, &self.plan, &self.index, &mut self.troubles);
+    }
+
+    /// A cell's timer rang.
+    pub fn rang(&mut self, cell: Cell) {
+        self.dirty.insert(cell);
+    }
+
+    /// The shell has a trouble to tell, or one that is over. A hold ends by `resume` alone.
+    pub fn reported(&mut self, report: &TroubleReport) {
+        if report.present || report.key.code != TroubleCode::Held {
+            self.troubles.report(report.clone());
+        }
+    }
+
+    /// A delivery had an outcome.
+    pub fn outcome(&mut self, outcome: &DeliveryOutcome) {
+        self.warnings.outcome(outcome);
+        let subject = self
+            .plan
+            .target(outcome.target)
+            .map_or_else(|| format!("target {}", outcome.target.0), |target| target.id.clone());
+        let why = match outcome.outcome {
+            Outcome::Accepted => return self.troubles.end(TroubleCode::DeadLetter, subject),
+            // No fault of anyone's: it was overtaken, or erased on purpose.
+            Outcome::Superseded | Outcome::Dead(Death::Erased) => return,
+            Outcome::Dead(Death::Rejected) => "the receiver refused it for good",
+            Outcome::Dead(Death::Expired) => "it expired before the receiver could be reached",
+            Outcome::Dead(Death::Forbidden) => "its address may not be used",
+        };
+        let about = self.warnings.get(outcome.warning).map(|sent| &sent.newest.about);
+        if let Some(About::Trouble(key)) = about
+            && key.code == TroubleCode::DeadLetter
+        {
+            // Else the operator's own dead letter would raise the next one, for ever.
+            return;
+        }
+        let detail = format!("a delivery to {subject} was given up: {why}");
+        self.troubles.raise(TroubleCode::DeadLetter, subject, detail);
+    }
+
+    /// What waits to be decided on, in order.
+    pub fn next_work(&self) -> Option<Work> {
+        let cell = self.dirty.first().map(|&cell| Work::Cell(cell));
+        cell.or_else(|| self.troubles.next_claim().cloned().map(Work::Claim))
+    }
+
+    /// Takes work out of the queue.
+    pub fn take(&mut self, work: &Work) {
+        match work {
+            Work::Cell(cell) => drop(self.dirty.remove(cell)),
+            Work::Claim(claim) => self.troubles.drop_claim(&claim.key),
+        }
+    }
+
+    /// The log records something else than this version decides. A start
+    /// judges every cell again; a report has to be kept until then.
+    pub fn defer(&mut self, work: Work) {
+        match work {
+            Work::Cell(_) => {}
+            Work::Claim(report) => {
+                self.deferred.retain(|former| former.key != report.key);
+                self.deferred.push(report);
+            }
+        }
+    }
+}
+
+/// The cell a finding goes to: its rule's hazard in its station's area.
+fn cell_of(finding: &Finding, plan: &Plan) -> Option<Cell> {
+    let hazard = plan.rule(finding.rule)?.hazard;
+    Some(Cell { hazard, area: index::area_of(finding.sensor, plan)? })
+}
+
+/// What is known of a cell, to change; nothing yet where it is new.
+fn state_of<'a>(
+    cells: &'a mut BTreeMap<Cell, Shared<CellState>>,
+    cell: Cell,
+    plan: &Plan,
+) -> &'a mut CellState {
+    let fresh = || Shared::new(CellState { name: cell_name(cell, plan), ..CellState::default() });
+    cells.entry(cell).or_insert_with(fresh).edit()
+}
+
+/// `hazard/area-id`.
+fn cell_name(cell: Cell, plan: &Plan) -> String {
+    let area = plan.area(cell.area).map_or_else(|| format!("area {}", cell.area.0), |area| area.id.clone());
+    format!("{}/{area}", plan.hazard(cell.hazard))
+}

@@ -1,0 +1,95 @@
+//! Outages as the operator hears of them.
+
+use super::world::{World, gauges};
+
+#[test]
+fn a_silence_is_told_one_interval_later_and_only_while_it_lasts() {
+    let mut world = World::new(gauges(&[&[]]));
+    world.check(
+        &[(0, "s0 silent"), (4, "s0 speaks normal"), (10, "s0 silent"), (20, "s0 speaks normal")],
+        &["15 alert sensor-silent s0 -> t1", "20 all-clear sensor-silent s0 -> t1"],
+    );
+}
+
+#[test]
+fn one_gateways_120_gauges_lost_are_one_notice() {
+    let domains: Vec<&[u32]> = vec![&[0]; 120];
+    let mut world = World::new(gauges(&domains));
+    // Each in its own minute's phase: the first is told when most have fallen.
+    for ix in 0..100 {
+        world.pass_to(ix / 25);
+        world.act(&format!("s{ix} silent"));
+    }
+    world.check(
+        &[(6, "s100 silent"), (20, "s101 silent"), (60, "s0 speaks normal")],
+        &["5 alert domain-silent gw0 -> t1"],
+    );
+    let detail = &world.revisions[0].detail;
+    assert!(detail.starts_with("100 of 120 sensors behind gw0 are silent: s0, s1, "), "{detail}");
+    assert!(detail.ends_with("s9 and 90 more"), "{detail}");
+    // All but a few are back: it is over, and what stays away is told by itself.
+    let back: Vec<(i64, String)> = (1..100).map(|ix| (70, format!("s{ix} speaks normal"))).collect();
+    let back: Vec<(i64, &str)> = back.iter().map(|(minute, deed)| (*minute, deed.as_str())).collect();
+    world.check(&back, &["70 all-clear domain-silent gw0 -> t1"]);
+    world.check(&[(80, "pass")], &["75 alert sensor-silent s100 -> t1", "75 alert sensor-silent s101 -> t1"]);
+}
+
+#[test]
+fn too_few_of_a_domain_are_told_by_themselves() {
+    let domains: Vec<&[u32]> = vec![&[0]; 10];
+    let mut world = World::new(gauges(&domains));
+    let script: Vec<(i64, &str)> = vec![(0, "s0 silent"), (0, "s1 silent"), (0, "s2 silent"), (10, "pass")];
+    world.check(
+        &script,
+        &[
+            "5 alert sensor-silent s0 -> t1",
+            "5 alert sensor-silent s1 -> t1",
+            "5 alert sensor-silent s2 -> t1",
+        ],
+    );
+}
+
+#[test]
+fn most_of_a_site_without_domains_is_one_notice() {
+    let mut world = World::new(gauges(&[&[][..]; 6]));
+    world.check(
+        &[(0, "s0 silent"), (1, "s3 silent"), (2, "s5 silent"), (30, "s1 silent"), (40, "s0 speaks normal")],
+        &["5 alert domain-silent the whole site -> t1"],
+    );
+    world.check(
+        &[(41, "s1 speaks normal"), (50, "pass")],
+        &[
+            "41 all-clear domain-silent the whole site -> t1",
+            "46 alert sensor-silent s3 -> t1",
+            "46 alert sensor-silent s5 -> t1",
+        ],
+    );
+}
+
+#[test]
+fn broker_down() {
+    let mut world = World::new(gauges(&[&[], &[], &[]]));
+    world.act("s0 red");
+    world.check(
+        &[(1, "source down"), (20, "s1 silent"), (21, "s0 silent"), (40, "pass")],
+        &["1 alert source-down lora -> t1", "6 update red Blind Possible -> t0"],
+    );
+    let notice = world.revisions.iter().find(|it| it.sensors == 0).expect("the outage was told");
+    assert_eq!(notice.detail, "source lora is down; it blinds 3 sensors: s0, s1, s2");
+    // A source that flaps is one outage; what stays silent once it is back is told by itself.
+    world.check(
+        &[
+            (50, "source up"),
+            (51, "source down"),
+            (52, "source up"),
+            (53, "s0 speaks red"),
+            (54, "s2 speaks normal"),
+            (70, "pass"),
+        ],
+        &[
+            "53 update red Seen Observed -> t0",
+            "57 alert sensor-silent s1 -> t1",
+            "57 all-clear source-down lora -> t1",
+        ],
+    );
+}

@@ -1,0 +1,376 @@
+//! Outages as the operator hears of them: a sensor, all behind a gateway, a
+//! source, or the service itself; each as one notice.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use minicbor::{Decode, Encode};
+
+use super::index::{Index, SITE};
+use super::troubles::Troubles;
+use crate::finding::{Found, Verdict, Why};
+use crate::ids::{DomainIx, SensorIx, SourceIx};
+use crate::plan::Plan;
+use crate::time::{Span, Timestamp};
+use crate::warning::TroubleCode;
+
+/// This many silent sensors of one failure domain can be one outage ...
+const JOIN_MIN: usize = 3;
+/// ... if they are at least this part of it.
+const JOIN_PART: usize = 2;
+/// It is over when at most this part is left, so that stragglers do not keep it standing.
+const LEFT_PART: usize = 10;
+/// Names listed in one notice.
+pub(super) const NAMES_MAX: usize = 10;
+/// A shorter stop of the service itself is told nobody.
+const DOWNTIME_MIN: Span = Span::from_mins(1);
+
+/// Under which notice a silent sensor is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+enum Told {
+    /// None yet; when it will be.
+    #[n(0)]
+    Due(#[n(0)] Timestamp),
+    /// One of its own.
+    #[n(1)]
+    Alone,
+    /// That of a failure domain.
+    #[n(2)]
+    Domain(#[n(0)] DomainIx),
+    /// That of a source.
+    #[n(3)]
+    Source(#[n(0)] SourceIx),
+}
+
+/// A sensor that stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Encode, Decode)]
+struct Silent {
+    /// Engine time of its last reading.
+    #[n(0)]
+    since: Timestamp,
+    #[n(1)]
+    told: Told,
+}
+
+/// A source that is, or was just, down.
+#[derive(Debug, Clone, PartialEq, Default, Encode, Decode)]
+struct Down {
+    /// Sensors it blinds.
+    #[n(0)]
+    blinds: BTreeSet<SensorIx>,
+    /// Engine time at which its notice ends, once it is back: one that flaps is one outage.
+    #[n(1)]
+    over: Option<Timestamp>,
+}
+
+/// Who is silent, and what of it is told.
+#[derive(Debug, Clone, PartialEq, Default, Encode, Decode)]
+pub(super) struct Outages {
+    #[n(0)]
+    silent: BTreeMap<SensorIx, Silent>,
+    #[n(1)]
+    untold: BTreeSet<(Timestamp, SensorIx)>,
+    /// Failure domains that are told as one, with how many sensors that covers.
+    #[n(2)]
+    domains: BTreeMap<DomainIx, u32>,
+    #[n(3)]
+    sources: BTreeMap<SourceIx, Down>,
+    /// Engine time at which the notice of our own downtime ends.
+    #[n(4)]
+    downtime_over: Option<Timestamp>,
+}
+
+impl Outages {
+    /// How many sensors are silent.
+    pub(super) fn silent(&self) -> usize {
+        self.silent.len()
+    }
+
+    /// When something is to be told, or to be over.
+    pub(super) fn due(&self) -> Option<Timestamp> {
+        let sources = self.sources.values().filter_map(|down| down.over);
+        let untold = self.untold.first().map(|&(due, _)| due);
+        sources.chain(untold).chain(self.downtime_over).min()
+    }
+
+    /// A sensor stopped: it is told later, so that what fails with it can join.
+    pub(super) fn fell(&mut self, sensor: SensorIx, since: Timestamp, at: Timestamp, plan: &Plan) {
+        let Some(known) = plan.sensor(sensor) else { return };
+        if self.silent.contains_key(&sensor) {
+            return;
+        }
+        let domains = plan.station(known.station).map_or(&[][..], |station| &station.domains);
+        let source = self.sources.iter().find(|(_, down)| down.blinds.contains(&sensor));
+        let told = if let Some((&source, _)) = source {
+            Told::Source(source)
+        } else if let Some(&domain) =
+            domains.iter().chain([&SITE]).find(|domain| self.domains.contains_key(domain))
+        {
+            *self.domains.entry(domain).or_default() += 1;
+            Told::Domain(domain)
+        } else {
+            Told::Due(at + delay(sensor, plan))
+        };
+        self.silent.insert(sensor, Silent { since, told });
+        if let Told::Due(due) = told {
+            self.untold.insert((due, sensor));
+        }
+    }
+
+    /// A sensor spoke again, or is no longer configured.
+    pub(super) fn spoke(
+        &mut self,
+        sensor: SensorIx,
+        at: Timestamp,
+        plan: &Plan,
+        index: &Index,
+        troubles: &mut Troubles,
+    ) {
+        for down in self.sources.values_mut() {
+            down.blinds.remove(&sensor);
+        }
+        let Some(silent) = self.silent.remove(&sensor) else { return };
+        match silent.told {
+            Told::Due(due) => drop(self.untold.remove(&(due, sensor))),
+            Told::Alone => troubles.end(TroubleCode::SensorSilent, sensor_id(sensor, plan)),
+            Told::Domain(domain) => self.left(domain, at, plan, index, troubles),
+            Told::Source(_) => {}
+        }
+    }
+
+    /// One less behind a domain: is that outage over?
+    fn left(&mut self, domain: DomainIx, at: Timestamp, plan: &Plan, index: &Index, troubles: &mut Troubles) {
+        let all = index.behind(domain);
+        let Some(joined) = self.domains.get_mut(&domain) else { return };
+        *joined = joined.saturating_sub(1);
+        if *joined as usize > all.len() / LEFT_PART && *joined as usize >= JOIN_MIN {
+            return;
+        }
+        let joined: Vec<SensorIx> =
+            all.iter().copied().filter(|&sensor| self.told(sensor) == Some(Told::Domain(domain))).collect();
+        self.domains.remove(&domain);
+        troubles.end(TroubleCode::DomainSilent, domain_id(domain, plan));
+        for sensor in joined {
+            self.tell_later(sensor, at, plan);
+        }
+    }
+
+    fn told(&self, sensor: SensorIx) -> Option<Told> {
+        self.silent.get(&sensor).map(|silent| silent.told)
+    }
+
+    fn tell_later(&mut self, sensor: SensorIx, at: Timestamp, plan: &Plan) {
+        if let Some(silent) = self.silent.get_mut(&sensor) {
+            let due = at + delay(sensor, plan);
+            silent.told = Told::Due(due);
+            self.untold.insert((due, sensor));
+        }
+    }
+
+    /// A source went down: told at once, as one, naming how many it blinds.
+    pub(super) fn source_down(
+        &mut self,
+        source: SourceIx,
+        found: &[Found],
+        plan: &Plan,
+        troubles: &mut Troubles,
+    ) {
+        let down = self.sources.entry(source).or_default();
+        down.over = None;
+        down.blinds.extend(found.iter().filter_map(blinded));
+        for sensor in &down.blinds {
+            if let Some(silent) = self.silent.get_mut(sensor)
+                && let Told::Due(due) = silent.told
+            {
+                self.untold.remove(&(due, *sensor));
+                silent.told = Told::Source(source);
+            }
+        }
+        let detail = format!(
+            "source {} is down; it blinds {} sensors{}",
+            source_id(source, plan),
+            down.blinds.len(),
+            names(down.blinds.iter().copied(), plan)
+        );
+        troubles.raise(TroubleCode::SourceDown, source_id(source, plan), detail);
+    }
+
+    /// A source is back. Those that stay silent are told one interval later.
+    pub(super) fn source_up(&mut self, source: SourceIx, at: Timestamp, plan: &Plan) {
+        let Some(down) = self.sources.get_mut(&source) else { return };
+        down.over = Some(at + plan.settings.outage_tell_max);
+        down.blinds.clear();
+        let covered: Vec<SensorIx> = self
+            .silent
+            .iter()
+            .filter(|(_, silent)| silent.told == Told::Source(source))
+            .map(|(&sensor, _)| sensor)
+            .collect();
+        for sensor in covered {
+            self.tell_later(sensor, at, plan);
+        }
+    }
+
+    /// The service was down itself: one notice, no sensor's silence.
+    pub(super) fn own_downtime(
+        &mut self,
+        downtime: Option<Span>,
+        at: Timestamp,
+        plan: &Plan,
+        troubles: &mut Troubles,
+    ) {
+        let Some(downtime) = downtime.filter(|&downtime| downtime >= DOWNTIME_MIN) else { return };
+        let minutes = downtime.0 / Span::from_mins(1).0;
+        troubles.raise(
+            TroubleCode::OwnDowntime,
+            String::new(),
+            format!("the service was down for {minutes} min and saw nothing"),
+        );
+        self.downtime_over = Some(at + plan.settings.outage_tell_max);
+        // What was to be told meanwhile waits as if it had just happened.
+        let waiting: Vec<SensorIx> =
+            std::mem::take(&mut self.untold).into_iter().map(|(_, sensor)| sensor).collect();
+        for sensor in waiting {
+            self.tell_later(sensor, at, plan);
+        }
+    }
+
+    /// Tells what is due by `at`.
+    pub(super) fn tell(&mut self, at: Timestamp, plan: &Plan, index: &Index, troubles: &mut Troubles) {
+        if self.downtime_over.is_some_and(|over| over <= at) {
+            self.downtime_over = None;
+            troubles.end(TroubleCode::OwnDowntime, String::new());
+        }
+        self.sources.retain(|&source, down| {
+            let over = down.over.is_some_and(|over| over <= at);
+            if over {
+                troubles.end(TroubleCode::SourceDown, source_id(source, plan));
+            }
+            !over
+        });
+        while let Some(&(due, sensor)) = self.untold.first()
+            && due <= at
+        {
+            self.untold.pop_first();
+            if !self.join(sensor, plan, index, troubles) {
+                self.tell_alone(sensor, at, plan, troubles);
+            }
+        }
+    }
+
+    /// Tells a sensor's silence as part of its failure domain's, if enough of that is silent.
+    fn join(&mut self, sensor: SensorIx, plan: &Plan, index: &Index, troubles: &mut Troubles) -> bool {
+        let Some((silent, domain)) = self.worst_domain(sensor, plan, index) else { return false };
+        let mut joined = self.domains.get(&domain).copied().unwrap_or(0);
+        for &sensor in &silent {
+            if let Some(Silent { told, .. }) = self.silent.get_mut(&sensor) {
+                match *told {
+                    Told::Due(due) => drop(self.untold.remove(&(due, sensor))),
+                    // Told alone before the rest fell: now it is part of this.
+                    Told::Alone => troubles.end(TroubleCode::SensorSilent, sensor_id(sensor, plan)),
+                    Told::Domain(_) | Told::Source(_) => continue,
+                }
+                *told = Told::Domain(domain);
+                joined += 1;
+            }
+        }
+        self.domains.insert(domain, joined);
+        let detail = format!(
+            "{} of {} sensors behind {} are silent{}",
+            silent.len(),
+            index.behind(domain).len(),
+            domain_id(domain, plan),
+            names(silent.into_iter(), plan)
+        );
+        troubles.raise(TroubleCode::DomainSilent, domain_id(domain, plan), detail);
+        true
+    }
+
+    /// The failure domain of a sensor that has lost most, if that is enough to
+    /// call it down, with its silent sensors; else the whole site, likewise.
+    fn worst_domain(
+        &self,
+        sensor: SensorIx,
+        plan: &Plan,
+        index: &Index,
+    ) -> Option<(Vec<SensorIx>, DomainIx)> {
+        let station = plan.sensor(sensor).and_then(|sensor| plan.station(sensor.station));
+        let declared = station.map_or(&[][..], |station| &station.domains);
+        let down = |silent: usize, all: usize| silent >= JOIN_MIN && silent * JOIN_PART >= all;
+        let lost = |domain: DomainIx| {
+            let all = index.behind(domain);
+            let silent: Vec<_> = all.iter().copied().filter(|it| self.silent.contains_key(it)).collect();
+            down(silent.len(), all.len()).then_some((silent, domain))
+        };
+        let declared = declared.iter().filter_map(|&domain| lost(domain));
+        let worst = declared.max_by_key(|(silent, domain)| (silent.len(), std::cmp::Reverse(*domain)));
+        // Counted before it is listed: the site can be large.
+        worst.or_else(|| down(self.silent.len(), index.behind(SITE).len()).then(|| lost(SITE))?)
+    }
+
+    fn tell_alone(&mut self, sensor: SensorIx, at: Timestamp, plan: &Plan, troubles: &mut Troubles) {
+        let Some(silent) = self.silent.get_mut(&sensor) else { return };
+        silent.told = Told::Alone;
+        let minutes = at.since(silent.since).0 / Span::from_mins(1).0;
+        let id = sensor_id(sensor, plan);
+        let detail = format!("no reading from {id} for {minutes} min");
+        troubles.raise(TroubleCode::SensorSilent, id, detail);
+    }
+
+    /// The plan changed from `former`: what it no longer knows is no outage any more.
+    pub(super) fn replan(
+        &mut self,
+        former: (&Plan, &Index),
+        plan: &Plan,
+        at: Timestamp,
+        troubles: &mut Troubles,
+    ) {
+        let gone: Vec<SensorIx> =
+            self.silent.keys().copied().filter(|&sensor| plan.sensor(sensor).is_none()).collect();
+        // Under the former plan, which knows its name.
+        for sensor in gone {
+            self.spoke(sensor, at, former.0, former.1, troubles);
+        }
+    }
+}
+
+/// The sensor that a loss of a source blinded.
+fn blinded(found: &Found) -> Option<SensorIx> {
+    match found {
+        Found::Silence(sensor, Some(_)) => Some(*sensor),
+        Found::Finding(finding) => {
+            (finding.tip == Verdict::Unknown(Why::SourceDown)).then_some(finding.sensor)
+        }
+        Found::Silence(_, None) | Found::WouldHave(_) => None,
+    }
+}
+
+/// One interval, five minutes at most.
+fn delay(sensor: SensorIx, plan: &Plan) -> Span {
+    let most = plan.settings.outage_tell_max;
+    plan.sensor(sensor).map_or(most, |sensor| sensor.interval.min(most))
+}
+
+fn names(sensors: impl ExactSizeIterator<Item = SensorIx>, plan: &Plan) -> String {
+    let more = sensors.len().saturating_sub(NAMES_MAX);
+    let listed: Vec<String> = sensors.take(NAMES_MAX).map(|sensor| sensor_id(sensor, plan)).collect();
+    match (listed.is_empty(), more) {
+        (true, _) => String::new(),
+        (false, 0) => format!(": {}", listed.join(", ")),
+        (false, more) => format!(": {} and {more} more", listed.join(", ")),
+    }
+}
+
+fn sensor_id(sensor: SensorIx, plan: &Plan) -> String {
+    plan.sensor(sensor).map_or_else(|| format!("sensor {}", sensor.0), |sensor| sensor.id.clone())
+}
+
+fn domain_id(domain: DomainIx, plan: &Plan) -> String {
+    if domain == SITE {
+        return "the whole site".into();
+    }
+    plan.domains.get(domain.index()).cloned().unwrap_or_else(|| format!("domain {}", domain.0))
+}
+
+fn source_id(source: SourceIx, plan: &Plan) -> String {
+    plan.sources.get(source.index()).cloned().unwrap_or_else(|| format!("source {}", source.0))
+}

@@ -1,0 +1,165 @@
+//! Troubles: what the operator must know, each raised once and ended once.
+
+use std::collections::BTreeMap;
+
+use minicbor::{Decode, Encode};
+
+use crate::event::TroubleReport;
+use crate::ids::OutputId;
+use crate::level::Level;
+use crate::time::Timestamp;
+use crate::warning::{TroubleCode, TroubleKey};
+
+/// A trouble that stands.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+pub struct Trouble {
+    /// In words for the operator, as last told.
+    #[n(0)]
+    pub detail: String,
+    /// Civil time it was raised.
+    #[n(1)]
+    pub since: Timestamp,
+    /// The warning about it.
+    #[n(2)]
+    pub warning: Option<OutputId>,
+}
+
+/// What stands, and what is still to be decided on.
+#[derive(Debug, Clone, PartialEq, Default, Encode, Decode)]
+pub(super) struct Troubles {
+    #[n(0)]
+    standing: BTreeMap<TroubleKey, Trouble>,
+    /// Reports not decided on yet; a later one of the same key replaces the former.
+    #[n(1)]
+    claims: BTreeMap<TroubleKey, TroubleReport>,
+}
+
+/// What a claim comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    Raised,
+    Grew,
+    Ended,
+}
+
+impl Troubles {
+    pub(super) fn standing(&self) -> &BTreeMap<TroubleKey, Trouble> {
+        &self.standing
+    }
+
+    pub(super) fn get_mut(&mut self, key: &TroubleKey) -> Option<&mut Trouble> {
+        self.standing.get_mut(key)
+    }
+
+    /// Something is the matter.
+    pub(super) fn raise(&mut self, code: TroubleCode, subject: String, detail: String) {
+        let key = TroubleKey { code, subject };
+        self.report(TroubleReport { key, present: true, detail });
+    }
+
+    /// It is over; nothing where it never stood.
+    pub(super) fn end(&mut self, code: TroubleCode, subject: String) {
+        self.report(TroubleReport {
+            key: TroubleKey { code, subject },
+            present: false,
+            detail: String::new(),
+        });
+    }
+
+    /// Takes a report in, to be decided on.
+    pub(super) fn report(&mut self, report: TroubleReport) {
+        let stands = self.standing.contains_key(&report.key);
+        if report.present || stands {
+            self.claims.insert(report.key.clone(), report);
+        } else {
+            self.claims.remove(&report.key);
+        }
+    }
+
+    pub(super) fn next_claim(&self) -> Option<&TroubleReport> {
+        self.claims.values().next()
+    }
+
+    pub(super) fn drop_claim(&mut self, key: &TroubleKey) {
+        self.claims.remove(key);
+    }
+
+    /// What a claim comes to; `None` where it says nothing new.
+    pub(super) fn turn(&self, claim: &TroubleReport) -> Option<Turn> {
+        match (self.standing.get(&claim.key), claim.present) {
+            (None, true) => Some(Turn::Raised),
+            (Some(trouble), true) if materially_other(&trouble.detail, &claim.detail) => Some(Turn::Grew),
+            (Some(_), false) => Some(Turn::Ended),
+            (None, false) | (Some(_), true) => None,
+        }
+    }
+
+    /// A trouble was decided on.
+    pub(super) fn apply(&mut self, report: &TroubleReport, civil: Timestamp) {
+        if !report.present {
+            self.standing.remove(&report.key);
+            return;
+        }
+        let fresh = || Trouble { detail: String::new(), since: civil, warning: None };
+        self.standing.entry(report.key.clone()).or_insert_with(fresh).detail.clone_from(&report.detail);
+    }
+}
+
+/// How high a trouble stands on the operator's ladder.
+pub(super) fn level(code: TroubleCode) -> Level {
+    match code {
+        TroubleCode::ClockUntrusted
+        | TroubleCode::Unrouted
+        | TroubleCode::Diverged
+        | TroubleCode::Rot
+        | TroubleCode::DiskLow => Level::Orange,
+        TroubleCode::SensorSilent
+        | TroubleCode::DomainSilent
+        | TroubleCode::SourceDown
+        | TroubleCode::OwnDowntime
+        | TroubleCode::Orphaned
+        | TroubleCode::DeadLetter
+        | TroubleCode::StoreBehind
+        | TroubleCode::PoisonInput
+        | TroubleCode::Conflict
+        | TroubleCode::MessageTooLarge
+        | TroubleCode::Held
+        | TroubleCode::ReloadRefused => Level::Yellow,
+    }
+}
+
+/// Whether the operator has to be told again: other words, or a figure that at
+/// least doubled. A count that creeps up is no news.
+fn materially_other(told: &str, now: &str) -> bool {
+    let is_figure = |c: &char| c.is_ascii_digit();
+    let words = |text: &str| text.chars().filter(|c| !is_figure(c)).collect::<String>();
+    let figures = |text: &str| -> Vec<u64> {
+        let parts = text.split(|c: char| !is_figure(&c)).filter(|part| !part.is_empty());
+        parts.map(|part| part.parse().unwrap_or(u64::MAX)).collect()
+    };
+    words(told) != words(now)
+        || figures(told)
+            .iter()
+            .zip(figures(now))
+            .any(|(&told, now)| now >= told.saturating_mul(2).max(1) && now != told)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_figure_that_creeps_up_is_no_news() {
+        for (told, now, news) in [
+            ("91 % full", "91 % full", false),
+            ("91 % full", "97 % full", false),
+            ("12 sensors silent", "23 sensors silent", false),
+            ("12 sensors silent", "24 sensors silent", true),
+            ("0 refused", "0 refused", false),
+            ("0 refused", "3 refused", true),
+            ("disk full", "disk nearly full", true),
+        ] {
+            assert_eq!(materially_other(told, now), news, "{told} -> {now}");
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Warnings as sent: the newest revision of each, and who has heard of it.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use minicbor::{Decode, Encode};
+
+use super::shared::Shared;
+use crate::event::DeliveryOutcome;
+use crate::ids::{OutputId, TargetIx};
+use crate::time::Timestamp;
+use crate::warning::{Death, Due, Kind, Outcome, Revision};
+
+/// Ended warnings kept for late outcomes and for `resend`; the oldest go first.
+const ENDED_MAX: usize = 1024;
+
+/// A warning as its targets know it.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+pub(super) struct Sent {
+    /// The newest revision.
+    #[n(0)]
+    pub(super) newest: Revision,
+    /// Engine time at which it was made.
+    #[n(1)]
+    pub(super) made: Timestamp,
+    /// Everyone who was ever due a revision of it.
+    #[n(2)]
+    heard: BTreeMap<TargetIx, Heard>,
+}
+
+/// What one target was due of a warning.
+#[derive(Debug, Clone, PartialEq, Default, Encode, Decode)]
+struct Heard {
+    /// The round of the newest delivery.
+    #[n(0)]
+    round: u32,
+    /// Deliveries so far.
+    #[n(1)]
+    deliveries: u32,
+    /// Those that ended before any attempt.
+    #[n(2)]
+    unattempted: u32,
+    /// The highest revision counted in `unattempted`, so that a repeated outcome counts once.
+    #[n(3)]
+    counted: u32,
+    /// The contact was erased: nothing is due any more.
+    #[n(4)]
+    erased: bool,
+}
+
+impl Heard {
+    fn was_attempted(&self) -> bool {
+        self.deliveries > self.unattempted
+    }
+}
+
+impl Sent {
+    /// Who is due a further revision: all earlier targets, and those newly routed.
+    pub(super) fn due(&self, kind: Kind, routed: &[TargetIx]) -> Vec<Due> {
+        // An end says nothing to those whom nothing ever reached.
+        let earlier = self.heard.iter().filter(|(_, heard)| !kind.is_last() || heard.was_attempted());
+        let mut targets: Vec<TargetIx> = earlier.map(|(&target, _)| target).chain(routed.to_vec()).collect();
+        targets.sort_unstable();
+        targets.dedup();
+        targets.retain(|target| self.heard.get(target).is_none_or(|heard| !heard.erased));
+        targets.into_iter().map(first_round).collect()
+    }
+
+    /// Whether nobody is left who could have heard of it.
+    pub(super) fn is_unheard(&self) -> bool {
+        self.heard.values().all(|heard| heard.erased)
+    }
+
+    /// The next round of the newest revision for one target, if that was ever due it.
+    pub(super) fn again(&self, target: TargetIx) -> Option<Due> {
+        let heard = self.heard.get(&target).filter(|heard| !heard.erased)?;
+        let was_due = self.newest.due.iter().any(|due| due.target == target);
+        Some(Due { target, round: if was_due { heard.round + 1 } else { 0 } })
+    }
+
+    fn deliver(&mut self, due: Due) {
+        let heard = self.heard.entry(due.target).or_default();
+        heard.round = due.round;
+        heard.deliveries += 1;
+    }
+}
+
+/// A target in its first round.
+pub(super) fn first_round(target: TargetIx) -> Due {
+    Due { target, round: 0 }
+}
+
+/// Every standing warning, and the last ended ones.
+#[derive(Debug, Clone, PartialEq, Default, Encode, Decode)]
+pub(super) struct Warnings {
+    #[n(0)]
+    sent: BTreeMap<OutputId, Shared<Sent>>,
+    #[n(1)]
+    ended: VecDeque<OutputId>,
+}
+
+impl Warnings {
+    pub(super) fn get(&self, warning: OutputId) -> Option<&Sent> {
+        self.sent.get(&warning).map(|sent| &**sent)
+    }
+
+    /// A revision goes out.
+    pub(super) fn record(&mut self, revision: &Revision, at: Timestamp) {
+        let fresh = || Sent { newest: revision.clone(), made: at, heard: BTreeMap::new() };
+        let sent = self.sent.entry(revision.warning).or_insert_with(|| Shared::new(fresh())).edit();
+        sent.newest = revision.clone();
+        sent.made = at;
+        revision.due.iter().for_each(|&due| sent.deliver(due));
+    }
+
+    /// Nothing follows any more.
+    pub(super) fn end(&mut self, warning: OutputId) {
+        self.ended.push_back(warning);
+        while self.ended.len() > ENDED_MAX {
+            if let Some(oldest) = self.ended.pop_front() {
+                self.sent.remove(&oldest);
+            }
+        }
+    }
+
+    /// The newest revision goes to one target again.
+    pub(super) fn resent(&mut self, warning: OutputId, due: Due) {
+        if let Some(sent) = self.sent.get_mut(&warning) {
+            let sent = sent.edit();
+            sent.deliver(due);
+            if !sent.newest.due.iter().any(|own| own.target == due.target) {
+                sent.newest.due.push(due);
+                sent.newest.due.sort_unstable();
+            }
+        }
+    }
+
+    /// What became of a delivery.
+    pub(super) fn outcome(&mut self, outcome: &DeliveryOutcome) {
+        let Some(sent) = self.sent.get_mut(&outcome.warning) else { return };
+        let Some(heard) = sent.edit().heard.get_mut(&outcome.target) else { return };
+        let unattempted = match outcome.outcome {
+            Outcome::Superseded => true,
+            Outcome::Dead(Death::Erased) => {
+                heard.erased = true;
+                true
+            }
+            Outcome::Accepted | Outcome::Dead(Death::Rejected | Death::Expired | Death::Forbidden) => false,
+        };
+        if unattempted && outcome.number > heard.counted {
+            heard.counted = outcome.number;
+            heard.unattempted += 1;
+        }
+    }
+}

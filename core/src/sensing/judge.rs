@@ -1,0 +1,341 @@
+//! One rule on one subject: what it says, and when that is news.
+
+use minicbor::{Decode, Encode};
+
+use super::limits::reaches;
+use super::trace::{Bench, Trace, in_rule_unit, is_saturated, limits};
+use super::window::{Ring, Sample};
+use crate::finding::{Finding, Found, Pending, Verdict, Why, WouldHave};
+use crate::ids::{RuleIx, SensorIx};
+use crate::level::Level;
+use crate::plan::{Plan, Rule, Subject};
+use crate::reading::{Flag, Marks};
+use crate::time::{Moment, Timestamp};
+
+/// Readings that evidence of trend rests on, at most.
+pub(crate) const EVIDENCE_READINGS: usize = 16;
+
+/// Why a sensor says nothing at all, and since when (civil time).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct Blind {
+    #[n(0)]
+    pub(crate) why: Why,
+    #[n(1)]
+    pub(crate) since: Timestamp,
+}
+
+/// A level that one reading made the rule reach.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Rise {
+    level: Level,
+    observed: Timestamp,
+    measured: f64,
+}
+
+/// One rule on one subject.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+pub(crate) struct Judge {
+    #[n(0)]
+    pub(crate) rule: RuleIx,
+    /// Which of the rule's subjects it is.
+    #[n(1)]
+    pub(crate) subject: u32,
+    #[n(2)]
+    settled: Trace,
+    #[n(3)]
+    tip: Trace,
+    /// The highest level reached that could still be told in time.
+    #[n(4)]
+    told: Level,
+    /// Level and reading of the last entry in the ledger.
+    #[n(5)]
+    would: Option<(Level, Timestamp)>,
+    /// What was said last.
+    #[n(6)]
+    said: Option<Finding>,
+    /// Whether the tip was ever made: a rule that comes to a window in use begins with what is not settled.
+    #[n(7)]
+    begun: bool,
+}
+
+/// What a conclusion rests on besides the judge's own memory.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Standing<'a> {
+    pub(crate) ring: &'a Ring,
+    pub(crate) blind: Option<Blind>,
+    /// Engine time of the newest arrival that was judged.
+    pub(crate) heard: Timestamp,
+}
+
+impl Judge {
+    pub(crate) fn new(rule: RuleIx, subject: u32, moment: Moment) -> Judge {
+        let trace = Trace::new(moment);
+        Judge {
+            rule,
+            subject,
+            settled: trace,
+            tip: trace,
+            told: Level::Normal,
+            would: None,
+            said: None,
+            begun: false,
+        }
+    }
+
+    /// The same judge where a new plan counts the rule's subjects otherwise.
+    pub(crate) fn as_subject(&self, subject: u32) -> Judge {
+        Judge { subject, ..self.clone() }
+    }
+
+    /// The rule and the subject; `None` only for a plan that this judge was not made for.
+    fn terms<'p>(&self, plan: &'p Plan) -> Option<(&'p Rule, &'p Subject)> {
+        let rule = plan.rule(self.rule)?;
+        Some((rule, rule.subjects.get(self.subject as usize)?))
+    }
+
+    /// Takes a reading that no late one can precede any more into the settled memory.
+    pub(crate) fn settle(&mut self, ring: &Ring, number: u64, bench: &Bench<'_>) {
+        if let Some((rule, subject)) = self.terms(bench.plan) {
+            self.settled.advance(ring, number, rule, subject, bench);
+        }
+    }
+
+    /// Judges the newest reading, numbered `arrived`, which came in order.
+    pub(crate) fn extend(
+        &mut self,
+        ring: &Ring,
+        unsettled: u64,
+        arrived: u64,
+        bench: &Bench<'_>,
+        found: &mut Vec<Found>,
+    ) {
+        if self.begun {
+            self.run(ring, arrived, arrived, bench, found);
+        } else {
+            self.rebuild(ring, unsettled, arrived, bench, found);
+        }
+    }
+
+    /// Judges every reading that is not settled anew, because order broke; the
+    /// one numbered `arrived` is new.
+    pub(crate) fn rebuild(
+        &mut self,
+        ring: &Ring,
+        unsettled: u64,
+        arrived: u64,
+        bench: &Bench<'_>,
+        found: &mut Vec<Found>,
+    ) {
+        self.tip = self.settled;
+        self.begun = true;
+        self.run(ring, unsettled, arrived, bench, found);
+    }
+
+    /// Runs the tip over the readings from `from` on. What the new one made the
+    /// rule reach too late to warn goes to the ledger.
+    fn run(&mut self, ring: &Ring, from: u64, arrived: u64, bench: &Bench<'_>, found: &mut Vec<Found>) {
+        let Some((rule, subject)) = self.terms(bench.plan) else { return };
+        let mut highest: Option<Rise> = None;
+        // A late reading that breaches nothing only takes back; what rises after it had risen before.
+        let mut breaches = false;
+        for number in from..ring.end() {
+            let before = self.tip.ladder.all.level();
+            self.tip.advance(ring, number, rule, subject, bench);
+            let level = self.tip.ladder.all.level();
+            breaches |= number == arrived && self.tip.ladder.all.reached_something();
+            if breaches && level > before && highest.is_none_or(|rise| level > rise.level) {
+                highest = ring.get(number).map(|sample| Rise {
+                    level,
+                    observed: sample.observed,
+                    measured: self.tip.measured.unwrap_or(sample.value),
+                });
+            }
+        }
+        self.told = self.tip.ladder.told(self.told, bench.oldest());
+        let retained = ring.get(arrived).is_some_and(|sample| sample.marks.has(Marks::RETAINED));
+        if let Some(rise) = highest.filter(|rise| !retained && rise.level > self.told) {
+            self.note(rise, bench, found);
+        }
+    }
+
+    fn note(&mut self, rise: Rise, bench: &Bench<'_>, found: &mut Vec<Found>) {
+        let entry = (rise.level, rise.observed);
+        if self.would != Some(entry) {
+            self.would = Some(entry);
+            found.push(Found::WouldHave(WouldHave {
+                rule: self.rule,
+                sensor: bench.ix,
+                level: rise.level,
+                observed: rise.observed,
+                measured: rise.measured,
+            }));
+        }
+    }
+
+    /// Notes what a good reading behind the watermark would have reached by
+    /// itself; only where the newest value is all that the rule measures.
+    pub(crate) fn missed(&mut self, sample: &Sample, bench: &Bench<'_>, found: &mut Vec<Found>) {
+        let Some((rule, subject)) = self.terms(bench.plan) else { return };
+        let kind = rule.kind.as_dyn();
+        if !sample.is_good() || kind.measures_rate() || kind.needs().readings > 1 {
+            return;
+        }
+        let measured = in_rule_unit(sample.value, rule, bench.sensor);
+        let limits = limits(rule, subject, sample.observed, bench);
+        let reached = Level::WARNING
+            .into_iter()
+            .zip(limits)
+            .rfind(|(_, limit)| limit.is_some_and(|limit| reaches(rule.side, measured, limit)));
+        if let Some((level, _)) = reached {
+            self.note(Rise { level, observed: sample.observed, measured }, bench, found);
+        }
+    }
+
+    /// Says where the rule stands, if that is news.
+    pub(crate) fn conclude(&mut self, standing: Standing<'_>, bench: &Bench<'_>, found: &mut Vec<Found>) {
+        let Some((rule, subject)) = self.terms(bench.plan) else { return };
+        let finding = self.finding(standing, rule, subject, bench);
+        if self.said.is_none_or(|said| is_news(&said, &finding)) {
+            self.said = Some(finding);
+            found.push(Found::Finding(finding));
+        }
+    }
+
+    /// What a rule or a sensor that has left the plan says last.
+    pub(crate) fn removed(&self, sensor: SensorIx, moment: Moment) -> Finding {
+        let verdict = Verdict::Unknown(Why::Removed);
+        Finding {
+            tip: verdict,
+            settled: verdict,
+            since: moment.civil(),
+            ..nothing(self.rule, sensor, moment)
+        }
+    }
+
+    fn finding(&self, standing: Standing<'_>, rule: &Rule, subject: &Subject, bench: &Bench<'_>) -> Finding {
+        let ladder = &self.tip.ladder;
+        let newest = standing.ring.newest();
+        let tip = self.tip_verdict(standing, bench);
+        let level = tip.level();
+        let pending = self.pending(standing, rule, bench);
+        let sound = ladder.sound.level().min(self.told);
+        let limits = limits(rule, subject, newest.map_or(Timestamp::MIN, |newest| newest.observed), bench);
+        let limit_of = |level: Level| level.index().checked_sub(1).and_then(|at| limits[at]);
+        let shown =
+            if level == Level::Normal { pending.map_or(level, |pending| pending.level) } else { level };
+        Finding {
+            tip,
+            settled: self.settled.verdict,
+            firm: level > Level::Normal && self.is_firm(level, newest, rule, limit_of(level)),
+            suspect: level > sound
+                || pending.is_some_and(|pending| !ladder.is_soundly_pending(pending.level)),
+            since: match (tip, standing.blind) {
+                (Verdict::Breach(_), _) => ladder.onset.unwrap_or(self.tip.turned),
+                (_, Some(blind)) => blind.since,
+                (Verdict::Clear | Verdict::Unknown(_), None) => self.tip.turned,
+            },
+            pending,
+            measured: self.tip.measured,
+            limit: limit_of(shown).or_else(|| limits.into_iter().flatten().next()),
+            observed: newest.map_or(Timestamp::default(), |newest| newest.observed),
+            trend: trend(standing.ring),
+            saturated: newest.is_some_and(|newest| {
+                is_saturated(newest, rule.side, bench.sensor)
+                    && (ladder.censored || newest.flag == Flag::Suspect)
+            }),
+            value: newest.map(|newest| newest.value),
+            sound,
+            ..nothing(self.rule, bench.ix, bench.moment)
+        }
+    }
+
+    fn pending(&self, standing: Standing<'_>, rule: &Rule, bench: &Bench<'_>) -> Option<Pending> {
+        let (level, met, lasting) = self.tip.ladder.pending(self.told, bench.oldest(), rule)?;
+        // By a clock that can be trusted, event time; else as much longer as is still missing.
+        let due = if bench.moment.trusted {
+            bench.moment.engine(met + lasting).clamp(standing.heard, standing.heard + lasting)
+        } else {
+            let gone = standing.ring.newest().map_or(lasting, |newest| newest.observed - met);
+            (standing.heard + (lasting - gone)).max(standing.heard)
+        };
+        Some(Pending { level, due })
+    }
+
+    fn tip_verdict(&self, standing: Standing<'_>, bench: &Bench<'_>) -> Verdict {
+        if let Some(blind) = standing.blind {
+            return Verdict::Unknown(blind.why);
+        }
+        let old = || standing.ring.newest().is_some_and(|newest| newest.observed < bench.oldest());
+        match self.tip.verdict {
+            Verdict::Unknown(why) => Verdict::Unknown(why),
+            Verdict::Breach(_) | Verdict::Clear if self.told > Level::Normal => Verdict::Breach(self.told),
+            Verdict::Breach(_) => Verdict::Unknown(Why::Old),
+            Verdict::Clear if old() => Verdict::Unknown(Why::Old),
+            Verdict::Clear => Verdict::Clear,
+        }
+    }
+
+    /// Whether no reading that comes late can take the level back: the settled
+    /// ones support it, or the newest good one reaches it by itself.
+    fn is_firm(&self, level: Level, newest: Option<&Sample>, rule: &Rule, limit: Option<f64>) -> bool {
+        if self.settled.ladder.sound.level() >= level {
+            return true;
+        }
+        let raise = rule.raise[level.index() - 1];
+        let at_once = raise.m <= 1 && raise.lasting.0 <= 0 && rule.kind.as_dyn().needs().readings == 1;
+        let reached = match (self.tip.measured, limit) {
+            (Some(measured), Some(limit)) => reaches(rule.side, measured, limit),
+            (None, _) | (_, None) => false,
+        };
+        at_once && reached && newest.is_some_and(Sample::is_good)
+    }
+}
+
+fn nothing(rule: RuleIx, sensor: SensorIx, moment: Moment) -> Finding {
+    Finding {
+        rule,
+        sensor,
+        tip: Verdict::Unknown(Why::Warming),
+        settled: Verdict::Unknown(Why::Warming),
+        firm: false,
+        suspect: false,
+        since: moment.civil(),
+        pending: None,
+        measured: None,
+        limit: None,
+        observed: Timestamp::default(),
+        trend: None,
+        saturated: false,
+        value: None,
+        sound: Level::Normal,
+    }
+}
+
+/// Whether a finding says anything that the last one did not: while all is
+/// clear or unknown, a mere value is no news; in a breach it is the evidence.
+fn is_news(said: &Finding, now: &Finding) -> bool {
+    let stands = |finding: &Finding| {
+        let Finding { tip, settled, firm, suspect, since, pending, saturated, sound, .. } = *finding;
+        (tip, settled, firm, suspect, since, pending, saturated, sound)
+    };
+    let evidence = |finding: &Finding| (finding.observed, finding.measured.map(f64::to_bits));
+    let matters = now.tip.level() > Level::Normal || now.pending.is_some();
+    stands(said) != stands(now) || matters && evidence(said) != evidence(now)
+}
+
+/// Least-squares slope of the last good readings, in the sensor's unit an hour.
+pub(crate) fn trend(ring: &Ring) -> Option<f64> {
+    let origin = *ring.newest()?;
+    let (mut n, mut t, mut y, mut tt, mut ty) = (0.0, 0.0, 0.0, 0.0, 0.0);
+    for sample in ring.iter().rev().take(EVIDENCE_READINGS).filter(|sample| sample.is_good()) {
+        let at = (sample.observed - origin.observed).as_secs_f64() / 3600.0;
+        let value = sample.value - origin.value;
+        n += 1.0;
+        t += at;
+        y += value;
+        tt += at * at;
+        ty += at * value;
+    }
+    let spread = tt - t * t / n;
+    (n >= 2.0 && spread > 0.0).then(|| (ty - t * y / n) / spread)
+}

@@ -1,0 +1,189 @@
+//! The station stage as the engine calls it.
+
+use std::sync::Arc;
+
+use minicbor::{Decode, Encode};
+
+use super::judge::{self, Blind, EVIDENCE_READINGS};
+use super::trace::Bench;
+use super::watch::{Watch, outage_after, source_bit};
+use super::window::Sample;
+use crate::finding::{Found, Why};
+use crate::ids::{SensorIx, SourceIx};
+use crate::pages::Pages;
+use crate::plan::Plan;
+use crate::reading::{Checked, Flag, Marks, Reading};
+use crate::time::{Moment, Timestamp};
+
+/// Judges every sensor by itself, in event time: a pure function of the
+/// readings and moments it was given. Cloning it is cheap, for snapshots.
+#[derive(Debug, Clone, Default, Encode, Decode)]
+pub struct StationStage {
+    /// By [`SensorIx`].
+    #[n(0)]
+    pub(crate) watches: Pages<Watch>,
+    /// Sources that are down, as bits.
+    #[n(1)]
+    down: u64,
+    /// Engine time at which a connection last broke: our start, or a source that came back.
+    #[n(2)]
+    broke: Timestamp,
+    /// The plan in force; a snapshot names it by its hash and leaves it out.
+    #[cbor(skip)]
+    pub(crate) plan: Arc<Plan>,
+}
+
+/// What is known of one sensor, for pages and for evidence.
+#[derive(Debug, Clone, Copy)]
+pub struct SensorState<'a> {
+    watch: &'a Watch,
+}
+
+impl StationStage {
+    /// Gives a stage that came out of a snapshot the plan that was in force when it was taken.
+    pub fn attach(&mut self, plan: &Arc<Plan>) {
+        self.plan = Arc::clone(plan);
+    }
+
+    /// Our own downtime is no sensor's silence: every timer starts anew, and
+    /// nothing counts as known until the next reading. What was silent before stays silent.
+    pub fn started(&mut self, moment: Moment, found: &mut Vec<Found>) {
+        self.down = 0;
+        self.broke = moment.at;
+        self.each(moment, found, |watch, bench, found| {
+            watch.counting = bench.moment.at;
+            if watch.silent_since().is_none() {
+                watch.blind = Some(Blind { why: Why::Warming, since: bench.moment.civil() });
+                watch.conclude(bench, found);
+            }
+        });
+    }
+
+    /// Admits a reading, checks it, keeps it, and judges by it; gives it back
+    /// with its flag and its final marks.
+    pub fn reading(&mut self, reading: &Reading, moment: Moment, found: &mut Vec<Found>) -> Checked {
+        let StationStage { watches, plan, broke, .. } = self;
+        let ix = reading.sensor;
+        let (Some(sensor), Some(watch)) = (plan.sensor(ix), watches.get_mut(ix.index())) else {
+            let marks = reading.marks.with(Marks::UNJUDGED);
+            return Checked { reading: Reading { marks, ..*reading }, flag: Flag::Unevaluated };
+        };
+        watch.reading(reading, &Bench { plan, ix, sensor, moment }, *broke, found)
+    }
+
+    /// A source came up or went down. A sensor whose last source is down is
+    /// unknown at once; that is no silence of its own.
+    pub fn source(&mut self, source: SourceIx, up: bool, moment: Moment, found: &mut Vec<Found>) {
+        if up {
+            self.down &= !source_bit(source);
+            self.broke = moment.at;
+        } else {
+            self.down |= source_bit(source);
+        }
+        let down = self.down;
+        self.each(moment, found, |watch, bench, found| {
+            if !watch.hears(source, bench) || watch.silent_since().is_some() {
+                return;
+            }
+            if up {
+                // It gets as long as any other to be heard again.
+                watch.counting = watch.counting.max(bench.moment.at);
+            } else if watch.is_cut_off(down, bench) {
+                watch.blind = Some(Blind { why: Why::SourceDown, since: bench.moment.civil() });
+                watch.conclude(bench, found);
+            }
+        });
+    }
+
+    /// Engine time at which the sensor counts as silent unless it is heard
+    /// before; `None` when it does already, or when that is its source's fault.
+    pub fn silence_due(&self, sensor: SensorIx) -> Option<Timestamp> {
+        let watch = self.watches.get(sensor.index())?;
+        let bench = Bench {
+            plan: &self.plan,
+            ix: sensor,
+            sensor: self.plan.sensor(sensor)?,
+            moment: Moment::default(),
+        };
+        let cut_off = watch.is_cut_off(self.down, &bench);
+        (watch.silent_since().is_none() && !cut_off).then(|| watch.counting + outage_after(&bench))
+    }
+
+    /// Called when [`StationStage::silence_due`] has come: a sensor that was
+    /// heard since, or is not due, is left alone.
+    pub fn silence(&mut self, sensor: SensorIx, moment: Moment, found: &mut Vec<Found>) {
+        if self.silence_due(sensor).is_none_or(|due| due > moment.at) {
+            return;
+        }
+        let StationStage { watches, plan, .. } = self;
+        let (Some(known), Some(watch)) = (plan.sensor(sensor), watches.get_mut(sensor.index())) else {
+            return;
+        };
+        let since = watch.last_seen.unwrap_or(watch.counting);
+        watch.blind = Some(Blind { why: Why::Silent(since), since: moment.civil() });
+        found.push(Found::Silence(sensor, Some(since)));
+        watch.conclude(&Bench { plan, ix: sensor, sensor: known, moment }, found);
+    }
+
+    /// What is known of a sensor; `None` for one that is not in the plan.
+    pub fn sensor_state(&self, sensor: SensorIx) -> Option<SensorState<'_>> {
+        self.plan.sensor(sensor)?;
+        Some(SensorState { watch: self.watches.get(sensor.index())? })
+    }
+
+    fn each(
+        &mut self,
+        moment: Moment,
+        found: &mut Vec<Found>,
+        mut act: impl FnMut(&mut Watch, &Bench<'_>, &mut Vec<Found>),
+    ) {
+        let StationStage { watches, plan, .. } = self;
+        for (at, sensor) in plan.sensors.iter().enumerate() {
+            let (Some(sensor), Some(watch)) = (sensor, watches.get_mut(at)) else { continue };
+            act(watch, &Bench { plan, ix: SensorIx(at as u32), sensor, moment }, found);
+        }
+    }
+}
+
+impl<'a> SensorState<'a> {
+    /// Its newest reading, in event time.
+    pub fn newest(&self) -> Option<&'a Sample> {
+        self.watch.ring.newest()
+    }
+
+    /// Its last sixteen readings, oldest first.
+    pub fn readings(&self) -> impl Iterator<Item = &'a Sample> + use<'a> {
+        let ring = &self.watch.ring;
+        ring.iter().skip(ring.len().saturating_sub(EVIDENCE_READINGS))
+    }
+
+    /// Slope of those readings, in the sensor's unit an hour.
+    pub fn trend(&self) -> Option<f64> {
+        judge::trend(&self.watch.ring)
+    }
+
+    /// Why nothing is known of it, where that is not for its readings to say.
+    pub fn blind(&self) -> Option<Why> {
+        self.watch.blind.map(|blind| blind.why)
+    }
+
+    /// Engine time since when it is silent, if it is.
+    pub fn silent_since(&self) -> Option<Timestamp> {
+        self.watch.silent_since()
+    }
+
+    /// Engine time at which it was last heard with a reading that was judged.
+    pub fn last_seen(&self) -> Option<Timestamp> {
+        self.watch.last_seen
+    }
+
+    /// Civil time up to which its readings are settled; `None` before the first.
+    pub fn watermark(&self) -> Option<Timestamp> {
+        (self.watch.watermark > Timestamp::MIN).then_some(self.watch.watermark)
+    }
+
+    /// How often another value came for an instant that was known already.
+    pub fn conflicts(&self) -> u64 {
+        self.watch.conflicts
+    }
+}

@@ -1,0 +1,174 @@
+//! What one rule remembers of one subject, and how a reading moves it on.
+
+use minicbor::{Decode, Encode};
+
+use super::judge::EVIDENCE_READINGS;
+use super::ladder::{Ground, Ladder, Measure};
+use super::limits::{Levels, in_force};
+use super::window::{Ring, Sample, View};
+use crate::finding::{Verdict, Why};
+use crate::ids::SensorIx;
+use crate::level::Level;
+use crate::plan::{Plan, Rule, Sensor, Side, Subject};
+use crate::reading::{Flag, Marks};
+use crate::rules::Memory;
+use crate::time::{Moment, Timestamp};
+
+/// A rise is credible when this many good readings before it rise.
+const RISING_READINGS: usize = 3;
+
+/// All that a judgement needs besides what is remembered.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bench<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) ix: SensorIx,
+    pub(crate) sensor: &'a Sensor,
+    pub(crate) moment: Moment,
+}
+
+impl Bench<'_> {
+    /// Civil time before which a reading is too old to raise; while nobody knows the time, none is.
+    pub(crate) fn oldest(&self) -> Timestamp {
+        if self.moment.trusted { self.moment.civil() - self.sensor.max_age } else { Timestamp::MIN }
+    }
+}
+
+/// What one rule remembers of one subject, up to one reading.
+#[derive(Debug, Clone, Copy, PartialEq, Encode, Decode)]
+pub(crate) struct Trace {
+    #[n(0)]
+    memory: Memory,
+    #[n(1)]
+    pub(crate) ladder: Ladder,
+    #[n(2)]
+    pub(crate) verdict: Verdict,
+    /// The reading with which the verdict came to be of its kind.
+    #[n(3)]
+    pub(crate) turned: Timestamp,
+    #[n(4)]
+    pub(crate) measured: Option<f64>,
+}
+
+impl Trace {
+    pub(crate) fn new(moment: Moment) -> Trace {
+        Trace {
+            memory: Memory::default(),
+            ladder: Ladder::default(),
+            verdict: Verdict::Unknown(Why::Warming),
+            turned: moment.civil(),
+            measured: None,
+        }
+    }
+
+    /// Judges the reading numbered `number`, the one after those judged before.
+    pub(crate) fn advance(
+        &mut self,
+        ring: &Ring,
+        number: u64,
+        rule: &Rule,
+        subject: &Subject,
+        bench: &Bench<'_>,
+    ) {
+        let kind = rule.kind.as_dyn();
+        let needs = kind.needs().of(bench.sensor.interval);
+        let Some(view) = View::new(ring, number, needs) else { return };
+        let sample = view.newest();
+        let Some(ground) = self.ground(ring, number, sample, rule, bench.sensor) else {
+            return self.say(Verdict::Unknown(Why::BadData), sample);
+        };
+        let mut memory = self.memory;
+        let measured = kind.measure(&view, &mut memory);
+        if ground == Ground::Good {
+            self.memory = memory;
+        }
+        let verdict = match measured {
+            Ok(value) => {
+                let value = in_rule_unit(value, rule, bench.sensor);
+                self.measured = Some(value);
+                let limits = limits(rule, subject, sample.observed, bench);
+                let measure = Measure { value, ground, observed: sample.observed, news: sample.is_news() };
+                self.ladder.step(measure, &limits, rule)
+            }
+            // At the end of the span what was reached stands, measurable or not.
+            Err(_) if ground == Ground::Censored && self.ladder.all.level() > Level::Normal => {
+                Verdict::Breach(self.ladder.all.level())
+            }
+            Err(why) => Verdict::Unknown(why),
+        };
+        self.say(verdict, sample);
+    }
+
+    fn say(&mut self, verdict: Verdict, sample: &Sample) {
+        let same_kind = match (self.verdict, verdict) {
+            (Verdict::Breach(_), Verdict::Breach(_)) => true,
+            (old, new) => old == new,
+        };
+        if !same_kind {
+            self.turned = sample.observed;
+        }
+        self.verdict = verdict;
+    }
+
+    /// What a measure of this reading rests on; `None` where it says nothing at all.
+    fn ground(
+        &self,
+        ring: &Ring,
+        number: u64,
+        sample: &Sample,
+        rule: &Rule,
+        sensor: &Sensor,
+    ) -> Option<Ground> {
+        if sample.is_good() {
+            return Some(Ground::Good);
+        }
+        if is_saturated(sample, rule.side, sensor)
+            && (self.ladder.is_breaching() || is_rising(ring, number, rule.side))
+        {
+            return Some(Ground::Censored);
+        }
+        (sample.flag == Flag::Suspect).then_some(Ground::Suspect)
+    }
+}
+
+/// Whether a reading stands at the dangerous end of the sensor's span, or beyond.
+pub(crate) fn is_saturated(sample: &Sample, side: Side, sensor: &Sensor) -> bool {
+    let Some((low, high)) = sensor.span.filter(|_| sample.marks.has(Marks::SATURATED)) else {
+        return false;
+    };
+    let at_high = sample.value > f64::midpoint(low, high);
+    match side {
+        Side::Above => at_high,
+        Side::Below => !at_high,
+    }
+}
+
+/// Whether the last good readings before this one move to the dangerous side, none of them back.
+fn is_rising(ring: &Ring, number: u64, side: Side) -> bool {
+    let mut later = None;
+    let mut moved = false;
+    let from = number.saturating_sub(EVIDENCE_READINGS as u64);
+    let good = (from..number).rev().filter_map(|at| ring.get(at)).filter(|sample| sample.is_good());
+    for sample in good.take(RISING_READINGS) {
+        let Some(next) = later.replace(sample.value) else { continue };
+        let rise = match side {
+            Side::Above => next - sample.value,
+            Side::Below => sample.value - next,
+        };
+        if rise < 0.0 {
+            return false;
+        }
+        moved |= rise > 0.0;
+    }
+    moved
+}
+
+pub(crate) fn in_rule_unit(value: f64, rule: &Rule, sensor: &Sensor) -> f64 {
+    let unit = if rule.kind.as_dyn().measures_rate() { sensor.unit.per_hour() } else { Some(sensor.unit) };
+    // The plan guarantees a conversion; without one, the number is taken as it is.
+    let (scale, offset) = unit.and_then(|unit| unit.convert(rule.unit)).unwrap_or((1.0, 0.0));
+    value * scale + offset
+}
+
+pub(crate) fn limits(rule: &Rule, subject: &Subject, observed: Timestamp, bench: &Bench<'_>) -> Levels {
+    in_force(&subject.limits, rule.side, observed, &bench.plan.settings, bench.moment)
+}

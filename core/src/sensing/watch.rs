@@ -1,0 +1,317 @@
+//! One sensor under watch: its window, its rules' memories, its silence.
+
+use minicbor::{Decode, Encode};
+
+use super::admit::Admission;
+use super::judge::{Blind, Judge, Standing};
+use super::memory_size::Room;
+use super::trace::Bench;
+use super::window::{Ring, Sample};
+use crate::checks::{self, Checkup, End};
+use crate::finding::{Found, Why};
+use crate::ids::SourceIx;
+use crate::reading::{Checked, Flag, Marks, Reading};
+use crate::time::{Moment, Span, Timestamp};
+
+/// What the stage remembers of one sensor.
+#[derive(Debug, Clone, PartialEq, Default, Encode, Decode)]
+pub(crate) struct Watch {
+    #[n(0)]
+    pub(crate) ring: Ring,
+    /// The number of the first reading that is not settled.
+    #[n(1)]
+    pub(crate) settled: u64,
+    /// Readings observed until then are settled; never goes back, never passes civil time.
+    #[n(2)]
+    pub(crate) watermark: Timestamp,
+    /// Engine time of the newest arrival that was judged and no history.
+    #[n(3)]
+    pub(crate) last_seen: Option<Timestamp>,
+    /// Engine time from which silence counts.
+    #[n(4)]
+    pub(crate) counting: Timestamp,
+    /// Why nothing is known, where that has nothing to do with readings.
+    #[n(5)]
+    pub(crate) blind: Option<Blind>,
+    /// Sources it was heard through, in this outage span and the one before, as bits.
+    #[n(6)]
+    heard: [u64; 2],
+    /// Engine time at which this outage span of `heard` began.
+    #[n(7)]
+    turned: Timestamp,
+    /// How often another value came for an instant that was known.
+    #[n(8)]
+    pub(crate) conflicts: u64,
+    /// By rule, in order of index.
+    #[n(9)]
+    pub(crate) judges: Vec<Judge>,
+    /// How many settled readings rules may still look back on.
+    #[n(10)]
+    pub(crate) kept: u32,
+}
+
+/// The bit of a source; those past the sixty-third share the last.
+pub(crate) fn source_bit(source: SourceIx) -> u64 {
+    1 << source.0.min(63)
+}
+
+impl Watch {
+    /// A sensor of which nothing is known yet.
+    pub(crate) fn new(room: Room, moment: Moment) -> Watch {
+        Watch {
+            ring: Ring::with_capacity(room.capacity()),
+            watermark: Timestamp::MIN,
+            counting: moment.at,
+            turned: moment.at,
+            blind: Some(Blind { why: Why::Warming, since: moment.civil() }),
+            kept: room.kept,
+            ..Watch::default()
+        }
+    }
+
+    /// Forgets every reading and all that was made of them: they no longer
+    /// compare with what comes. A sensor in outage stays so.
+    pub(crate) fn empty(&mut self, room: Room, moment: Moment) {
+        let fresh = Watch::new(room, moment);
+        let is_out = match self.blind.map(|blind| blind.why) {
+            Some(Why::Silent(_) | Why::SourceDown) => true,
+            Some(Why::Warming | Why::BadData | Why::TooFew | Why::Suspect | Why::Removed | Why::Old)
+            | None => false,
+        };
+        self.ring = fresh.ring;
+        self.settled = 0;
+        self.watermark = fresh.watermark;
+        self.kept = room.kept;
+        if !is_out {
+            self.blind = fresh.blind;
+        }
+        for judge in &mut self.judges {
+            *judge = Judge::new(judge.rule, judge.subject, moment);
+        }
+    }
+
+    /// Makes the window as large as the plan now wants it.
+    pub(crate) fn resize(&mut self, room: Room) {
+        if self.ring.capacity() != room.capacity() {
+            self.ring = self.ring.resized(room.capacity());
+            // What no longer fits was judged at the tip, and never settles.
+            self.settled = self.settled.max(self.ring.first());
+        }
+        self.kept = room.kept;
+    }
+
+    /// Takes a reading in: admits it, checks it, and judges by it.
+    pub(crate) fn reading(
+        &mut self,
+        reading: &Reading,
+        bench: &Bench<'_>,
+        broke: Timestamp,
+        found: &mut Vec<Found>,
+    ) -> Checked {
+        let checkup = checks::check(reading.value, bench.sensor);
+        let mut reading = *reading;
+        if checkup.end.is_some() {
+            reading.marks = reading.marks.with(Marks::SATURATED);
+        }
+        let value = held_in_span(reading.value, checkup, bench);
+        let dropped = self.drop_disproved(&reading, bench);
+        let admission = self.admit(&mut reading, value, bench, broke);
+        let sample = sample(&reading, value, checkup.flag, bench);
+        let arrived = match admission {
+            Admission::Insert(number) => Some(self.insert(number, sample, bench)),
+            Admission::Replace(number) => {
+                if let Some(known) = self.ring.get_mut(number) {
+                    *known = sample;
+                }
+                Some(number)
+            }
+            Admission::Behind => {
+                reading.marks = reading.marks.with(Marks::UNJUDGED);
+                if !reading.marks.has(Marks::RETAINED) {
+                    self.judges.iter_mut().for_each(|judge| judge.missed(&sample, bench, found));
+                }
+                None
+            }
+            Admission::Refused(marks) => {
+                reading.marks = reading.marks.with(marks);
+                None
+            }
+        };
+        if !reading.marks.has(Marks::RETAINED) && !reading.marks.has(Marks::UNJUDGED) {
+            self.heard_through(reading.source, bench);
+        }
+        if arrived.is_some() && !reading.marks.has(Marks::RETAINED) {
+            self.seen(bench, found);
+        }
+        let last = arrived.is_some_and(|arrived| arrived + 1 == self.ring.end());
+        match (arrived, admission, dropped) {
+            (None, _, 0) => {}
+            (Some(_), Admission::Insert(_), 0) if last => self.judge(arrived, Order::Kept, bench, found),
+            _ => self.judge(arrived, Order::Broken, bench, found),
+        }
+        Checked { reading, flag: checkup.flag }
+    }
+
+    /// Drops readings that came from the future while the clock could not be
+    /// trusted: once it can, all that are still ahead of it; until then, those
+    /// that would make an honest one too late even to warn.
+    fn drop_disproved(&mut self, reading: &Reading, bench: &Bench<'_>) -> usize {
+        let until = if bench.moment.trusted {
+            bench.moment.civil() + bench.plan.settings.future_tolerance
+        } else if reading.marks.has(Marks::RETAINED) || reading.marks.has(Marks::HISTORICAL) {
+            Timestamp::MAX
+        } else {
+            reading.observed + bench.sensor.lateness + bench.sensor.max_age
+        };
+        let mut dropped = 0;
+        while self.ring.end() > self.settled
+            && self.ring.newest().is_some_and(|newest| newest.unproven && newest.observed > until)
+        {
+            self.ring.pop_newest();
+            dropped += 1;
+        }
+        dropped
+    }
+
+    /// Makes room and puts the reading in; says under which number it came to stand.
+    fn insert(&mut self, number: u64, sample: Sample, bench: &Bench<'_>) -> u64 {
+        if self.ring.is_full() {
+            // Readings come faster than planned: the oldest settle early, so that
+            // what rules still need of the past is never lost.
+            let until = (self.ring.first() + u64::from(self.kept) + 1).min(number);
+            while self.settled < until {
+                self.settle_next(bench);
+            }
+            self.ring.pop_oldest();
+        }
+        self.ring.insert(number, sample);
+        number
+    }
+
+    fn settle_next(&mut self, bench: &Bench<'_>) {
+        for judge in &mut self.judges {
+            judge.settle(&self.ring, self.settled, bench);
+        }
+        self.settled += 1;
+    }
+
+    /// Judges by what arrived (`None`: by what is left), in `order` or anew.
+    fn judge(&mut self, arrived: Option<u64>, order: Order, bench: &Bench<'_>, found: &mut Vec<Found>) {
+        let arrived = arrived.unwrap_or(self.ring.end());
+        for judge in &mut self.judges {
+            match order {
+                Order::Kept => judge.extend(&self.ring, self.settled, arrived, bench, found),
+                Order::Broken => judge.rebuild(&self.ring, self.settled, arrived, bench, found),
+            }
+        }
+        self.settle(bench);
+        self.conclude(bench, found);
+    }
+
+    /// Moves the watermark on, and settles what it passes.
+    fn settle(&mut self, bench: &Bench<'_>) {
+        let Some(newest) = self.ring.newest() else { return };
+        let lateness = bench.sensor.lateness;
+        // A reading exactly as late as is allowed is still in time.
+        let back = if lateness > Span::ZERO { lateness + Span(1) } else { Span::ZERO };
+        self.watermark = self.watermark.max(newest.observed.min(bench.moment.civil()) - back);
+        while self.ring.get(self.settled).is_some_and(|sample| sample.observed <= self.watermark) {
+            self.settle_next(bench);
+        }
+    }
+
+    fn heard_through(&mut self, source: SourceIx, bench: &Bench<'_>) {
+        if bench.moment.at - self.turned > outage_after(bench) {
+            self.heard = [0, self.heard[0]];
+            self.turned = bench.moment.at;
+        }
+        self.heard[0] |= source_bit(source);
+    }
+
+    fn seen(&mut self, bench: &Bench<'_>, found: &mut Vec<Found>) {
+        let spoke_again = self.blind.take().is_some_and(|blind| matches!(blind.why, Why::Silent(_)));
+        if spoke_again {
+            found.push(Found::Silence(bench.ix, None));
+        }
+        self.last_seen = Some(bench.moment.at);
+        self.counting = bench.moment.at;
+    }
+
+    /// Whether it is heard only through sources that are `down`.
+    pub(crate) fn is_cut_off(&self, down: u64, bench: &Bench<'_>) -> bool {
+        let sources = self.sources(bench);
+        sources != 0 && sources & !down == 0
+    }
+
+    /// Whether it is heard through this source.
+    pub(crate) fn hears(&self, source: SourceIx, bench: &Bench<'_>) -> bool {
+        self.sources(bench) & source_bit(source) != 0
+    }
+
+    /// Those it was heard through of late; one never heard may come through any.
+    fn sources(&self, bench: &Bench<'_>) -> u64 {
+        let all = || (0..bench.plan.sources.len()).fold(0, |bits, at| bits | source_bit(SourceIx(at as u32)));
+        match self.heard[0] | self.heard[1] {
+            0 => all(),
+            heard => heard,
+        }
+    }
+
+    /// Engine time since when it is silent, if it is.
+    pub(crate) fn silent_since(&self) -> Option<Timestamp> {
+        match self.blind?.why {
+            Why::Silent(since) => Some(since),
+            Why::Warming
+            | Why::SourceDown
+            | Why::BadData
+            | Why::TooFew
+            | Why::Suspect
+            | Why::Removed
+            | Why::Old => None,
+        }
+    }
+
+    /// Says what is new, by every rule.
+    pub(crate) fn conclude(&mut self, bench: &Bench<'_>, found: &mut Vec<Found>) {
+        let standing =
+            Standing { ring: &self.ring, blind: self.blind, heard: self.last_seen.unwrap_or(self.counting) };
+        for judge in &mut self.judges {
+            judge.conclude(standing, bench, found);
+        }
+    }
+}
+
+/// Whether event time order held when a reading came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    Kept,
+    Broken,
+}
+
+/// How long a sensor may say nothing before it counts as silent.
+pub(crate) fn outage_after(bench: &Bench<'_>) -> Span {
+    bench.sensor.interval.times(i64::from(bench.sensor.outage_intervals.max(1)))
+}
+
+/// Beyond the span, the end of the span is all that is known.
+fn held_in_span(value: f64, checkup: Checkup, bench: &Bench<'_>) -> f64 {
+    match (checkup.end, bench.sensor.span) {
+        (Some(End::Low), Some((low, _))) if value < low => low,
+        (Some(End::High), Some((_, high))) if value > high => high,
+        (None | Some(End::Low | End::High), _) => value,
+    }
+}
+
+fn sample(reading: &Reading, value: f64, flag: Flag, bench: &Bench<'_>) -> Sample {
+    let ahead = reading.observed > bench.moment.civil() + bench.plan.settings.future_tolerance;
+    Sample {
+        observed: reading.observed,
+        value,
+        flag,
+        marks: reading.marks,
+        seq: reading.seq,
+        identity: reading.identity,
+        source: reading.source,
+        unproven: ahead && !bench.moment.trusted,
+    }
+}

@@ -1,0 +1,268 @@
+//! What is admitted: duplicate, conflict, out of order, old, future, history.
+
+mod common;
+
+use common::{Bench, GAUGE, at, gauge, plan, threshold};
+use forewarn_core::finding::{Verdict, Why};
+use forewarn_core::ids::SourceIx;
+use forewarn_core::level::Level::{Normal, Red, Yellow};
+use forewarn_core::level::Status;
+use forewarn_core::plan::{Plan, Raise, Rule, Sensor};
+use forewarn_core::reading::{Marks, Reading};
+use forewarn_core::sensing::bytes_per_sensor;
+use forewarn_core::time::{Moment, Span, Timestamp};
+use proptest::prelude::*;
+
+const CLEAR: Verdict = Verdict::Clear;
+const RED: Verdict = Verdict::Breach(Red);
+const OLD: Verdict = Verdict::Unknown(Why::Old);
+const WARMING: Verdict = Verdict::Unknown(Why::Warming);
+
+fn one_of_one() -> Plan {
+    plan(gauge(), vec![threshold()])
+}
+
+fn two_of_three() -> Plan {
+    let raise = Raise { m: 2, n: 3, lasting: Span::ZERO };
+    plan(gauge(), vec![Rule { raise: [raise; 4], ..threshold() }])
+}
+
+fn timeless(secs: i64, value: f64, identity: u64) -> Reading {
+    Reading { identity, marks: Marks::NO_DEVICE_TIME, ..at(secs, value) }
+}
+
+/// Hands in readings, each at its second; says the marks each came back with.
+fn check(plan: Plan, arrivals: &[(i64, Reading, Marks)], tip: Verdict) -> Bench {
+    let mut bench = Bench::new(plan);
+    for (nth, (secs, reading, marks)) in arrivals.iter().enumerate() {
+        let got = bench.wait(*secs).hand(*reading).reading.marks;
+        let want = reading.marks.with(*marks);
+        assert_eq!(got, want, "arrival {nth} of {arrivals:?}");
+    }
+    assert_eq!(bench.tip(), tip, "{arrivals:?}");
+    bench
+}
+
+const NEW: Marks = Marks(0);
+
+#[test]
+fn one_measurement_never_counts_twice() {
+    let through = |source, reading| Reading { source: SourceIx(source), ..reading };
+    let marked = |marks: Marks, reading: Reading| Reading { marks: reading.marks.with(marks), ..reading };
+    let repeats = [
+        // synced-unacked, with device time: the redelivered message.
+        (at(60, 9.0), 95, at(60, 9.0)),
+        // The same with another counter is still one instant.
+        (at(60, 9.0), 95, Reading { seq: 7, ..at(60, 9.0) }),
+        // synced-unacked, without device time: received anew, the same identity.
+        (timeless(60, 9.0, 5), 75, timeless(75, 9.0, 5)),
+        // The sender's own word that it repeats holds for as long as it is remembered.
+        (timeless(60, 9.0, 5), 900, marked(Marks::REPEATED, timeless(900, 9.0, 5))),
+        // same-sensor-twice: through two brokers.
+        (at(60, 9.0), 61, through(1, at(60, 9.0))),
+        (timeless(60, 9.0, 5), 61, through(1, timeless(61, 9.0, 6))),
+    ];
+    for (first, secs, second) in repeats {
+        let bench = check(two_of_three(), &[(60, first, NEW), (secs, second, Marks::DUPLICATE)], CLEAR);
+        assert_eq!(bench.stage.sensor_state(GAUGE).expect("it is in the plan").readings().count(), 1);
+    }
+}
+
+#[test]
+fn a_redelivery_after_a_restart_is_one_reading_however_long_we_were_down() {
+    let mut bench = Bench::new(two_of_three());
+    bench.wait(60).hand(timeless(60, 9.0, 5));
+    let moment = bench.wait(4000).moment;
+    bench.stage.started(moment, &mut bench.found);
+    assert_eq!(
+        bench.wait(4010).hand(timeless(4010, 9.0, 5)).reading.marks,
+        Marks::NO_DEVICE_TIME.with(Marks::DUPLICATE)
+    );
+    assert_eq!(bench.tip(), WARMING);
+}
+
+#[test]
+fn a_gauge_that_says_the_same_again_under_a_reused_packet_id_is_heard() {
+    let bench =
+        check(two_of_three(), &[(60, timeless(60, 9.0, 1), NEW), (120, timeless(120, 9.0, 1), NEW)], RED);
+    assert_eq!(bench.finding(0).since, at(60, 0.0).observed);
+}
+
+#[test]
+fn measurements_without_device_time_in_one_instant_stay_apart() {
+    let bench = check(one_of_one(), &[(60, timeless(60, 1.0, 1), NEW), (60, timeless(60, 9.0, 2), NEW)], RED);
+    assert_eq!(bench.stage.sensor_state(GAUGE).expect("it is in the plan").conflicts(), 0);
+}
+
+#[test]
+fn of_two_values_for_one_instant_the_highest_edition_wins_else_the_first() {
+    let edition = |seq, value| Reading { seq, ..at(60, value) };
+    for (first, second, marks, tip, conflicts) in [
+        (edition(0, 1.0), edition(0, 9.0), Marks::CONFLICT, CLEAR, 1),
+        (edition(3, 1.0), edition(3, 9.0), Marks::CONFLICT, CLEAR, 1),
+        (edition(3, 1.0), edition(4, 9.0), NEW, RED, 0),
+        (edition(4, 9.0), edition(3, 1.0), Marks::DUPLICATE, RED, 0),
+    ] {
+        let bench = check(one_of_one(), &[(60, first, NEW), (61, second, marks)], tip);
+        let state = bench.stage.sensor_state(GAUGE).expect("it is in the plan");
+        assert_eq!((state.conflicts(), state.readings().count()), (conflicts, 1));
+    }
+}
+
+#[test]
+fn late_is_put_in_its_place_and_later_still_goes_to_the_ledger() {
+    // Five minutes is late and in time: the newest still says clear.
+    let bench = check(one_of_one(), &[(400, at(400, 1.0), NEW), (401, at(100, 9.0), NEW)], CLEAR);
+    assert_eq!(bench.would_have().len(), 1, "what came too late to warn is on record");
+    // One that only takes back finds nothing that had not been found.
+    let taken_back = [
+        (360, at(360, 9.0), NEW),
+        (370, at(370, 9.0), NEW),
+        (400, at(400, 1.0), NEW),
+        (401, at(365, 1.0), NEW),
+    ];
+    assert_eq!(check(one_of_one(), &taken_back, CLEAR).would_have(), []);
+    let bench = check(one_of_one(), &[(400, at(400, 1.0), NEW), (401, at(99, 5.0), Marks::UNJUDGED)], CLEAR);
+    let entries = bench.would_have();
+    assert_eq!(entries.len(), 1);
+    assert_eq!(
+        (entries[0].level, entries[0].measured, entries[0].observed),
+        (Yellow, 5.0, at(99, 0.0).observed)
+    );
+    let bench = check(one_of_one(), &[(400, at(400, 1.0), NEW), (401, at(99, 1.5), Marks::UNJUDGED)], CLEAR);
+    assert_eq!(bench.would_have(), []);
+}
+
+#[test]
+fn a_breach_older_than_max_age_is_noted_and_raises_nothing() {
+    // A gateway was down for two hours and hands over what it kept.
+    let mut bench = Bench::new(one_of_one());
+    bench.wait(7200);
+    for minute in 0..80 {
+        bench.hand(at(60 * minute, 9.0));
+        assert_eq!(bench.tip(), OLD, "minute {minute}");
+    }
+    assert_eq!(bench.would_have().len(), 1);
+    assert_eq!(bench.settled(), RED, "it holds what stands, and is no reason to raise");
+    // What is not too old yet does raise.
+    bench.hand(at(7200 - 1800, 9.0));
+    assert_eq!(bench.tip(), RED);
+    // And an old clear one is no word on how things stand.
+    let bench = check(one_of_one(), &[(7200, at(60, 1.0), NEW)], OLD);
+    assert_eq!(bench.would_have(), []);
+}
+
+#[test]
+fn history_raises_nothing() {
+    let marked = |marks: Marks, reading: Reading| Reading { marks, ..reading };
+    let retained = |secs, value| marked(Marks::RETAINED, at(secs, value));
+    // Abuse case 6: a retained reading from last week at subscription.
+    let bench = check(one_of_one(), &[(604_800, retained(60, 9.0), NEW)], WARMING);
+    assert_eq!(bench.would_have(), []);
+    assert_eq!(bench.stage.sensor_state(GAUGE).expect("it is in the plan").last_seen(), None);
+    check(one_of_one(), &[(60, at(60, 1.0), NEW), (121, retained(120, 9.0), NEW)], OLD);
+    check(
+        one_of_one(),
+        &[(60, marked(Marks::RETAINED.with(Marks::NO_DEVICE_TIME), at(60, 9.0)), Marks::UNJUDGED)],
+        WARMING,
+    );
+    let bench = check(one_of_one(), &[(121, marked(Marks::HISTORICAL, at(120, 9.0)), NEW)], OLD);
+    assert_eq!(bench.would_have().len(), 1);
+    // The same measurement, live: news after all.
+    check(one_of_one(), &[(121, retained(120, 9.0), NEW), (122, at(120, 9.0), NEW)], RED);
+}
+
+#[test]
+fn what_is_simulated_is_judged_in_exercises_only() {
+    let simulated = Reading { marks: Marks::SIMULATED, ..at(60, 9.0) };
+    check(one_of_one(), &[(60, simulated, Marks::UNJUDGED)], WARMING);
+    let mut drill = one_of_one();
+    drill.settings.status = Status::Exercise;
+    check(drill, &[(60, simulated, NEW)], RED);
+}
+
+#[test]
+fn a_reading_from_the_future_is_kept_and_not_judged() {
+    check(one_of_one(), &[(60, at(60 + 121, 9.0), Marks::UNJUDGED)], WARMING);
+    check(one_of_one(), &[(60, at(60 + 120, 9.0), NEW)], RED);
+}
+
+#[test]
+fn reading_2089() {
+    let far = Timestamp::from_secs(3_755_000_000);
+    // The wall says 1970, then that it cannot be trusted though it is right.
+    for offset in [-common::ENGINE_START, common::START - common::ENGINE_START] {
+        let mut bench = Bench::new(one_of_one());
+        bench.moment = Moment { offset: Span::from_secs(offset), trusted: false, ..bench.moment };
+        bench.read(0, 1.0);
+        assert_eq!(bench.hand(Reading { observed: far, ..at(0, 1.0) }).reading.marks, NEW);
+        for minute in 1..40 {
+            bench.read(60 * minute, 1.0);
+            assert_eq!(bench.tip(), CLEAR);
+            let state = bench.stage.sensor_state(GAUGE).expect("it is in the plan");
+            assert!(state.watermark().is_none_or(|mark| mark <= bench.moment.civil()));
+        }
+        bench.read(2400, 9.0);
+        assert_eq!(bench.tip(), RED, "later honest readings are judged");
+        bench.hand(Reading { observed: far, ..at(0, 1.0) });
+        bench.moment = Moment {
+            offset: Span::from_secs(common::START - common::ENGINE_START),
+            trusted: true,
+            ..bench.moment
+        };
+        bench.read(2460, 9.0);
+        assert_eq!(bench.tip(), RED, "once the time is known, what lies ahead of it goes");
+        let state = bench.stage.sensor_state(GAUGE).expect("it is in the plan");
+        assert_eq!(state.newest().expect("it has readings").observed, at(2460, 0.0).observed);
+    }
+}
+
+#[test]
+fn a_flood_of_readings_costs_no_more_memory_and_loses_no_breach() {
+    let plan = one_of_one();
+    assert!(bytes_per_sensor(&plan, GAUGE) < 4096, "{} bytes", bytes_per_sensor(&plan, GAUGE));
+    let mut bench = Bench::new(plan);
+    let size = |bench: &Bench| minicbor::to_vec(&bench.stage).expect("encoding into a Vec cannot fail").len();
+    for secs in 0..2000 {
+        bench.read(secs, if (900..903).contains(&secs) { 9.0 } else { 1.0 });
+        if (900..903).contains(&secs) {
+            assert_eq!(bench.tip(), RED);
+        }
+    }
+    let before = size(&bench);
+    (2000..4000).for_each(|secs| _ = bench.read(secs, 1.0));
+    assert!(size(&bench) < before + 64);
+    assert!(bench.findings(0).any(|finding| finding.settled == RED), "settled early, never skipped");
+}
+
+#[test]
+fn a_reading_of_a_sensor_that_nobody_configured_comes_back_unjudged() {
+    let stray = Reading { sensor: forewarn_core::ids::SensorIx(9), ..at(60, 9.0) };
+    let bench = check(
+        plan(Sensor { lateness: Span::ZERO, ..gauge() }, vec![threshold()]),
+        &[(60, stray, Marks::UNJUDGED)],
+        WARMING,
+    );
+    assert_eq!(bench.findings(0).count(), 1);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_comes_older_than_max_age_goes_to_the_ledger_instead_of_raising(
+        readings in prop::collection::vec((0_i32..39, 0_i64..600), 1..60),
+        two in any::<bool>(),
+    ) {
+        let mut bench = Bench::new(if two { two_of_three() } else { one_of_one() });
+        let mut reached = false;
+        for (nth, (value, late)) in readings.into_iter().enumerate() {
+            let observed = 60 * nth as i64;
+            bench.moment.at = bench.moment.at.max(Timestamp::from_secs(common::ENGINE_START + observed + 1801 + late));
+            bench.hand(at(observed, f64::from(value) / 4.0));
+            reached |= !two && value >= 8;
+            prop_assert!(bench.findings(0).all(|finding| finding.tip.level() == Normal && finding.pending.is_none()));
+            prop_assert!(!reached || !bench.would_have().is_empty());
+        }
+    }
+}

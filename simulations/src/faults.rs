@@ -1,0 +1,160 @@
+//! What happens to readings between the place and us: composable, seeded.
+
+use forewarn_core::time::{Span, Timestamp};
+use serde::Deserialize;
+
+use crate::random::Random;
+use crate::{Sent, in_order};
+
+/// One fault, in words a hydrologist can write. Times are hours after the start.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Fault {
+    /// Readings are lost for good.
+    Dropout(Window),
+    /// Readings are held back and come at the end of the window, all at once.
+    Burst(Window),
+    /// The value stays where it was.
+    Stuck(Window),
+    /// A spike of so many metres, at one reading.
+    Spike {
+        /// Which station.
+        station: String,
+        /// When, hours.
+        at: f64,
+        /// How much is added.
+        by: f64,
+    },
+    /// Some readings come twice.
+    Duplicates {
+        /// The share of them, 0 to 1.
+        share: f64,
+    },
+    /// Readings come up to so many minutes late, and so out of order.
+    Delay {
+        /// The most a reading is delayed.
+        minutes: f64,
+    },
+}
+
+/// Which stations, from when to when.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Window {
+    /// These stations; empty is all.
+    #[serde(default)]
+    pub stations: Vec<String>,
+    /// Begin, hours after the start.
+    pub from: f64,
+    /// End, hours after the start.
+    pub to: f64,
+}
+
+fn hours(after: f64) -> Span {
+    Span((after * 3.6e9) as i64)
+}
+
+impl Window {
+    fn has(&self, sent: &Sent, start: Timestamp) -> bool {
+        (self.stations.is_empty() || self.stations.contains(&sent.station))
+            && sent.at >= start + hours(self.from)
+            && sent.at < start + hours(self.to)
+    }
+}
+
+impl Fault {
+    /// What is left of the readings after it.
+    pub fn befall(&self, sent: Vec<Sent>, start: Timestamp, seed: u64) -> Vec<Sent> {
+        let mut random = Random::new(seed, "faults");
+        match self {
+            Fault::Dropout(window) => sent.into_iter().filter(|one| !window.has(one, start)).collect(),
+            Fault::Burst(window) => in_order(
+                sent.into_iter()
+                    .map(|one| {
+                        if window.has(&one, start) {
+                            Sent { at: start + hours(window.to), ..one }
+                        } else {
+                            one
+                        }
+                    })
+                    .collect(),
+            ),
+            Fault::Stuck(window) => {
+                let mut held: std::collections::BTreeMap<String, f64> = std::collections::BTreeMap::new();
+                sent.into_iter()
+                    .map(|one| {
+                        if !window.has(&one, start) {
+                            return one;
+                        }
+                        let value = *held.entry(one.station.clone()).or_insert(one.value);
+                        Sent { value, ..one }
+                    })
+                    .collect()
+            }
+            Fault::Spike { station, at, by } => {
+                let mut due = true;
+                sent.into_iter()
+                    .map(|one| {
+                        let hit = due && one.station == *station && one.at >= start + hours(*at);
+                        due &= !hit;
+                        if hit { Sent { value: one.value + by, ..one } } else { one }
+                    })
+                    .collect()
+            }
+            Fault::Duplicates { share } => sent
+                .into_iter()
+                .flat_map(|one| {
+                    let twice = random.unit() < *share;
+                    std::iter::repeat_n(one, if twice { 2 } else { 1 })
+                })
+                .collect(),
+            Fault::Delay { minutes } => in_order(
+                sent.into_iter()
+                    .map(|one| Sent { at: one.at + hours(random.unit() * minutes / 60.0), ..one })
+                    .collect(),
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: Timestamp = Timestamp::from_secs(1_780_000_000);
+
+    fn check(fault: &str, expected: &[(i64, f64)]) {
+        #[derive(Deserialize)]
+        struct Holder {
+            fault: Fault,
+        }
+        let Holder { fault } =
+            toml::from_str(&format!("fault = {fault}")).expect("a fault as people write it");
+        let sent = (0..4_i32).map(|hour| Sent {
+            at: START + hours(f64::from(hour)),
+            observed: START + hours(f64::from(hour)),
+            station: "ford".into(),
+            quantity: "level".into(),
+            value: f64::from(hour),
+        });
+        let left: Vec<(i64, f64)> = fault
+            .befall(sent.collect(), START, 1)
+            .iter()
+            .map(|one| ((one.at - START).0 / 3_600_000_000, one.value))
+            .collect();
+        assert_eq!(left, expected, "{fault:?}");
+    }
+
+    #[test]
+    fn faults_do_what_they_say() {
+        check("{ dropout = { from = 1, to = 3 } }", &[(0, 0.0), (3, 3.0)]);
+        check(
+            "{ dropout = { stations = ['weir'], from = 1, to = 3 } }",
+            &[(0, 0.0), (1, 1.0), (2, 2.0), (3, 3.0)],
+        );
+        check("{ burst = { from = 1, to = 3 } }", &[(0, 0.0), (3, 1.0), (3, 2.0), (3, 3.0)]);
+        check("{ stuck = { from = 1, to = 3 } }", &[(0, 0.0), (1, 1.0), (2, 1.0), (3, 3.0)]);
+        check("{ spike = { station = 'ford', at = 1, by = 9 } }", &[(0, 0.0), (1, 10.0), (2, 2.0), (3, 3.0)]);
+        check("{ duplicates = { share = 0.0 } }", &[(0, 0.0), (1, 1.0), (2, 2.0), (3, 3.0)]);
+    }
+}

@@ -1,1 +1,0 @@
-//! Builds the service in order and stops it in reverse.

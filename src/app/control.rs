@@ -1,0 +1,224 @@
+//! The control socket: changing commands reach a running service through a
+//! Unix socket in its data directory, mode 0600. One JSON object a line each way.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+/// A longer request is refused: no command needs more.
+const REQUEST_BYTES_MAX: u64 = 64 * 1024;
+
+/// A command that has no answer by then is reported as such; it may still take effect.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+/// What a person at this machine may ask of the running service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Request {
+    /// Read the configuration again.
+    Reload {
+        /// Orphan an active incident whose area has gone, rather than refuse.
+        orphan: bool,
+    },
+    /// Send a test of notification, in Exercise status.
+    NotifyTest {
+        /// The contacts, by id; none means the operator.
+        contacts: Vec<String>,
+        /// Words to go with it.
+        note: String,
+    },
+    /// End an incident by hand.
+    AllClear {
+        /// `hazard@area`.
+        cell: String,
+        /// Why, for the record.
+        reason: String,
+    },
+    /// Say that a warning was issued in error.
+    Cancel {
+        /// `hazard@area`.
+        cell: String,
+        /// Why, for the record.
+        reason: String,
+    },
+    /// Send a dead delivery's warning again, in a new round.
+    Resend {
+        /// The delivery's key.
+        key: String,
+    },
+    /// Let a restored directory act again.
+    Resume {
+        /// Only say what would go.
+        dry_run: bool,
+    },
+    /// Stop in good order.
+    Stop,
+}
+
+/// What came of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Response {
+    /// Whether it was done.
+    pub done: bool,
+    /// What to tell the person, line by line.
+    pub lines: Vec<String>,
+}
+
+impl Response {
+    /// It was done.
+    pub fn done(line: impl Into<String>) -> Self {
+        Response { done: true, lines: vec![line.into()] }
+    }
+
+    /// It was not.
+    pub fn refused(line: impl Into<String>) -> Self {
+        Response { done: false, lines: vec![line.into()] }
+    }
+}
+
+/// Who carries requests out.
+pub trait Operator: Send + Sync + fmt::Debug {
+    /// Carries one out.
+    fn handle(&self, request: Request) -> Pin<Box<dyn Future<Output = Response> + Send + '_>>;
+}
+
+/// Where the socket of a data directory stands.
+pub fn socket_path(data: &Path) -> PathBuf {
+    data.join("control.sock")
+}
+
+/// Serves the socket until `shutdown`.
+pub fn serve(data: &Path, operator: Arc<dyn Operator>, shutdown: CancellationToken) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+
+    let path = socket_path(data);
+    // The directory's lock is ours, so a socket that stands there is a dead service's.
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(&path)?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => break,
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, _)) => {
+                        let operator = operator.clone();
+                        tokio::spawn(async move {
+                            if let Err(error) = converse(stream, operator.as_ref()).await {
+                                warn!(%error, "control connection broke");
+                            }
+                        });
+                    }
+                    Err(error) => {
+                        warn!(%error, "control socket refused a connection");
+                        tokio::time::sleep(Duration::from_millis(100)).await;
+                    }
+                },
+            }
+        }
+        // Best effort: the next start removes it as well.
+        let _ = std::fs::remove_file(&path);
+    });
+    Ok(())
+}
+
+async fn converse(stream: UnixStream, operator: &dyn Operator) -> io::Result<()> {
+    let (read, mut write) = stream.into_split();
+    let mut line = String::new();
+    BufReader::new(tokio::io::AsyncReadExt::take(read, REQUEST_BYTES_MAX)).read_line(&mut line).await?;
+    let response = match serde_json::from_str::<Request>(&line) {
+        Ok(request) => {
+            info!(?request, "control request");
+            match tokio::time::timeout(ANSWER_WITHIN, operator.handle(request)).await {
+                Ok(response) => response,
+                Err(_) => {
+                    Response::refused(format!("no answer within {} s; see the log", ANSWER_WITHIN.as_secs()))
+                }
+            }
+        }
+        Err(error) => Response::refused(format!("control socket: {error}, expected a request object")),
+    };
+    let mut answer = serde_json::to_vec(&response)?;
+    answer.push(b'\n');
+    write.write_all(&answer).await
+}
+
+/// Asks the service that runs on a data directory.
+pub async fn ask(data: &Path, request: &Request) -> io::Result<Response> {
+    let path = socket_path(data);
+    let mut stream = UnixStream::connect(&path).await.map_err(|error| {
+        io::Error::new(
+            error.kind(),
+            format!(
+                "{}: {error}, expected a running service; is it started on this data directory?",
+                path.display()
+            ),
+        )
+    })?;
+    let mut line = serde_json::to_vec(request)?;
+    line.push(b'\n');
+    stream.write_all(&line).await?;
+    let mut answer = String::new();
+    BufReader::new(stream).read_line(&mut answer).await?;
+    if answer.is_empty() {
+        return Err(io::Error::new(
+            io::ErrorKind::UnexpectedEof,
+            "the service closed the socket without an answer",
+        ));
+    }
+    Ok(serde_json::from_str(&answer)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Echo;
+
+    impl Operator for Echo {
+        fn handle(&self, request: Request) -> Pin<Box<dyn Future<Output = Response> + Send + '_>> {
+            Box::pin(async move { Response::done(format!("{request:?}")) })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_request_gets_its_answer_and_nonsense_a_reason() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let shutdown = CancellationToken::new();
+        serve(dir.path(), Arc::new(Echo), shutdown.clone()).expect("a free path");
+        let mode = std::fs::metadata(socket_path(dir.path())).expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+
+        let response = ask(dir.path(), &Request::Stop).await.expect("served");
+        assert_eq!(response, Response::done("Stop"));
+
+        let mut stream = UnixStream::connect(socket_path(dir.path())).await.expect("served");
+        stream.write_all(b"{\"do\":\"explode\"}\n").await.expect("writable");
+        let mut answer = String::new();
+        BufReader::new(stream).read_line(&mut answer).await.expect("answered");
+        assert!(answer.contains("unknown variant"), "{answer}");
+        shutdown.cancel();
+    }
+
+    #[tokio::test]
+    async fn nobody_home_is_said_in_words() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let error = ask(dir.path(), &Request::Stop).await.expect_err("no service runs there");
+        assert!(error.to_string().contains("expected a running service"), "{error}");
+    }
+}

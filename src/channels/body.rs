@@ -1,0 +1,394 @@
+//! The JSON body of a webhook. Its schema is `docs/webhook.schema.json`, made
+//! from these types; fields are added, never renamed and never reused.
+
+use forewarn_core::ids::Key;
+use forewarn_core::level::Level;
+use forewarn_core::plan::{Plan, Side};
+use forewarn_core::time::Timestamp;
+use forewarn_core::warning::{About, Evidence, Revision};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::facts::Facts;
+use super::words::{Words, reason_word};
+use super::{naming, show};
+use crate::config::plan::Setup;
+
+/// One delivery. Answer 2xx once you have it; the same `id` may come again.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(title = "Forewarn webhook", rename = "Delivery")]
+pub struct Body {
+    /// What is delivered: `warning.alert`, `warning.update`, `warning.all-clear`,
+    /// `warning.cancel`, `trouble.raised`, `trouble.ended`, `notify-test`, `digest`.
+    #[serde(rename = "type")]
+    #[schemars(extend("enum" = ["warning.alert", "warning.update", "warning.all-clear", "warning.cancel",
+        "trouble.raised", "trouble.ended", "notify-test", "digest"]))]
+    pub kind: &'static str,
+    /// When the newest revision in it was decided: RFC 3339, UTC.
+    #[schemars(extend("format" = "date-time"))]
+    pub timestamp: String,
+    /// The delivery key, as in the header `webhook-id`: the same at every retry.
+    #[schemars(extend("pattern" = "^[0-9a-f]{32}$"))]
+    pub id: String,
+    /// Act on `Actual` only. `Exercise` is a drill, `Test` checks the service.
+    #[schemars(extend("enum" = ["Actual", "Exercise", "Test"]))]
+    pub status: &'static str,
+    /// Version of this schema.
+    pub version: u32,
+    /// Language of every text in it: `zh`, `en`.
+    pub language: String,
+    /// Who sends it.
+    pub site: Site,
+    /// One revision, or several in a digest; each complete in itself.
+    #[schemars(length(min = 1))]
+    pub revisions: Vec<RevisionBody>,
+}
+
+/// Who sends it.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Site {
+    /// Its name.
+    pub name: String,
+    /// Its public address.
+    pub url: Option<String>,
+    /// IANA name of the zone of local times.
+    pub zone: String,
+}
+
+/// One revision of a warning; it replaces the one before whole.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "Revision")]
+pub struct RevisionBody {
+    /// This revision, the same for all targets.
+    pub id: String,
+    /// The warning, the same for all its revisions.
+    pub warning: String,
+    /// From 1; the higher replaces the lower.
+    pub number: u32,
+    /// What it is.
+    #[schemars(extend("enum" = ["alert", "update", "all-clear", "cancel"]))]
+    pub kind: &'static str,
+    /// Why it was made, as a word for machines.
+    pub reason: &'static str,
+    /// What it is about.
+    #[schemars(extend("enum" = ["incident", "trouble", "notify-test"]))]
+    pub about: &'static str,
+    /// The hazard; null unless about an incident.
+    pub hazard: Option<Named>,
+    /// The area; null unless about an incident.
+    pub area: Option<Named>,
+    /// The trouble; null unless about one.
+    pub trouble: Option<Trouble>,
+    /// The level now.
+    pub level: LevelBody,
+    /// The highest level so far.
+    pub peak: LevelBody,
+    /// CAP urgency.
+    #[schemars(extend("enum" = ["Immediate", "Expected", "Future", "Past", "Unknown"]))]
+    pub urgency: &'static str,
+    /// CAP severity.
+    #[schemars(extend("enum" = ["Extreme", "Severe", "Moderate", "Minor", "Unknown"]))]
+    pub severity: &'static str,
+    /// CAP certainty.
+    #[schemars(extend("enum" = ["Observed", "Likely", "Possible", "Unlikely", "Unknown"]))]
+    pub certainty: &'static str,
+    /// The first reading of the breach.
+    pub onset: Time,
+    /// When this revision was decided.
+    pub sent: Time,
+    /// Until when it holds, unless renewed or replaced. Its end is no all-clear.
+    pub expires: Time,
+    /// By when the next revision comes; null for the last one.
+    pub next_update: Option<Time>,
+    /// Whether what it rests on can no longer be measured: treat as dangerous.
+    pub stale: bool,
+    /// How many sensors support it, beyond those listed.
+    pub sensors: u32,
+    /// The worst sensors first, ten at most.
+    pub evidence: Vec<EvidenceBody>,
+    /// More to say, in the words of whoever said it.
+    pub detail: String,
+    /// The whole in words.
+    pub text: TextBody,
+}
+
+/// A thing with its id and its name in the delivery's language.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Named {
+    /// As configuration calls it; stable.
+    pub id: String,
+    /// As people call it; may change.
+    pub name: String,
+}
+
+/// Something the operator must know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Trouble {
+    /// What is the matter, as a word for machines.
+    pub code: &'static str,
+    /// With what.
+    pub subject: String,
+    /// What is the matter, in words.
+    pub text: String,
+}
+
+/// A level.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Level")]
+pub struct LevelBody {
+    /// The word for machines.
+    #[schemars(extend("enum" = ["normal", "blue", "yellow", "orange", "red"]))]
+    pub id: &'static str,
+    /// 0 is normal, 4 is red.
+    pub rank: u32,
+    /// Colour word and grade.
+    pub name: String,
+}
+
+/// An instant, twice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Time {
+    /// RFC 3339, UTC.
+    #[schemars(extend("format" = "date-time"))]
+    pub utc: String,
+    /// RFC 3339 with the site's offset.
+    #[schemars(extend("format" = "date-time"))]
+    pub local: String,
+}
+
+/// What one sensor contributes.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "Evidence")]
+pub struct EvidenceBody {
+    /// The rule's id.
+    pub rule: String,
+    /// The sensor's id: `station/quantity`.
+    pub sensor: String,
+    /// Its station.
+    pub station: Station,
+    /// What it measures, as configuration calls it.
+    pub quantity: String,
+    /// The level it supports.
+    pub level: LevelBody,
+    /// The newest value, in `unit`; null when there is none.
+    pub value: Option<f64>,
+    /// The sensor's unit.
+    pub unit: String,
+    /// What a level is measured from; null where there is no datum.
+    pub datum: Option<String>,
+    /// What the rule measured, in `limit_unit`.
+    pub measured: Option<f64>,
+    /// The limit it is held against, in `limit_unit`.
+    pub limit: Option<f64>,
+    /// The unit of what the rule measures.
+    pub limit_unit: String,
+    /// Whether it warns at or above the limit, or at or below.
+    #[schemars(extend("enum" = ["above", "below"]))]
+    pub side: &'static str,
+    /// Change in `unit` an hour; null when not known.
+    pub trend_per_hour: Option<f64>,
+    /// Since when.
+    pub since: Time,
+    /// The newest reading.
+    pub observed: Time,
+    /// Whether it can no longer be measured: neither danger nor safety.
+    pub unknown: bool,
+    /// Whether the sensor is at the end of its range: the truth is there or beyond.
+    pub saturated: bool,
+}
+
+/// A place with sensors.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Station {
+    /// As configuration calls it; stable.
+    pub id: String,
+    /// As people call it.
+    pub name: String,
+    /// Degrees north, WGS-84.
+    pub lat: f64,
+    /// Degrees east, WGS-84.
+    pub lon: f64,
+}
+
+/// A revision in words, in the delivery's language.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Text")]
+pub struct TextBody {
+    /// The mark of a drill or a test; empty for what is real. Show it.
+    pub mark: String,
+    /// One line: where, how much, against what, which way.
+    pub headline: String,
+    /// What to do.
+    pub action: String,
+    /// Why it was made.
+    pub reason: String,
+    /// What is not known.
+    pub unknown: String,
+    /// Every field as mails show it, in order.
+    pub fields: Vec<Field>,
+}
+
+/// One field in words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Field {
+    /// Its name; stable.
+    pub key: &'static str,
+    /// Its label.
+    pub label: String,
+    /// What it says.
+    pub text: String,
+}
+
+/// The version that [`Body::version`] bears.
+pub const VERSION: u32 = 1;
+
+impl Body {
+    /// The body of one delivery; `revisions` is never empty.
+    pub fn of(key: Key, revisions: &[&Revision], setup: &Setup, words: &Words) -> Body {
+        let settings = &setup.plan.settings;
+        let newest = revisions.iter().map(|revision| revision.sent).max().unwrap_or_default();
+        Body {
+            kind: match revisions {
+                [one] => kind(one),
+                _ => "digest",
+            },
+            timestamp: show::rfc3339_utc(newest),
+            id: key.to_string(),
+            status: revisions.first().map_or("Test", |revision| revision.status.word()),
+            version: VERSION,
+            language: words.language().to_owned(),
+            site: Site {
+                name: show::clean(&settings.site),
+                url: setup.url.clone(),
+                zone: settings.zone.clone(),
+            },
+            revisions: revisions.iter().map(|revision| of_revision(revision, setup, words)).collect(),
+        }
+    }
+}
+
+fn kind(revision: &Revision) -> &'static str {
+    use forewarn_core::warning::Kind;
+    match (&revision.about, revision.kind) {
+        (About::NotifyTest, _) => "notify-test",
+        (About::Trouble(_), kind) if kind.is_last() => "trouble.ended",
+        (About::Trouble(_), _) => "trouble.raised",
+        (About::Incident(_), Kind::Alert) => "warning.alert",
+        (About::Incident(_), Kind::Update) => "warning.update",
+        (About::Incident(_), Kind::AllClear) => "warning.all-clear",
+        (About::Incident(_), Kind::Cancel) => "warning.cancel",
+    }
+}
+
+fn of_revision(revision: &Revision, setup: &Setup, words: &Words) -> RevisionBody {
+    let plan = &setup.plan;
+    let facts = Facts::of(revision, setup, words);
+    let cell = match &revision.about {
+        About::Incident(cell) => Some(*cell),
+        About::Trouble(_) | About::NotifyTest => None,
+    };
+    let trouble = match &revision.about {
+        About::Trouble(key) => Some(Trouble {
+            code: key.code.word(),
+            subject: show::clean(&key.subject),
+            text: words.get(&format!("troubles.{}", key.code.word())).to_owned(),
+        }),
+        About::Incident(_) | About::NotifyTest => None,
+    };
+    let time = |civil| time(civil, plan);
+    RevisionBody {
+        id: revision.id.digest().to_string(),
+        warning: revision.warning.digest().to_string(),
+        number: revision.number,
+        kind: revision.kind.word(),
+        reason: reason_word(revision.reason),
+        about: match &revision.about {
+            About::Incident(_) => "incident",
+            About::Trouble(_) => "trouble",
+            About::NotifyTest => "notify-test",
+        },
+        hazard: cell.map(|cell| Named {
+            id: plan.hazard(cell.hazard).to_owned(),
+            name: naming::hazard_name(plan, cell, words),
+        }),
+        area: cell.map(|cell| Named {
+            id: plan.area(cell.area).map(|area| area.id.clone()).unwrap_or_default(),
+            name: naming::area_name(plan, cell, words),
+        }),
+        trouble,
+        level: level(revision.level, words),
+        peak: level(revision.peak, words),
+        urgency: revision.urgency.word(),
+        severity: revision.severity.word(),
+        certainty: revision.certainty.word(),
+        onset: time(revision.onset),
+        sent: time(revision.sent),
+        expires: time(revision.expires),
+        next_update: (!revision.kind.is_last()).then(|| time(naming::next_update(revision, setup))),
+        stale: revision.stale,
+        sensors: revision.sensors,
+        evidence: revision.evidence.iter().filter_map(|e| of_evidence(e, plan, words)).collect(),
+        detail: show::clean(&revision.detail),
+        text: text(facts),
+    }
+}
+
+fn text(facts: Facts) -> TextBody {
+    TextBody {
+        reason: facts.text("reason").to_owned(),
+        unknown: facts.text("unknown").to_owned(),
+        mark: facts.mark,
+        headline: facts.headline,
+        action: facts.action,
+        fields: facts
+            .rows
+            .into_iter()
+            .map(|row| Field { key: row.key, label: row.label, text: row.text })
+            .collect(),
+    }
+}
+
+/// `None` when the plan no longer has the sensor: its unit and place are gone with it.
+fn of_evidence(evidence: &Evidence, plan: &Plan, words: &Words) -> Option<EvidenceBody> {
+    let sensor = plan.sensor(evidence.sensor)?;
+    let station = plan.station(sensor.station)?;
+    let rule = plan.rule(evidence.rule);
+    Some(EvidenceBody {
+        rule: rule.map(|rule| rule.id.clone()).unwrap_or_default(),
+        sensor: sensor.id.clone(),
+        station: Station {
+            id: station.id.clone(),
+            name: show::clean(show::name(&station.names, words.language())),
+            lat: station.lat,
+            lon: station.lon,
+        },
+        quantity: sensor.quantity.clone(),
+        level: level(evidence.level, words),
+        value: evidence.value,
+        unit: sensor.unit.to_string(),
+        datum: sensor.datum.as_ref().map(|datum| datum.0.clone()),
+        measured: evidence.measured,
+        limit: evidence.limit,
+        limit_unit: rule.map_or(sensor.unit, |rule| rule.unit).to_string(),
+        side: match rule.map_or(Side::Above, |rule| rule.side) {
+            Side::Above => "above",
+            Side::Below => "below",
+        },
+        trend_per_hour: evidence.trend,
+        since: time(evidence.since, plan),
+        observed: time(evidence.observed, plan),
+        unknown: evidence.unknown,
+        saturated: evidence.saturated,
+    })
+}
+
+fn level(level: Level, words: &Words) -> LevelBody {
+    LevelBody { id: level.word(), rank: level.index() as u32, name: naming::level_name(level, words) }
+}
+
+fn time(civil: Timestamp, plan: &Plan) -> Time {
+    Time { utc: show::rfc3339_utc(civil), local: show::rfc3339_local(civil, &plan.settings) }
+}
+
+#[cfg(test)]
+mod tests;

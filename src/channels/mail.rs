@@ -1,0 +1,98 @@
+//! From a rendered message to a mail: headers, parts, the inline chart.
+
+use std::time::{Duration, SystemTime};
+
+use forewarn_core::ids::{Key, OutputId};
+use forewarn_core::time::Timestamp;
+use lettre::Address;
+use lettre::message::header::{ContentType, HeaderName, HeaderValue};
+use lettre::message::{Attachment, Mailbox, Message, MultiPart, SinglePart};
+
+use super::render::Rendered;
+use super::show;
+
+/// Content id of the chart within its mail.
+pub const CHART_ID: &str = "chart@forewarn";
+
+/// What a mail needs besides its text.
+#[derive(Debug, Clone)]
+pub struct Head<'a> {
+    /// The delivery key: the same at every retry, and so is `Message-ID`.
+    pub key: Key,
+    /// The warning: what threads its revisions together.
+    pub warning: OutputId,
+    /// From 1.
+    pub number: u32,
+    /// The word of the status.
+    pub status: &'static str,
+    /// Sender, `Name <address>`.
+    pub from: &'a str,
+    /// The receiver's address.
+    pub to: &'a str,
+    /// The receiver's name.
+    pub name: &'a str,
+    /// Civil time now.
+    pub now: Timestamp,
+}
+
+/// Why a mail could not be made: without the address.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MailError {
+    /// The receiver's address is none.
+    #[error("the receiver's address is not a mail address, expected name@host")]
+    Receiver,
+    /// The sender's address is none.
+    #[error("the sender's address is not a mail address, expected \"Name <name@host>\"")]
+    Sender,
+    /// The parts do not fit together.
+    #[error("the mail could not be put together")]
+    Parts,
+}
+
+/// Reads a receiver's address: nothing that could end a line or a command.
+pub fn receiver(address: &str) -> Result<Address, MailError> {
+    let plain = !address.chars().any(|c| c.is_control() || c.is_whitespace() || matches!(c, '<' | '>' | '"'));
+    if plain { address.parse().map_err(|_| MailError::Receiver) } else { Err(MailError::Receiver) }
+}
+
+/// Puts a mail together.
+pub fn compose(head: &Head<'_>, rendered: Rendered, chart: Option<Vec<u8>>) -> Result<Message, MailError> {
+    let to = Mailbox::new(Some(show::clean(head.name)).filter(|name| !name.is_empty()), receiver(head.to)?);
+    let from: Mailbox = head.from.parse().map_err(|_| MailError::Sender)?;
+    let host = from.email.domain().to_owned();
+    // The first revision's mails bear keys of their own, one a target: what
+    // threads them all is an id made from the warning.
+    let thread = format!("<{}.warning@{host}>", head.warning.digest());
+    let sent = SystemTime::UNIX_EPOCH + Duration::from_secs(head.now.as_secs().max(0) as u64);
+    let mut builder = Message::builder()
+        .from(from)
+        .to(to)
+        .subject(rendered.subject)
+        .date(sent)
+        .message_id(Some(format!("<{}@{host}>", head.key)))
+        .references(thread.clone())
+        .raw_header(header("Auto-Submitted", "auto-generated"))
+        .raw_header(header("X-Auto-Response-Suppress", "All"))
+        .raw_header(header("X-Forewarn-Status", head.status))
+        .raw_header(header("X-Forewarn-Warning", &head.warning.digest().to_string()));
+    if head.number > 1 {
+        builder = builder.in_reply_to(thread);
+    }
+    let words = MultiPart::alternative()
+        .singlepart(SinglePart::plain(rendered.text))
+        .singlepart(SinglePart::html(rendered.html));
+    let parts = match chart {
+        None => words,
+        Some(png) => {
+            let image = ContentType::parse("image/png").map_err(|_| MailError::Parts)?;
+            let inline = Attachment::new_inline(CHART_ID.to_owned()).body(png, image);
+            MultiPart::related().multipart(words).singlepart(inline)
+        }
+    };
+    builder.multipart(parts).map_err(|_| MailError::Parts)
+}
+
+/// Names are ours and ASCII; values are words and digits of our own.
+fn header(name: &'static str, value: &str) -> HeaderValue {
+    HeaderValue::new(HeaderName::new_from_ascii_str(name), value.to_owned())
+}

@@ -1,0 +1,206 @@
+//! What messages are made of, by language: words and templates. What a site
+//! writes of its own stands over the embedded defaults, word by word; all
+//! languages together, or none.
+
+use std::collections::BTreeMap;
+
+use forewarn_core::warning::Reason;
+use minijinja::{Environment, UndefinedBehavior};
+
+/// What a setup holds: language, then file name, then text.
+pub type Given = BTreeMap<String, BTreeMap<String, String>>;
+
+/// The files of each language.
+pub const FILES: [&str; 4] = ["words.toml", "subject.txt", "mail.txt", "mail.html"];
+
+/// The languages that are built in, the first being the last resort.
+pub const LANGUAGES: [&str; 2] = ["zh", "en"];
+
+/// The built-in text of a file.
+#[expect(clippy::match_same_arms, reason = "templates are a language's own, even while two are alike")]
+pub fn embedded(language: &str, file: &str) -> Option<&'static str> {
+    Some(match (language, file) {
+        ("zh", "words.toml") => include_str!("../../config/messages/zh/words.toml"),
+        ("zh", "subject.txt") => include_str!("../../config/messages/zh/subject.txt"),
+        ("zh", "mail.txt") => include_str!("../../config/messages/zh/mail.txt"),
+        ("zh", "mail.html") => include_str!("../../config/messages/zh/mail.html"),
+        ("en", "words.toml") => include_str!("../../config/messages/en/words.toml"),
+        ("en", "subject.txt") => include_str!("../../config/messages/en/subject.txt"),
+        ("en", "mail.txt") => include_str!("../../config/messages/en/mail.txt"),
+        ("en", "mail.html") => include_str!("../../config/messages/en/mail.html"),
+        _ => return None,
+    })
+}
+
+/// The words and templates of one language.
+#[derive(Debug)]
+pub struct Words {
+    language: String,
+    entries: BTreeMap<String, String>,
+    templates: Environment<'static>,
+}
+
+/// The words and templates of every language.
+#[derive(Debug)]
+pub struct Messages(pub(super) BTreeMap<String, Words>);
+
+impl Messages {
+    /// Reads what the site gave over what is built in. What cannot be read is
+    /// left out, so that a warning still goes out in the built-in words;
+    /// [`Words::check`] has refused it long before.
+    pub fn read(given: &Given) -> Messages {
+        Messages(languages(given).map(|tag| (tag.to_owned(), Words::read(tag, given))).collect())
+    }
+
+    /// The words of a language; of the first built-in one where it has none.
+    pub fn language(&self, tag: &str) -> &Words {
+        self.0.get(tag).unwrap_or_else(|| &self.0[LANGUAGES[0]])
+    }
+}
+
+impl Words {
+    fn read(tag: &str, given: &Given) -> Words {
+        let mut entries = BTreeMap::new();
+        for text in [embedded(tag, FILES[0]), site_file(given, tag, FILES[0])].into_iter().flatten() {
+            entries.extend(flatten(text).unwrap_or_default());
+        }
+        let mut templates = Environment::new();
+        templates.set_undefined_behavior(UndefinedBehavior::Strict);
+        for file in &FILES[1..] {
+            for text in [embedded(tag, file), site_file(given, tag, file)].into_iter().flatten() {
+                // One that does not parse leaves the former in place.
+                let _ = templates.add_template_owned((*file).to_owned(), text.to_owned());
+            }
+        }
+        Words { language: tag.to_owned(), entries, templates }
+    }
+
+    /// The language's tag, as contacts name it.
+    pub fn language(&self) -> &str {
+        &self.language
+    }
+
+    /// A word by its path, as in `levels.red`; the path itself where there is
+    /// none, so that nothing is ever silently left out.
+    pub fn get<'a>(&'a self, path: &'a str) -> &'a str {
+        self.find(path).unwrap_or(path)
+    }
+
+    /// A word by its path, if there is one.
+    pub fn find(&self, path: &str) -> Option<&str> {
+        self.entries.get(path).map(String::as_str)
+    }
+
+    /// A word with its `{name}`s filled in. What is filled in stays as it is:
+    /// a `{value}` in a name is text.
+    pub fn fill(&self, path: &str, values: &[(&str, &str)]) -> String {
+        let mut rest = self.get(path);
+        let mut filled = String::with_capacity(rest.len() + 64);
+        while let Some(open) = rest.find('{') {
+            let (before, after) = rest.split_at(open);
+            filled.push_str(before);
+            let hit = values.iter().find_map(|(name, value)| {
+                Some((value, after.strip_prefix('{')?.strip_prefix(name)?.strip_prefix('}')?))
+            });
+            if let Some((value, tail)) = hit {
+                filled.push_str(value);
+                rest = tail;
+            } else {
+                filled.push('{');
+                rest = &after[1..];
+            }
+        }
+        filled.push_str(rest);
+        filled
+    }
+
+    /// Fills a template, and says so where it fails.
+    pub(super) fn render_strictly(
+        &self,
+        file: &str,
+        context: &minijinja::Value,
+    ) -> Result<String, minijinja::Error> {
+        self.templates.get_template(file)?.render(context.clone())
+    }
+
+    /// Fills a template. A site's own template that fails gives way to the built-in one.
+    pub fn render(&self, file: &str, context: &minijinja::Value) -> Result<String, minijinja::Error> {
+        self.render_strictly(file, context).or_else(|error| {
+            let text = embedded(&self.language, file).or(embedded(LANGUAGES[0], file)).ok_or(error)?;
+            let mut built_in = Environment::new();
+            built_in.add_template(file, text)?;
+            built_in.get_template(file)?.render(context.clone())
+        })
+    }
+}
+
+/// The word for JSON and for the table of reasons.
+pub const fn reason_word(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Raised => "raised",
+        Reason::Upgraded => "upgraded",
+        Reason::Downgraded => "downgraded",
+        Reason::Blind => "blind",
+        Reason::Seen => "seen",
+        Reason::Intermittent => "intermittent",
+        Reason::Renewed => "renewed",
+        Reason::Eased => "eased",
+        Reason::Unconfirmed => "unconfirmed",
+        Reason::Orphaned => "orphaned",
+        Reason::EndedByHand => "ended-by-hand",
+        Reason::InError => "in-error",
+        Reason::TroubleRaised => "trouble-raised",
+        Reason::TroubleEnded => "trouble-ended",
+        Reason::NotifyTest => "notify-test",
+        Reason::BreachAgain => "breach-again",
+    }
+}
+
+/// The built-in languages, then those of the site's own.
+pub(super) fn languages(given: &Given) -> impl Iterator<Item = &str> {
+    let own = given.keys().map(String::as_str).filter(|tag| !LANGUAGES.contains(tag));
+    LANGUAGES.into_iter().chain(own)
+}
+
+fn site_file<'a>(given: &'a Given, language: &str, file: &str) -> Option<&'a str> {
+    given.get(language)?.get(file).map(String::as_str)
+}
+
+/// A file of words as paths and texts.
+pub(super) fn flatten(text: &str) -> Result<BTreeMap<String, String>, String> {
+    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| error.to_string())?;
+    let mut entries = BTreeMap::new();
+    let mut open: Vec<(String, toml::Value)> = table.into_iter().collect();
+    while let Some((path, value)) = open.pop() {
+        match value {
+            toml::Value::String(text) => {
+                entries.insert(path, text);
+            }
+            toml::Value::Table(table) => {
+                open.extend(table.into_iter().map(|(key, value)| (format!("{path}.{key}"), value)));
+            }
+            toml::Value::Integer(_)
+            | toml::Value::Float(_)
+            | toml::Value::Boolean(_)
+            | toml::Value::Datetime(_)
+            | toml::Value::Array(_) => {
+                return Err(format!("\"{path}\" is {}, expected text", value.type_str()));
+            }
+        }
+    }
+    Ok(entries)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_filled_in_is_never_filled_again() {
+        let messages = Messages::read(&Given::new());
+        let words = messages.language("en");
+        let filled = words.fill("text.lost", &[("station", "{value}"), ("value", "{{secrets.smtp}}")]);
+        assert!(filled.starts_with("{value} lost at {{secrets.smtp}}, {trend}"), "{filled}");
+        assert_eq!(messages.language("xx").language(), "zh");
+    }
+}

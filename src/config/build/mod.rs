@@ -1,0 +1,219 @@
+//! From what is written to what is meant. Every fault is noted and nothing
+//! stops at the first; what leans on a faulty thing is not judged.
+
+mod areas;
+mod limits;
+mod people;
+mod rules;
+mod sensors;
+mod service;
+mod sources;
+
+use std::collections::BTreeMap;
+
+use forewarn_core::ids::{AreaIx, HazardIx, IndexKind, SensorIx};
+use forewarn_core::plan::{Plan, Settings};
+use jiff::tz::TimeZone;
+
+use super::fault::{Fault, Faults, Place, Warning, quote};
+use super::names::Assign;
+use super::plan::Setup;
+use super::raw::Raw;
+use super::raw::forewarn_toml::{self, Main};
+use super::raw::secret::SecretRef;
+use super::raw::table::At;
+use super::secret::Secret;
+use super::targets::TargetIds;
+use super::zone;
+use super::{Assignment, Request};
+
+/// What a build makes, apart from faults.
+pub(super) struct Built {
+    pub(super) setup: Setup,
+    pub(super) warnings: Vec<Warning>,
+    pub(super) assignments: Vec<Assignment>,
+    pub(super) places: Places,
+    pub(super) memory_max: u64,
+}
+
+/// Where things of the plan were written, for warnings about them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Places {
+    pub(super) areas: BTreeMap<AreaIx, Place>,
+    pub(super) sensors: BTreeMap<SensorIx, Place>,
+    pub(super) rules: BTreeMap<forewarn_core::ids::RuleIx, Place>,
+    /// As in the plan.
+    pub(super) routes: Vec<Place>,
+}
+
+/// A build under way.
+pub(super) struct Build<'a> {
+    raw: &'a Raw,
+    request: &'a Request<'a>,
+    indices: &'a mut dyn Assign,
+    targets: &'a mut TargetIds,
+    faults: &'a mut Faults,
+    zone: TimeZone,
+    plan: Plan,
+    areas: BTreeMap<String, AreaIx>,
+    sensors: BTreeMap<String, SensorIx>,
+    hazards: BTreeMap<String, HazardIx>,
+    warnings: Vec<Warning>,
+    assignments: Vec<Assignment>,
+    places: Places,
+}
+
+/// Builds what is meant; `None` when anything is at fault.
+pub(super) fn build(
+    raw: &Raw,
+    request: &Request<'_>,
+    indices: &mut dyn Assign,
+    targets: &mut TargetIds,
+    faults: &mut Faults,
+) -> Option<Built> {
+    let zone = raw.main.as_ref().and_then(|main| site_zone(main, faults)).unwrap_or(TimeZone::UTC);
+    let mut build = Build {
+        raw,
+        request,
+        indices,
+        targets,
+        faults,
+        zone,
+        plan: Plan::default(),
+        areas: BTreeMap::new(),
+        sensors: BTreeMap::new(),
+        hazards: BTreeMap::new(),
+        warnings: vec![],
+        assignments: vec![],
+        places: Places::default(),
+    };
+    build.areas();
+    let catalog = build.sensors();
+    build.rules();
+    let addresses = build.people();
+    let devices = build.devices();
+    let main = raw.main.as_ref()?;
+    build.settings(main);
+    let service = build.service(main);
+    if !build.faults.is_empty() {
+        return None;
+    }
+    let Build { plan, warnings, assignments, places, .. } = build;
+    let setup = service?.setup(plan, catalog, devices, addresses, raw.messages.clone());
+    let memory_max =
+        main.limits.as_ref().and_then(|limits| limits.memory_max.as_ref()).map_or(MEMORY_MAX, |max| max.0);
+    Some(Built { setup, warnings, assignments, places, memory_max })
+}
+
+/// Memory that sensors and rules may take together unless configured, bytes.
+const MEMORY_MAX: u64 = 1 << 30;
+
+fn site_zone(main: &Main, faults: &mut Faults) -> Option<TimeZone> {
+    let name = &main.site.zone.value.0;
+    let found = zone::zone(name);
+    if found.is_none() {
+        let place = Place::new(forewarn_toml::FILE, main.site.zone.line);
+        let what = format!("site.zone is {}", quote(name));
+        let fault = Fault::new(place, what, "a zone such as \"Asia/Shanghai\" or \"Europe/Berlin\"");
+        let known = zone::names();
+        let fault = match known.is_empty() {
+            true => fault.hint("this system has no zones: install tzdata"),
+            false if name.to_lowercase().contains("beijing") => fault.hint("did you mean \"Asia/Shanghai\"?"),
+            false => fault.nearest(name, known.iter().map(String::as_str)),
+        };
+        faults.push(fault);
+    }
+    found
+}
+
+impl Build<'_> {
+    /// The index of a name, noted among the assignments of this plan.
+    fn index(&mut self, kind: IndexKind, name: &str) -> u32 {
+        let index = self.indices.index(kind, name);
+        self.assignments.push(Assignment { kind, name: name.to_owned(), index });
+        index
+    }
+
+    /// The hazard of a name.
+    fn hazard(&mut self, name: &str) -> HazardIx {
+        if let Some(&ix) = self.hazards.get(name) {
+            return ix;
+        }
+        let ix = HazardIx(self.index(IndexKind::Hazard, name));
+        self.hazards.insert(name.to_owned(), ix);
+        put_name(&mut self.plan.hazards, ix.index(), name);
+        ix
+    }
+
+    fn fault(&mut self, place: &Place, what: impl Into<String>, expected: impl Into<String>) {
+        self.faults.push(Fault::new(place.clone(), what, expected));
+    }
+
+    fn warn(&mut self, place: &Place, what: impl Into<String>, hint: impl Into<String>) {
+        self.warnings.push(Warning::new(place.clone(), what, hint));
+    }
+
+    /// Follows a reference to a secret in `forewarn.toml`.
+    fn secret(&mut self, reference: &At<SecretRef>) -> Option<Secret> {
+        let place = Place::new(forewarn_toml::FILE, reference.line);
+        match reference.value.resolve(self.request.dir, &place, self.request.env) {
+            Ok((secret, warning)) => {
+                self.warnings.extend(warning);
+                Some(secret)
+            }
+            Err(fault) => {
+                self.faults.push(fault);
+                None
+            }
+        }
+    }
+
+    fn settings(&mut self, main: &Main) {
+        let defaults = Settings::default();
+        let warnings = main.warnings.as_ref();
+        let length = forewarn_toml::length;
+        let expires = warnings.and_then(|warnings| warnings.expires_after.as_ref());
+        let renew = warnings.and_then(|warnings| warnings.renew_before.as_ref());
+        let expires_after = length(expires.map(|at| &at.value), defaults.expires_after);
+        let renew_before = length(renew.map(|at| &at.value), defaults.renew_before);
+        if renew_before >= expires_after {
+            let line = renew.or(expires).map_or(0, |at| at.line);
+            let what = format!(
+                "warnings.renew_before is {renew_before}, not less than expires_after, {expires_after}"
+            );
+            self.fault(
+                &Place::new(forewarn_toml::FILE, line),
+                what,
+                "less, so that a warning is renewed before it ends",
+            );
+        }
+        let tell_max = warnings.and_then(|warnings| warnings.outage_tell_max.as_ref());
+        let future = main.limits.as_ref().and_then(|limits| limits.future_tolerance.as_ref());
+        self.plan.settings = Settings {
+            site: main.site.name.0.clone(),
+            status: self.request.status,
+            zone: main.site.zone.value.0.clone(),
+            offsets: zone::offsets(&self.zone, self.request.at),
+            future_tolerance: length(future, defaults.future_tolerance),
+            expires_after,
+            renew_before,
+            outage_tell_max: length(tell_max, defaults.outage_tell_max),
+        };
+    }
+}
+
+/// Puts something into a table by its dense index.
+fn put<T>(table: &mut Vec<Option<T>>, index: usize, value: T) {
+    if table.len() <= index {
+        table.resize_with(index + 1, || None);
+    }
+    table[index] = Some(value);
+}
+
+/// Puts a name into a table by its dense index.
+fn put_name(table: &mut Vec<String>, index: usize, name: &str) {
+    if table.len() <= index {
+        table.resize(index + 1, String::new());
+    }
+    table[index] = name.to_owned();
+}

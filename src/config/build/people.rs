@@ -1,0 +1,181 @@
+//! Contacts become targets, routes say which of them hear of what.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use forewarn_core::ids::{IndexKind, TargetIx};
+use forewarn_core::level::Level;
+use forewarn_core::plan::{Group, Route, Target};
+
+use super::{Build, put};
+use crate::config::fault::{Fault, Place, quote};
+use crate::config::plan::{Address, Device, Devices};
+use crate::config::raw::contacts::Contact;
+use crate::config::raw::forewarn_toml;
+use crate::config::raw::routes::{self, To};
+
+/// Addresses by target id.
+pub(super) type Addresses = BTreeMap<String, Address>;
+
+impl Build<'_> {
+    /// Targets, routes, and the operator.
+    pub(super) fn people(&mut self) -> Addresses {
+        let raw = self.raw;
+        let mut addresses = Addresses::new();
+        let mut by_contact: BTreeMap<&str, Vec<TargetIx>> = BTreeMap::new();
+        for contact in raw.contacts.iter().flat_map(|contacts| &contacts.rows) {
+            let targets = self.contact(contact, &mut addresses);
+            by_contact.insert(&contact.id, targets);
+        }
+        if let Some(main) = &raw.main {
+            let wanted = &main.operator.contact;
+            let place = Place::new(forewarn_toml::FILE, wanted.line);
+            self.known_contact(&wanted.value.0, &place, "operator.contact");
+            self.plan.operator = by_contact.get(wanted.value.0.as_str()).cloned().unwrap_or_default();
+        }
+        for written in raw.routes.iter().flat_map(|routes| &routes.route) {
+            let place = Place::new(routes::FILE, written.line);
+            if let Some(route) = self.route(&written.value, &place) {
+                self.plan.routes.push(route);
+                self.places.routes.push(place);
+            }
+        }
+        addresses
+    }
+
+    fn contact(&mut self, contact: &Contact, addresses: &mut Addresses) -> Vec<TargetIx> {
+        let area = contact.area.as_ref().and_then(|area| self.named_area(area, &contact.place));
+        let mut targets = vec![];
+        for (channel, address) in &contact.addresses {
+            let id = contact.target_id.clone().unwrap_or_else(|| self.targets.id(&contact.id, channel));
+            let known = Address { address: address.clone(), name: contact.name.clone() };
+            if addresses.insert(id.clone(), known).is_some() {
+                let what = format!("target_id {} is another contact's", quote(&id));
+                self.fault(&contact.place, what, "each target_id once");
+            }
+            let ix = TargetIx(self.index(IndexKind::Target, &id));
+            let target = Target {
+                id,
+                contact: contact.id.clone(),
+                roles: contact.roles.clone(),
+                area,
+                channel: (*channel).to_owned(),
+                language: contact.language.clone(),
+                min_level: contact.min_level,
+                hours: contact.hours,
+            };
+            put(&mut self.plan.targets, ix.index(), target);
+            targets.push(ix);
+        }
+        targets
+    }
+
+    fn known_contact(&mut self, id: &str, place: &Place, path: &str) {
+        let Some(contacts) = self.raw.contacts.as_ref().filter(|contacts| !contacts.named.contains(id))
+        else {
+            return;
+        };
+        let what = format!("{path} is {}, who is not in contacts.csv", quote(id));
+        let fault = Fault::new(place.clone(), what, "the id of a contact");
+        self.faults.push(fault.nearest(id, contacts.named.iter().map(String::as_str)));
+    }
+
+    fn route(&mut self, route: &routes::Route, place: &Place) -> Option<Route> {
+        let at = |line| Place::new(routes::FILE, line);
+        let hazard = route.hazard.as_ref().map(|hazard| {
+            self.hazard_of_route(&hazard.value.0, &at(hazard.line));
+            self.hazard(&hazard.value.0)
+        });
+        let area = route.area.as_ref().map(|area| self.named_area(&area.value.0, &at(area.line)));
+        let to = at(route.to.line);
+        let group = match &route.to.value {
+            To::AreaRole(role) => {
+                self.role(role, &to);
+                Some(Group::AreaRole(role.clone()))
+            }
+            To::Role(area, role) => {
+                self.role(role, &to);
+                self.named_area(area, &to).map(|area| Group::Role(area, role.clone()))
+            }
+            To::Contact(id) => {
+                self.known_contact(id, &to, "to");
+                Some(Group::Contact(id.clone()))
+            }
+        };
+        if route.via.is_empty() {
+            self.fault(place, "route goes via no channel", "via = [\"webhook\", \"email\"], or one of them");
+        }
+        let via: Vec<String> = route.via.iter().map(|via| via.value.0.clone()).collect();
+        if via.iter().collect::<BTreeSet<_>>().len() < via.len() {
+            self.fault(place, "route names a channel twice", "each channel once");
+        }
+        let (from, highest): (Level, Level) = route.level.0;
+        // An area that was named and not found is no route for every area.
+        let area = match area {
+            Some(found) => Some(found?),
+            None => None,
+        };
+        Some(Route {
+            hazard,
+            area,
+            from,
+            to: highest,
+            hours: route.hours.as_ref().map(|hours| hours.0),
+            language: route.language.as_ref().map(|language| language.0.clone()),
+            group: group?,
+            via,
+        })
+    }
+
+    /// A hazard is known by the rules that warn of it.
+    fn hazard_of_route(&mut self, name: &str, place: &Place) {
+        let rules = &self.raw.rules;
+        if rules.torn || rules.rules.iter().any(|rule| rule.body.rule.value.hazard.value.0 == name) {
+            return;
+        }
+        let known: BTreeSet<&str> =
+            rules.rules.iter().map(|rule| rule.body.rule.value.hazard.value.0.as_str()).collect();
+        let hint = crate::config::fault::nearest(name, known)
+            .map_or(String::new(), |near| format!("did you mean {}?", quote(near)));
+        self.warn(
+            place,
+            format!("no rule warns of hazard {}, so this route carries nothing", quote(name)),
+            hint,
+        );
+    }
+
+    /// A role is known by the contacts who have it.
+    fn role(&mut self, role: &str, place: &Place) {
+        let Some(contacts) = self.raw.contacts.as_ref().filter(|contacts| !contacts.roles.contains(role))
+        else {
+            return;
+        };
+        let near = crate::config::fault::nearest(role, contacts.roles.iter().map(String::as_str));
+        let hint = near.map_or(String::new(), |near| format!("did you mean {}?", quote(near)));
+        self.warn(place, format!("no contact has role {}, so this route goes to nobody", quote(role)), hint);
+    }
+
+    /// Who may speak for which stations.
+    pub(super) fn devices(&mut self) -> Devices {
+        let raw = self.raw;
+        let mut devices = Devices::default();
+        for written in &raw.devices {
+            for station in &written.stations {
+                let Some(sensors) =
+                    raw.sensors.as_ref().filter(|sensors| !sensors.stations.contains(station))
+                else {
+                    continue;
+                };
+                let what = format!("station {} is not in sensors.csv", quote(station));
+                let fault = Fault::new(written.place.clone(), what, "a station");
+                self.faults.push(fault.nearest(station, sensors.stations.iter().map(String::as_str)));
+            }
+            let device = Device {
+                identity: written.identity.clone(),
+                stations: written.stations.clone(),
+                secret_sha256: written.secret_sha256,
+            };
+            devices.by_identity.insert(written.identity.clone(), device);
+        }
+        devices
+    }
+}

@@ -1,0 +1,241 @@
+//! Stations and sensors: the rows of one station agree, the rows of one
+//! sensor follow each other in time.
+
+use std::collections::BTreeMap;
+
+use forewarn_core::ids::{AreaIx, DomainIx, IndexKind, SensorIx, StationIx};
+use forewarn_core::plan::{Conversion, Sensor, Station};
+use forewarn_core::time::{Span, Timestamp};
+use forewarn_core::units::{Datum, Dimension, Unit};
+
+use super::areas::names;
+use super::{Build, put, put_name};
+use crate::config::fault::{Fault, Faults, quote};
+use crate::config::plan::{Catalog, CatalogEntry};
+use crate::config::raw::sensors::SensorRow;
+use crate::config::zone;
+
+/// Missed intervals before a sensor counts as silent, where nobody says otherwise.
+pub(super) const OUTAGE_INTERVALS: u32 = 3;
+
+/// Notes where a row contradicts what stood before, and takes over what did not stand there yet.
+macro_rules! agree {
+    ($kept:ident, $row:ident, $of:expr, $faults:expr; $($column:ident),+) => {$(
+        match (&$kept.$column, &$row.$column) {
+            (Some(kept), Some(row)) if kept != row => $faults.push(Fault::new(
+                $row.place.clone(),
+                format!("{} of {} is another than on line {}", stringify!($column), $of, $kept.place.line),
+                "the same in every row, or none",
+            )),
+            (None, Some(row)) => $kept.$column = Some(row.clone()),
+            _ => {}
+        }
+    )+};
+}
+
+struct Draft {
+    merged: SensorRow,
+    rows: Vec<SensorRow>,
+}
+
+impl Build<'_> {
+    pub(super) fn sensors(&mut self) -> Catalog {
+        let Some(written) = self.raw.sensors.as_ref() else { return Catalog::default() };
+        let (stations, sensors) = drafts(&written.rows, self.faults);
+        let mut by_name = BTreeMap::new();
+        for station in &stations {
+            if let Some(ix) = self.station(station) {
+                by_name.insert(station.station.as_str(), ix);
+            }
+        }
+        let mut entries = vec![];
+        for draft in &sensors {
+            let Some(&station) = by_name.get(draft.merged.station.as_str()) else { continue };
+            if let Some(entry) = self.sensor(draft, station) {
+                entries.push((draft.merged.station.clone(), entry));
+            }
+        }
+        Catalog::new(entries)
+    }
+
+    fn station(&mut self, row: &SensorRow) -> Option<StationIx> {
+        let names = names(row.name_zh.as_deref(), row.name_en.as_deref());
+        if names.is_empty() {
+            self.fault(
+                &row.place,
+                format!("station {} has no name", quote(&row.station)),
+                "name_zh or name_en",
+            );
+        }
+        for (column, missing) in
+            [("lat", row.lat.is_none()), ("lon", row.lon.is_none()), ("area", row.area.is_none())]
+        {
+            if missing {
+                self.fault(&row.place, format!("{column} is empty"), "a value in one row of the station");
+            }
+        }
+        let area = self.area_of(row);
+        let ix = StationIx(self.index(IndexKind::Station, &row.station));
+        let mut domains = vec![];
+        for (kind, name) in [("gateway", &row.gateway), ("power", &row.power)] {
+            let Some(name) = name else { continue };
+            let name = format!("{kind} {name}");
+            let domain = DomainIx(self.index(IndexKind::Domain, &name));
+            put_name(&mut self.plan.domains, domain.index(), &name);
+            domains.push(domain);
+        }
+        let (lat, lon) = (row.lat?, row.lon?);
+        let station = Station { id: row.station.clone(), names, lat, lon, area: area?, domains };
+        put(&mut self.plan.stations, ix.index(), station);
+        Some(ix)
+    }
+
+    fn area_of(&mut self, row: &SensorRow) -> Option<AreaIx> {
+        let name = row.area.as_deref()?;
+        let written = self.raw.areas.as_ref()?;
+        if !written.named.contains(name) {
+            let what = format!("area {} is not in areas.geojson", quote(name));
+            let fault = Fault::new(row.place.clone(), what, "the id of an area");
+            self.faults.push(fault.nearest(name, written.named.iter().map(String::as_str)));
+        }
+        let outline = written.areas.iter().find(|area| area.id == name && !area.rings.is_empty());
+        if let (Some(area), Some(lat), Some(lon)) = (outline, row.lat, row.lon)
+            && !area.contains(lat, lon)
+        {
+            let what = format!(
+                "station {} stands outside the outline of its area {}",
+                quote(&row.station),
+                quote(name)
+            );
+            self.warn(&row.place, what, "check lat, lon and area");
+        }
+        self.areas.get(name).copied()
+    }
+
+    fn sensor(&mut self, draft: &Draft, station: StationIx) -> Option<CatalogEntry> {
+        let row = &draft.merged;
+        let id = row.id();
+        for (column, missing) in [("unit", row.unit.is_none()), ("interval", row.interval.is_none())] {
+            if missing {
+                self.fault(&row.place, format!("{column} is empty"), "a value in one row of the sensor");
+            }
+        }
+        let (unit, interval) = (row.unit?, row.interval?);
+        if row.datum.is_none() && needs_datum(&row.quantity, unit) {
+            let what = format!("sensor {} has no datum", quote(&id));
+            self.fault(
+                &row.place,
+                what,
+                "what the level is measured from, such as 1985-national or gauge-zero",
+            );
+        }
+        let device_unit = row.device_unit.unwrap_or(unit);
+        if device_unit.convert(unit).is_none() {
+            let what = format!("device_unit {device_unit} does not convert to the unit {unit}");
+            self.fault(&row.place, what, "units of the same kind");
+        }
+        let (span, suspect) = self.ranges(row);
+        let lateness = row.lateness.unwrap_or(interval.times(2));
+        let oldest = Span::from_hours(1).max(lateness.times(2)).max(interval.times(3));
+        let conversions = self.conversions(draft);
+        let ix = SensorIx(self.index(IndexKind::Sensor, &id));
+        self.sensors.insert(id.clone(), ix);
+        self.places.sensors.insert(ix, row.place.clone());
+        let sensor = Sensor {
+            id,
+            station,
+            quantity: row.quantity.clone(),
+            unit,
+            datum: row.datum.clone().map(Datum),
+            interval,
+            lateness,
+            max_age: row.max_age.unwrap_or(oldest),
+            span,
+            suspect,
+            // Rules may say otherwise where the row does not; nothing yet.
+            outage_intervals: row.outage_intervals.unwrap_or(0),
+            conversions,
+        };
+        put(&mut self.plan.sensors, ix.index(), sensor);
+        Some(CatalogEntry { quantity: row.quantity.as_str().into(), sensor: ix, device_unit, unit })
+    }
+
+    fn ranges(&mut self, row: &SensorRow) -> (Option<(f64, f64)>, Option<(f64, f64)>) {
+        let range = |low: Option<f64>, high: Option<f64>| {
+            (low.is_some() || high.is_some())
+                .then(|| (low.unwrap_or(f64::NEG_INFINITY), high.unwrap_or(f64::INFINITY)))
+        };
+        let span = range(row.min, row.max);
+        let suspect = range(row.suspect_min, row.suspect_max);
+        for (name, range) in [("min..max", span), ("suspect_min..suspect_max", suspect)] {
+            if let Some((low, high)) = range.filter(|(low, high)| low >= high) {
+                self.fault(&row.place, format!("range {name} is {low}..{high}"), "low..high");
+            }
+        }
+        if let (Some((low, high)), Some((least, most))) = (span, suspect)
+            && ((least.is_finite() && least < low) || (most.is_finite() && most > high))
+        {
+            let what = format!("credible range {least}..{most} goes beyond the measurable {low}..{high}");
+            self.fault(&row.place, what, "suspect_min and suspect_max within min and max");
+        }
+        (span, suspect)
+    }
+
+    fn conversions(&mut self, draft: &Draft) -> Vec<Conversion> {
+        let mut conversions: Vec<Conversion> = vec![];
+        for row in &draft.rows {
+            if row.zero.is_some() && (row.scale.is_some() || row.offset.is_some()) {
+                let what = "has zero beside scale or offset";
+                self.fault(&row.place, what, "either zero, or scale and offset");
+            }
+            if row.scale.is_some_and(|scale| scale.abs() < f64::MIN_POSITIVE) {
+                self.fault(&row.place, "scale is 0", "a factor that leaves something to measure");
+            }
+            let (scale, offset) = match row.zero {
+                Some(zero) => (-1.0, zero),
+                None => (row.scale.unwrap_or(1.0), row.offset.unwrap_or(0.0)),
+            };
+            let from = row.valid_from.map_or(Timestamp::MIN, |local| zone::at_local(&self.zone, local));
+            if conversions.iter().any(|before| before.from == from) {
+                let what =
+                    format!("sensor {} stands on line {} already", quote(&row.id()), draft.merged.place.line);
+                self.fault(&row.place, what, "another valid_from in each row of a sensor");
+            }
+            conversions.push(Conversion { from, scale, offset });
+        }
+        conversions.sort_by_key(|conversion| conversion.from);
+        conversions
+    }
+}
+
+/// Rows gathered by station and by sensor, in the order of the file.
+fn drafts(rows: &[SensorRow], faults: &mut Faults) -> (Vec<SensorRow>, Vec<Draft>) {
+    let (mut stations, mut sensors): (Vec<SensorRow>, Vec<Draft>) = (vec![], vec![]);
+    let (mut station_at, mut sensor_at) = (BTreeMap::new(), BTreeMap::new());
+    for row in rows {
+        let at = *station_at.entry(row.station.as_str()).or_insert_with(|| {
+            stations.push(row.clone());
+            stations.len() - 1
+        });
+        let kept = &mut stations[at];
+        let of = format!("station {}", quote(&row.station));
+        agree!(kept, row, of, faults; name_zh, name_en, lat, lon, area, gateway, power);
+        let at = *sensor_at.entry((row.station.as_str(), row.quantity.as_str())).or_insert_with(|| {
+            sensors.push(Draft { merged: row.clone(), rows: vec![] });
+            sensors.len() - 1
+        });
+        let kept = &mut sensors[at].merged;
+        let of = format!("sensor {}", quote(&row.id()));
+        agree!(kept, row, of, faults; unit, datum, interval, lateness, max_age, min, max,
+            suspect_min, suspect_max, outage_intervals, device_unit);
+        sensors[at].rows.push(row.clone());
+    }
+    (stations, sensors)
+}
+
+/// A level without a datum is a number without meaning: two gauges' metres
+/// do not compare, and a limit in one system is metres off in another.
+fn needs_datum(quantity: &str, unit: Unit) -> bool {
+    let level_like = quantity.contains("level") || quantity.contains("stage");
+    quantity == "level" || (level_like && unit.base.dimension() == Dimension::Length && !unit.per_hour)
+}

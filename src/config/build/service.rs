@@ -1,0 +1,239 @@
+//! The service's own settings: sources, mail, webhooks, stores, log.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use forewarn_core::plan::Plan;
+use forewarn_core::time::Span;
+
+use super::Build;
+use super::people::Addresses;
+use super::sources::{at, is_loopback};
+use crate::config::fault::Fault;
+use crate::config::plan::{
+    Catalog, Devices, Email, Http, Influx, Listener, Log, MailSecurity, Setup, Source, Store, Webhook,
+};
+use crate::config::raw::contacts::Contacts;
+use crate::config::raw::forewarn_toml::{Main, length};
+
+const MIB: u64 = 1 << 20;
+
+/// Shortest webhook secret, bytes, as Standard Webhooks asks.
+const WEBHOOK_SECRET_MIN: usize = 24;
+
+/// All of the setup that is not the plan's.
+pub(super) struct Service {
+    sources: Vec<Source>,
+    listener: Option<Listener>,
+    http: Http,
+    email: Option<Email>,
+    webhook: Webhook,
+    influx: Option<Influx>,
+    store: Store,
+    log: Log,
+    url: Option<String>,
+    data: PathBuf,
+}
+
+impl Service {
+    pub(super) fn setup(
+        self,
+        plan: Plan,
+        catalog: Catalog,
+        devices: Devices,
+        addresses: Addresses,
+        messages: BTreeMap<String, BTreeMap<String, String>>,
+    ) -> Setup {
+        let Service { sources, listener, http, email, webhook, influx, store, log, url, data } = self;
+        Setup {
+            plan: Arc::new(plan),
+            catalog: Arc::new(catalog),
+            sources,
+            listener,
+            http,
+            email,
+            webhook,
+            influx,
+            store,
+            log,
+            devices: Arc::new(devices),
+            addresses: Arc::new(addresses),
+            messages: Arc::new(messages),
+            url,
+            data,
+        }
+    }
+}
+
+impl Build<'_> {
+    pub(super) fn service(&mut self, main: &Main) -> Option<Service> {
+        let mut sources = self.brokers(main);
+        let listener = self.listener(main).map(|(listener, source)| {
+            sources.push(source);
+            listener
+        });
+        let http = self.http(main).map(|(http, source)| {
+            sources.push(source);
+            http
+        });
+        let email = self.email(main);
+        let webhook = self.webhook(main);
+        let influx = self.influx(main);
+        self.addressed(main);
+        let data = main.data.as_ref().map_or_else(|| PathBuf::from("../data"), |data| data.value.0.clone());
+        Some(Service {
+            sources,
+            listener,
+            http: http?,
+            email,
+            store: self.store(main),
+            webhook: webhook?,
+            influx,
+            log: self.log(main),
+            url: main.site.url.as_ref().map(|url| url.0.clone()),
+            data: self.request.data.map_or_else(|| self.request.dir.join(data), PathBuf::from),
+        })
+    }
+
+    fn email(&mut self, main: &Main) -> Option<Email> {
+        let written = main.email.as_ref()?;
+        let line = written.line;
+        let email = &written.value;
+        let security = email.security.as_ref().map_or(MailSecurity::StartTls, |security| security.value.0);
+        let port = match security {
+            MailSecurity::Tls => 465,
+            MailSecurity::StartTls => 587,
+            MailSecurity::PlaintextUnsafe => 25,
+        };
+        let port = self.within(email.port.as_ref(), "port", port, 1..=65_535) as u16;
+        let connections_max =
+            self.within(email.connections_max.as_ref(), "connections_max", 4, 1..=64) as usize;
+        let mailbox = email.from.value.0.parse::<lettre::message::Mailbox>();
+        if mailbox.is_err() || email.from.value.0.contains('"') {
+            self.fault(&at(email.from.line), "email.from is no sender", "\"Name <address>\"");
+        }
+        let password = email.password.as_ref().and_then(|reference| self.secret(reference));
+        let login = match (&email.user, &email.password) {
+            (Some(user), Some(_)) => password.map(|password| (user.value.0.clone(), password)),
+            (None, None) => None,
+            (Some(_), None) | (None, Some(_)) => {
+                self.fault(&at(line), "email has one of user and password", "both, or neither");
+                None
+            }
+        };
+        if security == MailSecurity::PlaintextUnsafe && !is_loopback(&email.host.0) {
+            let line = email.security.as_ref().map_or(line, |security| security.line);
+            self.warn(&at(line), "mail and its password travel unprotected", "use \"starttls\" or \"tls\"");
+        }
+        let ca = email.ca.as_ref().and_then(|path| self.file(path));
+        Some(Email {
+            host: email.host.0.clone(),
+            port,
+            security,
+            ca,
+            login,
+            from: email.from.value.0.clone(),
+            connections_max,
+        })
+    }
+
+    fn webhook(&mut self, main: &Main) -> Option<Webhook> {
+        let written = main.webhook.as_ref().map(|at| &at.value);
+        let secret = match written.and_then(|webhook| webhook.secret.as_ref()) {
+            Some(reference) => {
+                let secret = self.secret(reference)?;
+                if secret.expose().len() < WEBHOOK_SECRET_MIN {
+                    self.fault(
+                        &at(reference.line),
+                        "webhook.secret is short enough to be guessed",
+                        format!("{WEBHOOK_SECRET_MIN} characters at least"),
+                    );
+                }
+                Some(secret)
+            }
+            None => None,
+        };
+        let allow = written.and_then(|webhook| webhook.allow.as_ref());
+        let connections_max = written.and_then(|webhook| webhook.connections_max.as_ref());
+        Some(Webhook {
+            secret,
+            allow: allow.into_iter().flatten().map(|network| network.value.0).collect(),
+            plaintext: written.and_then(|webhook| webhook.plaintext).unwrap_or(false),
+            ca: written.and_then(|webhook| webhook.ca.as_ref()).and_then(|path| self.file(path)),
+            timeout: length(written.and_then(|webhook| webhook.timeout.as_ref()), Span::from_secs(10)),
+            connections_max: self.within(connections_max, "connections_max", 4, 1..=64) as usize,
+        })
+    }
+
+    fn influx(&mut self, main: &Main) -> Option<Influx> {
+        let written = &main.influx.as_ref()?.value;
+        let token = self.secret(&written.token)?;
+        let (url, org, bucket) = (written.url.0.clone(), written.org.0.clone(), written.bucket.0.clone());
+        Some(Influx { url, org, bucket, token })
+    }
+
+    fn store(&mut self, main: &Main) -> Store {
+        // What people see in an emergency depends on no second server, so some days are always here.
+        let default = if main.influx.is_some() { Span::from_hours(72) } else { Span::from_hours(400 * 24) };
+        let keep = main.store.as_ref().and_then(|store| store.keep.as_ref());
+        if let Some(keep) = keep.filter(|keep| keep.value.0 < Span::from_hours(24)) {
+            self.fault(
+                &at(keep.line),
+                format!("store.keep is {}", keep.value.0),
+                "1 d at least: charts show the last day",
+            );
+        }
+        Store { keep: length(keep.map(|at| &at.value), default) }
+    }
+
+    fn log(&mut self, main: &Main) -> Log {
+        let written = main.log.as_ref();
+        let segment = written.and_then(|log| log.segment.as_ref());
+        let segment_bytes = segment.map_or(64 * MIB, |at| at.value.0);
+        if !(MIB..=4096 * MIB).contains(&segment_bytes) {
+            let line = segment.map_or(0, |at| at.line);
+            self.fault(&at(line), format!("log.segment is {segment_bytes} B"), "1 MiB to 4 GiB");
+        }
+        let gap = written.and_then(|log| log.gap.as_ref());
+        if let Some(gap) = gap.filter(|gap| gap.value.0 > Span::from_secs(1)) {
+            self.fault(
+                &at(gap.line),
+                format!("log.gap is {}", gap.value.0),
+                "1 s at most: readings wait for it",
+            );
+        }
+        let reserve = written.and_then(|log| log.reserve_segments.as_ref());
+        Log {
+            segment_bytes,
+            keep: length(written.and_then(|log| log.keep.as_ref()), Span::from_hours(30 * 24)),
+            gap: length(gap.map(|at| &at.value), Span(400)),
+            reserve_segments: self.within(reserve, "log.reserve_segments", 2, 1..=64),
+        }
+    }
+
+    /// Every address must have a way to it.
+    fn addressed(&mut self, main: &Main) {
+        let plaintext = main.webhook.as_ref().and_then(|webhook| webhook.value.plaintext).unwrap_or(false);
+        let signed = main.webhook.as_ref().is_some_and(|webhook| webhook.value.secret.is_some());
+        for contact in self.raw.contacts.iter().flat_map(|Contacts { rows, .. }| rows) {
+            for (channel, address) in &contact.addresses {
+                let (what, expected) = match *channel {
+                    "email" if main.email.is_none() => {
+                        ("has a mail address, but no mail server is configured", "[email] in forewarn.toml")
+                    }
+                    "webhook" if !signed => (
+                        "has a webhook, but there is no secret to sign with",
+                        "[webhook] secret in forewarn.toml",
+                    ),
+                    "webhook" if !plaintext && address.starts_with("http:") => (
+                        "has a webhook without TLS",
+                        "https://, or webhook.plaintext = true for networks of webhook.allow",
+                    ),
+                    _ => continue,
+                };
+                self.faults.push(Fault::new(contact.place.clone(), what, expected));
+            }
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! How much memory a plan will take.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use forewarn_core::ids::SensorIx;
+use forewarn_core::plan::Plan;
+use forewarn_core::sensing::bytes_per_sensor;
+
+/// Memory that sensors and rules take, at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Memory {
+    /// Sensors in the plan.
+    pub sensors: usize,
+    /// Of all of them, bytes.
+    pub bytes: u64,
+    /// Of the one that takes most, bytes.
+    pub sensor_max: u64,
+}
+
+/// The memory that a plan's sensors and rules take.
+pub fn memory(plan: &Plan) -> Memory {
+    let mut on = vec![vec![]; plan.sensors.len()];
+    for (rule, at) in plan.rules.iter().zip(0u32..) {
+        for subject in rule.iter().flat_map(|rule| &rule.subjects) {
+            if let Some(rules) = on.get_mut(subject.sensor.index()) {
+                rules.push(at);
+            }
+        }
+    }
+    // Sensors alike in rhythm and rules take the same, and there are few kinds of them.
+    let mut alike = BTreeMap::new();
+    let mut memory = Memory::default();
+    for ((sensor, rules), at) in plan.sensors.iter().zip(on).zip(0u32..) {
+        let Some(sensor) = sensor else { continue };
+        let bytes = *alike
+            .entry((sensor.interval, sensor.lateness, rules))
+            .or_insert_with(|| bytes_per_sensor(plan, SensorIx(at)) as u64);
+        memory.sensors += 1;
+        memory.bytes += bytes;
+        memory.sensor_max = memory.sensor_max.max(bytes);
+    }
+    memory
+}
+
+impl fmt::Display for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Memory { sensors, bytes: all, sensor_max } = *self;
+        write!(f, "{} for {sensors} sensors, {} a sensor at most", bytes(all), bytes(sensor_max))
+    }
+}
+
+/// A number of bytes as people read it.
+pub fn bytes(bytes: u64) -> String {
+    let (unit, symbol) = match bytes {
+        0..0x400 => return format!("{bytes} B"),
+        0x400..0x10_0000 => (0x400u64, "KiB"),
+        0x10_0000..0x4000_0000 => (0x10_0000, "MiB"),
+        _ => (0x4000_0000, "GiB"),
+    };
+    format!("{:.1} {symbol}", bytes as f64 / unit as f64)
+}

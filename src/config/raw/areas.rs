@@ -1,0 +1,240 @@
+//! `areas.geojson` as written: what warnings are about, with outlines.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::Names;
+use super::sensors::on_globe;
+use super::words::{Id, Text, Word};
+use crate::config::fault::{Fault, Faults, Place, list, quote};
+
+/// The file's name.
+pub(crate) const FILE: &str = "areas.geojson";
+
+/// The properties an area may have.
+pub(crate) const PROPERTIES: [&str; 4] = ["id", "name_zh", "name_en", "parent"];
+
+/// Every area that could be read.
+#[derive(Debug, Default)]
+pub(crate) struct Areas {
+    pub(crate) areas: Vec<Area>,
+    /// Ids of all, those at fault too.
+    pub(crate) named: Names,
+}
+
+/// One area.
+#[derive(Debug, Clone)]
+pub(crate) struct Area {
+    pub(crate) place: Place,
+    pub(crate) id: String,
+    pub(crate) name_zh: Option<String>,
+    pub(crate) name_en: Option<String>,
+    pub(crate) parent: Option<String>,
+    /// Rings of longitude and latitude, those of holes too; empty where no outline is given.
+    pub(crate) rings: Vec<Vec<[f64; 2]>>,
+}
+
+impl Area {
+    /// Whether a position lies within the outline (even-odd, so holes are outside).
+    pub(crate) fn contains(&self, lat: f64, lon: f64) -> bool {
+        let mut inside = false;
+        for ring in &self.rings {
+            for pair in ring.windows(2) {
+                let ([x1, y1], [x2, y2]) = (pair[0], pair[1]);
+                if (y1 > lat) != (y2 > lat) && lon < (x2 - x1) * (lat - y1) / (y2 - y1) + x1 {
+                    inside = !inside;
+                }
+            }
+        }
+        inside
+    }
+}
+
+#[derive(Deserialize)]
+struct Collection<'t> {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(borrow)]
+    features: Vec<&'t RawValue>,
+    #[serde(default)]
+    crs: Option<serde_json::Value>,
+}
+
+#[derive(Deserialize)]
+struct Feature {
+    #[serde(rename = "type")]
+    kind: String,
+    properties: serde_json::Map<String, serde_json::Value>,
+    #[serde(default)]
+    geometry: Option<Geometry>,
+}
+
+#[derive(Deserialize)]
+struct Geometry {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    coordinates: serde_json::Value,
+}
+
+/// Reads it.
+pub(crate) fn read(dir: &Path, faults: &mut Faults) -> Option<Areas> {
+    let text = super::required(dir, FILE, faults)?;
+    let file: Arc<str> = Arc::from(FILE);
+    let collection: Collection<'_> = match serde_json::from_str(&text) {
+        Ok(collection) => collection,
+        Err(error) => {
+            faults.push(json_fault(&Place { file, line: 0 }, 0, &error, "a GeoJSON FeatureCollection"));
+            return None;
+        }
+    };
+    if collection.kind != "FeatureCollection" {
+        let what = format!("is a {}", quote(&collection.kind));
+        faults.push(Fault::new(Place { file: file.clone(), line: 1 }, what, "a FeatureCollection"));
+        return None;
+    }
+    projection(collection.crs.as_ref(), &file, faults);
+    let mut areas = Areas::default();
+    for feature in collection.features {
+        // The raw text is a slice of the whole, so where it begins tells its line.
+        let offset = (feature.get().as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
+        let line =
+            1 + text.as_bytes()[..offset.min(text.len())].iter().filter(|&&byte| byte == b'\n').count();
+        area(feature.get(), Place { file: file.clone(), line: line as u32 }, &mut areas, faults);
+    }
+    Some(areas)
+}
+
+/// An error of the JSON parser, whose lines count from `base`.
+fn json_fault(place: &Place, base: u32, error: &serde_json::Error, expected: &str) -> Fault {
+    let text = error.to_string();
+    let what = text.split(" at line ").next().unwrap_or("cannot be read").replace('`', "\"");
+    let line = base + error.line() as u32;
+    Fault::new(Place { file: place.file.clone(), line }, what, expected)
+}
+
+/// Coordinates are degrees on WGS-84; a projected file would put every area elsewhere.
+fn projection(crs: Option<&serde_json::Value>, file: &Arc<str>, faults: &mut Faults) {
+    let Some(crs) = crs.filter(|crs| !crs.is_null()) else { return };
+    let name = crs.pointer("/properties/name").and_then(serde_json::Value::as_str).unwrap_or("unnamed");
+    if !(name.contains("CRS84") || name.ends_with("4326") || name.ends_with("4490")) {
+        let what = format!("has the coordinate system {}", quote(name));
+        let fault = Fault::new(Place { file: file.clone(), line: 1 }, what, "degrees on WGS-84 (CRS84)");
+        faults.push(fault.hint("export it with EPSG:4326"));
+    }
+}
+
+fn area(text: &str, place: Place, areas: &mut Areas, faults: &mut Faults) {
+    let feature: Feature = match serde_json::from_str(text) {
+        Ok(feature) => feature,
+        Err(error) => {
+            return faults.push(json_fault(
+                &place,
+                place.line - 1,
+                &error,
+                "a GeoJSON Feature with properties",
+            ));
+        }
+    };
+    let before = faults.count();
+    let mut fault = |what: String, expected: &str| faults.push(Fault::new(place.clone(), what, expected));
+    if feature.kind != "Feature" {
+        fault(format!("is a {}", quote(&feature.kind)), "a Feature");
+    }
+    let mut text = |key: &str| match feature.properties.get(key) {
+        None | Some(serde_json::Value::Null) => None,
+        Some(serde_json::Value::String(text)) if text.is_empty() => None,
+        Some(serde_json::Value::String(text)) if Text::parse(text).is_some() => Some(text.trim().to_owned()),
+        Some(_) => {
+            fault(format!("property {key} is something else"), Text::EXPECTED);
+            None
+        }
+    };
+    let (id, parent) = (text("id"), text("parent"));
+    let (name_zh, name_en) = (text("name_zh"), text("name_en"));
+    for key in feature.properties.keys().filter(|key| !PROPERTIES.contains(&key.as_str())) {
+        let what = format!("unknown property {}", quote(key));
+        let unknown = Fault::new(place.clone(), what, format!("one of {}", list(PROPERTIES)));
+        faults.push(unknown.nearest(key, PROPERTIES));
+    }
+    let Some(id) = id.filter(|id| Id::parse(id).is_some()) else {
+        return faults.push(Fault::new(place, "has no sound id", Id::EXPECTED));
+    };
+    if !areas.named.insert(id.clone()) {
+        faults.push(Fault::new(place.clone(), format!("area {} stands twice", quote(&id)), "each id once"));
+    }
+    if name_zh.is_none() && name_en.is_none() {
+        faults.push(Fault::new(
+            place.clone(),
+            format!("area {} has no name", quote(&id)),
+            "name_zh or name_en",
+        ));
+    }
+    let rings = feature.geometry.map_or(Ok(vec![]), |geometry| rings(&geometry));
+    match rings {
+        Ok(rings) if faults.count() == before => {
+            areas.areas.push(Area { place, id, name_zh, name_en, parent, rings });
+        }
+        Ok(_) => {}
+        Err((what, expected, hint)) => {
+            faults.push(Fault::new(place, format!("area {}: {what}", quote(&id)), expected).hint(hint));
+        }
+    }
+}
+
+type Wrong = (String, &'static str, &'static str);
+
+fn rings(geometry: &Geometry) -> Result<Vec<Vec<[f64; 2]>>, Wrong> {
+    let wrong =
+        |what: String| (what, "a Polygon or MultiPolygon of closed rings of [longitude, latitude]", "");
+    let numbers = |_| wrong("coordinates cannot be read".to_owned());
+    let rings: Vec<Vec<Vec<f64>>> = match geometry.kind.as_str() {
+        "Polygon" => serde_json::from_value(geometry.coordinates.clone()).map_err(numbers)?,
+        "MultiPolygon" => {
+            let polygons: Vec<Vec<Vec<Vec<f64>>>> =
+                serde_json::from_value(geometry.coordinates.clone()).map_err(numbers)?;
+            polygons.into_iter().flatten().collect()
+        }
+        other => return Err(wrong(format!("is a {}", quote(other)))),
+    };
+    if rings.is_empty() {
+        return Err(wrong("has no ring".to_owned()));
+    }
+    rings.iter().map(|ring| closed(ring)).collect()
+}
+
+fn closed(ring: &[Vec<f64>]) -> Result<Vec<[f64; 2]>, Wrong> {
+    let mut points = vec![];
+    for position in ring {
+        // A third number is the altitude, which an outline does not need.
+        let &[lon, lat, ..] = position.as_slice() else {
+            return Err(("a position has less than two numbers".to_owned(), "[longitude, latitude]", ""));
+        };
+        if let Err(hint) = on_globe(lat, lon) {
+            let what = format!("position [{lon}, {lat}] is not on the globe");
+            let hint =
+                if hint.is_empty() { "" } else { "GeoJSON has the longitude first: are they swapped?" };
+            return Err((what, "[longitude, latitude] in degrees", hint));
+        }
+        points.push([lon, lat]);
+    }
+    if points.len() < 4 {
+        return Err((
+            format!("a ring has {} positions", points.len()),
+            "four at least, the last as the first",
+            "",
+        ));
+    }
+    if points.first() != points.last() {
+        return Err(("a ring is not closed".to_owned(), "the last position as the first", ""));
+    }
+    let twice_area: f64 =
+        points.windows(2).map(|pair| pair[0][0] * pair[1][1] - pair[1][0] * pair[0][1]).sum();
+    if twice_area.abs() < 1e-12 {
+        return Err(("a ring encloses nothing".to_owned(), "a ring around an area", ""));
+    }
+    Ok(points)
+}

@@ -1,0 +1,156 @@
+//! `contacts.csv` as written: who is told, where and in which language.
+//! Addresses are personal; no fault repeats one.
+
+use std::path::Path;
+
+use forewarn_core::level::Level;
+
+use super::Names;
+use super::sheet::{Column, Row, Sheet, may, must};
+use super::words::{Hours, Id, Language, LevelWord, Text, Word};
+use crate::config::fault::{Fault, Faults, Place, quote};
+
+/// The file's name.
+pub(crate) const FILE: &str = "contacts.csv";
+
+/// The channels a contact can have an address on, in the order of the columns.
+pub(crate) const CHANNELS: [&str; 2] = ["email", "webhook"];
+
+/// Its columns.
+pub(crate) const COLUMNS: &[Column] = &[
+    must("id", "a name for routes and for the operator"),
+    must("name", "as messages address the contact"),
+    may("roles", "what routes mean by {area}/role, with ; between them: duty, mayor ..."),
+    may("area", "the area the contact answers for; empty is all"),
+    must("language", "zh or en"),
+    may("email", "mail address"),
+    may("webhook", "address of a web receiver; one of the two is mandatory"),
+    may("min_level", "lowest level told; default blue"),
+    may("hours", "local hours told in, such as 08:00..18:00; empty is always"),
+    may("target_id", "the target's id, where another system has given one; for contacts with one address"),
+];
+
+/// Every contact that could be read.
+#[derive(Debug, Default)]
+pub(crate) struct Contacts {
+    pub(crate) rows: Vec<Contact>,
+    /// Ids of all rows, those at fault too.
+    pub(crate) named: Names,
+    /// Roles of all rows, those at fault too.
+    pub(crate) roles: Names,
+}
+
+/// One contact.
+#[derive(Debug, Clone)]
+pub(crate) struct Contact {
+    pub(crate) place: Place,
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) roles: Vec<String>,
+    pub(crate) area: Option<String>,
+    pub(crate) language: String,
+    /// Channel and address.
+    pub(crate) addresses: Vec<(&'static str, String)>,
+    pub(crate) min_level: Level,
+    pub(crate) hours: Option<(u16, u16)>,
+    pub(crate) target_id: Option<String>,
+}
+
+/// Reads it.
+pub(crate) fn read(dir: &Path, faults: &mut Faults) -> Option<Contacts> {
+    let sheet = Sheet::required(dir, FILE, COLUMNS, faults)?;
+    let mut contacts = Contacts::default();
+    for mut row in sheet.rows() {
+        row.shape(faults);
+        let id = row.cell("id").to_owned();
+        if !id.is_empty() && !contacts.named.insert(id.clone()) {
+            let fault =
+                Fault::new(row.place.clone(), format!("contact {} stands twice", quote(&id)), "each id once");
+            row.fault(fault, faults);
+        }
+        contacts.roles.extend(row.several::<Id>("roles", faults).into_iter().map(|role| role.0));
+        if let Some(contact) = contact(&mut row, faults).filter(|_| row.sound()) {
+            contacts.rows.push(contact);
+        }
+    }
+    Some(contacts)
+}
+
+fn contact(row: &mut Row<'_>, faults: &mut Faults) -> Option<Contact> {
+    let id = row.must::<Id>("id", faults);
+    let name = row.must::<Text>("name", faults);
+    let language = row.must::<Language>("language", faults);
+    let area = row.may::<Id>("area", faults).map(|area| area.0);
+    let min_level = row.may::<LevelWord>("min_level", faults).map_or(Level::Blue, |level| level.0);
+    let hours = row.may::<Hours>("hours", faults).map(|hours| hours.0);
+    let target_id = row.may::<Id>("target_id", faults).map(|id| id.0);
+    let email = row.may::<MailAddress>("email", faults).map(|email| ("email", email.0));
+    let webhook = row.may::<WebhookAddress>("webhook", faults).map(|webhook| ("webhook", webhook.0));
+    let addresses: Vec<_> = [email, webhook].into_iter().flatten().collect();
+    if row.cell("email").is_empty() && row.cell("webhook").is_empty() {
+        row.fault(Fault::new(row.place.clone(), "has no address", "email or webhook"), faults);
+    }
+    if target_id.is_some() && addresses.len() > 1 {
+        let fault = Fault::new(
+            row.place.clone(),
+            "has one target_id for two addresses",
+            "a contact with one address",
+        );
+        row.fault(fault.hint("make two contacts of it, or leave target_id empty"), faults);
+    }
+    Some(Contact {
+        place: row.place.clone(),
+        id: id?.0,
+        name: name?.0,
+        roles: row.several::<Id>("roles", &mut Faults::default()).into_iter().map(|role| role.0).collect(),
+        area,
+        language: language?.0,
+        addresses,
+        min_level,
+        hours,
+        target_id,
+    })
+}
+
+/// A mail address. Quoted local parts are refused: nobody has one, and line
+/// ends hide in them.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct MailAddress(pub(crate) String);
+
+impl Word for MailAddress {
+    const EXPECTED: &'static str = "a mail address such as duty@example.org, without quotation marks";
+
+    fn parse(text: &str) -> Option<Self> {
+        let plain = !text.chars().any(|c| c.is_control() || c.is_whitespace() || c == '"');
+        let address: lettre::Address = plain.then(|| text.parse().ok())??;
+        Some(MailAddress(address.to_string()))
+    }
+
+    fn shown(_: &str) -> String {
+        "something else".to_owned()
+    }
+}
+
+/// The address of a web receiver.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct WebhookAddress(pub(crate) String);
+
+impl Word for WebhookAddress {
+    const EXPECTED: &'static str =
+        "an address such as https://hooks.example.org/forewarn, without user or password in it";
+
+    fn parse(text: &str) -> Option<Self> {
+        let plain = !text.chars().any(|c| c.is_control() || c.is_whitespace());
+        let url = plain.then(|| reqwest::Url::parse(text).ok())??;
+        let sound = matches!(url.scheme(), "https" | "http")
+            && url.has_host()
+            && url.username().is_empty()
+            && url.password().is_none()
+            && url.fragment().is_none();
+        sound.then(|| WebhookAddress(url.to_string()))
+    }
+
+    fn shown(_: &str) -> String {
+        "something else".to_owned()
+    }
+}

@@ -1,0 +1,157 @@
+//! Configuration as written: the words of each file, each with its line.
+//! Nothing outside `config` sees these types; `build` makes of them what is
+//! meant.
+
+pub(crate) mod addresses;
+pub(crate) mod areas;
+pub(crate) mod contacts;
+pub(crate) mod devices;
+pub(crate) mod forewarn_toml;
+pub(crate) mod limits;
+pub(crate) mod messages;
+pub(crate) mod routes;
+pub(crate) mod rules;
+pub(crate) mod secret;
+pub(crate) mod sensors;
+pub(crate) mod sheet;
+pub(crate) mod table;
+pub(crate) mod words;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::fault::{Fault, Faults, Place};
+
+/// Largest file read, bytes: a configuration of a nation's gauges is a tenth of it.
+const FILE_MAX: u64 = 256 * 1024 * 1024;
+
+/// Everything as written. A file that could not be read at all is `None`;
+/// what leans on it is then not judged, so that one fault makes no hundred.
+pub(crate) struct Raw {
+    pub(crate) main: Option<forewarn_toml::Main>,
+    pub(crate) sensors: Option<sensors::Sensors>,
+    pub(crate) devices: Vec<devices::Device>,
+    pub(crate) limits: Option<limits::Limits>,
+    pub(crate) areas: Option<areas::Areas>,
+    pub(crate) rules: rules::Rules,
+    pub(crate) routes: Option<routes::Routes>,
+    pub(crate) contacts: Option<contacts::Contacts>,
+    pub(crate) messages: messages::Messages,
+}
+
+impl Raw {
+    /// Reads every file below `dir`.
+    pub(crate) fn read(dir: &Path, faults: &mut Faults) -> Raw {
+        Raw {
+            main: forewarn_toml::read(dir, faults),
+            sensors: sensors::read(dir, faults),
+            devices: devices::read(dir, faults),
+            limits: limits::read(dir, faults),
+            areas: areas::read(dir, faults),
+            rules: rules::read(dir, faults),
+            routes: routes::read(dir, faults),
+            contacts: contacts::read(dir, faults),
+            messages: messages::read(dir, faults),
+        }
+    }
+}
+
+/// Names that something may refer to; those whose own line is at fault too,
+/// so that one fault is told once.
+pub(crate) type Names = BTreeSet<String>;
+
+/// A whole text file: UTF-8, without a byte order mark. `Ok(None)` when there is none.
+fn text(dir: &Path, file: &str) -> Result<Option<String>, Fault> {
+    let place = || Place::new(file, 0);
+    let path = dir.join(file);
+    let found = match fs::metadata(&path) {
+        Ok(found) => found,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => {
+            return Err(Fault::new(place(), format!("cannot be read ({error})"), "a readable file"));
+        }
+    };
+    if !found.is_file() {
+        return Err(Fault::new(place(), "is not a file", "a file"));
+    }
+    if found.len() > FILE_MAX {
+        let what = format!("has {} MiB", found.len() >> 20);
+        return Err(Fault::new(place(), what, format!("at most {} MiB", FILE_MAX >> 20)));
+    }
+    let bytes = fs::read(&path)
+        .map_err(|error| Fault::new(place(), format!("cannot be read ({error})"), "a readable file"))?;
+    utf8(file, bytes).map(Some)
+}
+
+/// Text of a file's bytes, or what else they seem to be.
+fn utf8(file: &str, bytes: Vec<u8>) -> Result<String, Fault> {
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        let fault = Fault::new(Place::new(file, 1), "is UTF-16", "UTF-8");
+        return Err(fault.hint("in Excel save as \"CSV UTF-8 (comma delimited)\""));
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(match text.strip_prefix('\u{feff}') {
+            Some(rest) => rest.to_owned(),
+            None => text,
+        }),
+        Err(error) => {
+            let sound = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+            let line = 1 + sound.iter().filter(|&&byte| byte == b'\n').count();
+            let fault = Fault::new(Place::new(file, line as u32), "is not UTF-8", "UTF-8");
+            let what = "saved as GBK? in Excel save as \"CSV UTF-8 (comma delimited)\", or run iconv -f GBK -t UTF-8";
+            Err(fault.hint(what))
+        }
+    }
+}
+
+/// The text of a file that must be there.
+fn required(dir: &Path, file: &str, faults: &mut Faults) -> Option<String> {
+    match text(dir, file) {
+        Ok(Some(text)) => Some(text),
+        Ok(None) => {
+            faults.push(Fault::new(Place::new(file, 0), "is missing", "a file of that name"));
+            None
+        }
+        Err(fault) => {
+            faults.push(fault);
+            None
+        }
+    }
+}
+
+/// The text of a file that may be absent.
+fn optional(dir: &Path, file: &str, faults: &mut Faults) -> Result<Option<String>, ()> {
+    text(dir, file).map_err(|fault| faults.push(fault))
+}
+
+/// The files in a folder with one of these endings, in order of their names.
+fn folder(dir: &Path, folder: &str, ending: &str, faults: &mut Faults) -> Vec<Arc<str>> {
+    let entries = match fs::read_dir(dir.join(folder)) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return vec![],
+        Err(error) => {
+            let what = format!("cannot be read ({error})");
+            faults.push(Fault::new(Place::new(folder, 0), what, "a readable folder"));
+            return vec![];
+        }
+    };
+    let mut files = vec![];
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        match name.to_str() {
+            // Editors leave hidden and backup files beside the real ones.
+            Some(name) if name.starts_with('.') || name.ends_with('~') => {}
+            Some(name) if name.ends_with(ending) => files.push(Arc::from(format!("{folder}/{name}"))),
+            Some(_) => {}
+            None => {
+                let what = format!("holds a file whose name is not UTF-8: {}", name.to_string_lossy());
+                faults.push(Fault::new(Place::new(folder, 0), what, "a UTF-8 name"));
+            }
+        }
+    }
+    files.sort();
+    files
+}

@@ -1,0 +1,439 @@
+//! The embedded driver: one loop on a thread of its own, in which intake and
+//! judge share one record and one sync.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use forewarn_core::engine::{ENGINE_VERSION, Engine};
+use forewarn_core::event::{ClockStep, Decision, Event, Input, Output, TroubleReport};
+use forewarn_core::ids::{Position, RunId, SourceIx};
+use forewarn_core::plan::PlanId;
+use forewarn_core::reading::Checked;
+use forewarn_core::time::{Moment, Span, Timestamp};
+use forewarn_core::warning::{TroubleCode, TroubleKey};
+use metrics::{counter, gauge, histogram};
+use tokio::sync::watch;
+use tracing::{error, info, warn};
+
+use super::draft::Draft;
+use super::inbox::{Answer, DriverInbox, Hold, Waited};
+use super::picture::{Picture, Pulse};
+use super::recovery::Recovery;
+use super::snapshots::Snapshots;
+use super::stamp::Stamper;
+use crate::clock::Clock;
+use crate::log::{Appender, Lane, Log, READING_BYTES_MAX, Record};
+use crate::ports::{Acks, Batch, Refused};
+
+/// Readings a record holds at most, but for a single larger batch.
+const READINGS_A_RECORD_MAX: usize = 16_384;
+
+/// Bytes the decisions of one record take at worst: what the engine may put
+/// out at one event, each revision with its evidence and targets.
+const DECISIONS_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Two ticks are at least this far apart, so that a thousand timers due
+/// within one blink are one record.
+const TICK_APART: Span = Span(10_000);
+
+/// How often the wall clock is held against civil time, and room looked for when there was none.
+const LOOK_AROUND: Duration = Duration::from_secs(1);
+
+/// What the loop is made of.
+pub struct Embedded {
+    /// The engine, recovered to the log's end.
+    pub engine: Engine,
+    /// The log, open for writing.
+    pub log: Log,
+    /// The way in.
+    pub inbox: Arc<DriverInbox>,
+    /// The clock.
+    pub clock: Clock,
+    /// This run.
+    pub run: RunId,
+    /// Least real time between the starts of two syncs.
+    pub gap: Duration,
+    /// Where the picture goes.
+    pub picture: watch::Sender<Arc<Picture>>,
+    /// Where every commit is told.
+    pub pulse: watch::Sender<Pulse>,
+    /// Photographs the engine now and then.
+    pub snapshots: Snapshots,
+    /// Rebuilds the engine after a panic.
+    pub recovery: Recovery,
+    /// The moment of the last event.
+    pub moment: Moment,
+    /// Its position.
+    pub position: Position,
+}
+
+/// The loop with what it keeps between turns.
+struct Loop {
+    parts: Embedded,
+    stamper: Stamper,
+    outputs: Vec<Output>,
+    last_sync: Option<Instant>,
+    last_tick: Timestamp,
+    intake_stopped: bool,
+    looked_around: Instant,
+}
+
+/// What a draft's inputs led to.
+#[derive(Default)]
+struct Stepped {
+    /// Each with the index of its input.
+    decisions: Vec<(u32, Decision)>,
+    /// One a reading.
+    flagged: Vec<Checked>,
+}
+
+impl Embedded {
+    /// Runs until the inbox is closed and all that was in it is committed.
+    pub fn run(self) {
+        let mut this = Loop {
+            parts: self,
+            stamper: Stamper::default(),
+            outputs: Vec::new(),
+            last_sync: None,
+            last_tick: Timestamp::MIN,
+            intake_stopped: false,
+            looked_around: Instant::now(),
+        };
+        this.publish();
+        this.beat();
+        while this.parts.inbox.wait(this.patience()) == Waited::GoOn {
+            this.gather();
+            this.turn();
+        }
+        this.parts.snapshots.last(&this.parts.engine, this.parts.position);
+        info!(position = this.parts.position.0, "driver stopped");
+    }
+}
+
+impl Loop {
+    /// How long nothing needs doing.
+    fn patience(&self) -> Option<Duration> {
+        let due = self.parts.engine.wake_at().map(|due| due.max(self.last_tick + TICK_APART));
+        match (due.and_then(|due| self.parts.clock.until(due)), &self.parts.clock) {
+            (Some(wait), _) => Some(wait.min(LOOK_AROUND)),
+            (None, Clock::System(_)) => Some(LOOK_AROUND),
+            // Only a player's move brings anything, and it nudges.
+            (None, Clock::Led(_)) => None,
+        }
+    }
+
+    /// Group commit: at once when the last sync began long enough ago, else
+    /// gathering until then.
+    fn gather(&self) {
+        if let (Some(last), Clock::System(_)) = (self.last_sync, &self.parts.clock) {
+            let since = last.elapsed();
+            if since < self.parts.gap {
+                std::thread::sleep(self.parts.gap.checked_sub(since).unwrap_or_default());
+            }
+        }
+    }
+
+    fn turn(&mut self) {
+        self.look_around();
+        let work = self.parts.inbox.drain(READINGS_A_RECORD_MAX);
+        let mut draft = Draft::default();
+        for asked in work.control {
+            let falls_due_before = self.parts.engine.wake_at().is_some_and(|due| due <= asked.at);
+            if draft.is_closed() || (falls_due_before && !draft.is_empty()) {
+                self.commit(std::mem::take(&mut draft));
+            }
+            draft.ask(asked);
+        }
+        let now = self.now();
+        let falls_due = self.falls_due(now);
+        if !draft.is_empty() && (draft.is_closed() || falls_due) {
+            self.commit(std::mem::take(&mut draft));
+        }
+        draft.at = draft.at.max(now);
+        self.fill(&mut draft, work.batches);
+        if !draft.is_empty() {
+            self.commit(draft);
+        } else if falls_due && now >= self.last_tick + TICK_APART {
+            self.last_tick = now;
+            self.commit(Draft { at: now, ..Draft::default() });
+        }
+    }
+
+    /// Gives readings their final form and puts them into the draft.
+    fn fill(&mut self, draft: &mut Draft, batches: Vec<Batch>) {
+        let moment = Moment { at: draft.at, ..self.parts.moment };
+        let plan = self.parts.engine.plan().clone();
+        for batch in batches {
+            for taken in &batch.taken {
+                match self.stamper.reading(&plan, batch.source, taken, moment) {
+                    Ok(reading) => draft.inputs.push(Input::Reading(reading)),
+                    Err(_) => draft.refused.push(gone(batch.source, taken.sensor.0)),
+                }
+            }
+            draft.refused.extend(batch.refused);
+            draft.acks.extend(batch.acks);
+        }
+    }
+
+    fn falls_due(&mut self, now: Timestamp) -> bool {
+        self.parts.engine.wake_at().is_some_and(|due| due <= now) && self.parts.engine.is_due(now)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.parts.clock.now().max(self.parts.moment.at)
+    }
+
+    /// Once a second: was the wall clock stepped, is there room again?
+    fn look_around(&mut self) {
+        if self.looked_around.elapsed() < LOOK_AROUND && !self.intake_stopped {
+            return;
+        }
+        self.looked_around = Instant::now();
+        let now = Moment { at: self.now(), ..self.parts.moment };
+        if let Some(stepped) = self.parts.clock.stepped(now) {
+            warn!(
+                civil_before = now.civil().as_secs(),
+                civil_after = stepped.civil().as_secs(),
+                trusted = stepped.trusted,
+                "the wall clock was stepped"
+            );
+            self.stamper.clock_stepped();
+            let step = ClockStep { offset: stepped.offset, trusted: stepped.trusted };
+            self.parts.moment = stepped;
+            self.commit(Draft { at: now.at, inputs: vec![Input::Clock(step)], ..Draft::default() });
+        }
+        self.look_for_room();
+        self.publish();
+        let (readings, control) = self.parts.inbox.fill();
+        gauge!("forewarn_inbox_readings").set(readings as f64);
+        gauge!("forewarn_inbox_control").set(control as f64);
+    }
+
+    /// Stops the readings lane when the log has no room for a full record, and
+    /// resumes it by itself. What waits stays unacknowledged meanwhile, and our
+    /// stop is no sensor's silence.
+    fn look_for_room(&mut self) {
+        let worst = READINGS_A_RECORD_MAX * READING_BYTES_MAX + DECISIONS_BYTES_MAX;
+        let room = self.parts.log.room_for(worst, Lane::Readings).is_ok();
+        if room == !self.intake_stopped {
+            return;
+        }
+        self.intake_stopped = !room;
+        self.parts.inbox.hold_readings(if room { Hold::Resume } else { Hold::Stop });
+        let detail = "no room on the disk: readings are not taken, senders keep them".to_owned();
+        if room {
+            info!("there is room on the disk again: readings are taken");
+        } else {
+            error!("no room on the disk: readings are not taken, senders keep them");
+        }
+        let key = TroubleKey { code: TroubleCode::DiskLow, subject: "log".into() };
+        let report = TroubleReport { key, present: !room, detail };
+        let inputs = vec![Input::Intake(room), Input::Trouble(report)];
+        self.commit(Draft { at: self.now(), inputs, ..Draft::default() });
+    }
+
+    /// Steps a draft and makes it durable with all that it decided; only then
+    /// is anybody told. A panic in the step finds its culprit by halves.
+    fn commit(&mut self, mut draft: Draft) {
+        if draft.inputs.is_empty() {
+            draft.inputs.push(Input::Tick);
+        }
+        let plan = self.parts.engine.plan_id();
+        let stepped = catch_unwind(AssertUnwindSafe(|| self.step(&draft)));
+        match stepped {
+            Ok(stepped) => self.make_durable(draft, plan, stepped),
+            Err(_) => self.find_culprit(draft),
+        }
+    }
+
+    fn step(&mut self, draft: &Draft) -> Stepped {
+        let at = draft.at.max(self.parts.moment.at);
+        let Stepped { mut decisions, mut flagged } = Stepped::default();
+        for (index, input) in draft.inputs.iter().enumerate() {
+            let position = Position(self.parts.position.0 + 1 + index as u64);
+            // Inputs are small; the one that is not, a plan, sits behind a shared pointer.
+            let event = Event { at, position, input: input.clone() };
+            self.parts.engine.step(&event, &mut self.outputs);
+            for output in self.outputs.drain(..) {
+                match output {
+                    Output::Decision(decision) => decisions.push((index as u32, decision)),
+                    Output::Flagged(checked) => flagged.push(checked),
+                }
+            }
+        }
+        Stepped { decisions, flagged }
+    }
+
+    fn make_durable(&mut self, draft: Draft, plan: PlanId, stepped: Stepped) {
+        let Draft { at, inputs, replies, acks, refused } = draft;
+        let Stepped { decisions, flagged } = stepped;
+        let at = at.max(self.parts.moment.at);
+        let moment = self.parts.engine.moment();
+        let record = Arc::new(Record {
+            first: self.parts.position.next(),
+            at,
+            offset: moment.offset,
+            run: self.parts.run,
+            engine: ENGINE_VERSION,
+            plan,
+            inputs,
+            decisions,
+            flagged,
+            refused,
+        });
+        let began = Instant::now();
+        self.last_sync = Some(began);
+        if let Err(error) = self.parts.log.append(record.clone()) {
+            // What the kernel still holds of a failed write nobody can know: never
+            // retried. The next start reads what is on the disk.
+            error!(%error, "the log cannot be written: stopping at once, nothing was acknowledged");
+            std::process::abort();
+        }
+        histogram!("forewarn_log_sync_seconds").record(began.elapsed().as_secs_f64());
+        counter!("forewarn_readings_total").increment(record.flagged.len() as u64);
+        self.parts.position = record.last();
+        self.parts.moment = Moment { at, ..moment };
+        self.release(&record, replies, acks);
+    }
+
+    /// After the sync, and not before.
+    fn release(
+        &mut self,
+        record: &Record,
+        replies: Vec<(std::ops::Range<usize>, super::inbox::Reply)>,
+        acks: Vec<Acks>,
+    ) {
+        for (range, reply) in replies {
+            let decisions = record
+                .decisions
+                .iter()
+                .filter(|(index, _)| range.contains(&(*index as usize)))
+                .map(|(_, decision)| decision.clone())
+                .collect();
+            reply(Answer { position: record.last(), decisions });
+        }
+        acknowledge(acks);
+        for (_, decision) in &record.decisions {
+            tell(decision);
+        }
+        if !record.decisions.is_empty() || record.inputs.iter().any(|input| matches!(input, Input::Plan(_))) {
+            self.publish();
+        }
+        self.beat();
+        self.parts.snapshots.consider(&self.parts.engine, self.parts.position);
+    }
+
+    fn beat(&self) {
+        self.parts.pulse.send_replace(Pulse {
+            position: self.parts.position,
+            moment: self.parts.moment,
+            wake_at: self.parts.engine.wake_at(),
+        });
+    }
+
+    fn publish(&self) {
+        let mut picture = Picture::of(&self.parts.engine, self.parts.position);
+        picture.intake_stopped = self.intake_stopped;
+        self.parts.picture.send_replace(Arc::new(picture));
+    }
+
+    /// The engine stumbled: rebuild it from the log, and step by halves until
+    /// the culprit stands alone; that one is quarantined and acknowledged.
+    fn find_culprit(&mut self, draft: Draft) {
+        self.parts.engine = match self.parts.recovery.rebuild() {
+            Ok(engine) => engine,
+            Err(error) => {
+                error!(%error, "the engine cannot be rebuilt from the log: stopping at once");
+                std::process::abort();
+            }
+        };
+        if draft.inputs.len() > 1 {
+            let (first, second) = draft.halve();
+            self.commit(first);
+            self.commit(second);
+            return;
+        }
+        let Draft { at, inputs, replies, acks, mut refused } = draft;
+        for input in &inputs {
+            error!(?input, "an input made the engine stumble: it is quarantined");
+            refused.push(Refused {
+                source: source_of(input),
+                topic: "engine".into(),
+                bytes: minicbor::to_vec(input).expect("encoding into a Vec cannot fail").into(),
+                reason: "the engine stumbled over this input: please report it".into(),
+            });
+        }
+        counter!("forewarn_poison_inputs_total").increment(1);
+        let key = TroubleKey { code: TroubleCode::PoisonInput, subject: "engine".into() };
+        let detail = "an input made the engine stumble; see `forewarn quarantine`".to_owned();
+        let report = Input::Trouble(TroubleReport { key, present: true, detail });
+        let replies = replies.into_iter().map(|(_, reply)| (0..1, reply)).collect();
+        self.commit(Draft { at, inputs: vec![report], replies, acks, refused });
+    }
+}
+
+/// One call a gate, with all its tokens of this commit.
+fn acknowledge(mut acks: Vec<Acks>) {
+    // Brought together by address: which gate goes first means nothing.
+    acks.sort_by_key(|ack| Arc::as_ptr(&ack.gate).addr());
+    let mut gathered: Option<Acks> = None;
+    for ack in acks {
+        match &mut gathered {
+            Some(last) if Arc::ptr_eq(&last.gate, &ack.gate) => last.tokens.extend(ack.tokens),
+            _ => {
+                if let Some(Acks { gate, tokens }) = gathered.replace(ack) {
+                    gate.durable(&tokens);
+                }
+            }
+        }
+    }
+    if let Some(Acks { gate, tokens }) = gathered {
+        gate.durable(&tokens);
+    }
+}
+
+/// One line a decision that people act on.
+fn tell(decision: &Decision) {
+    match decision {
+        Decision::Revision(revision) => {
+            counter!("forewarn_revisions_total", "kind" => revision.kind.word()).increment(1);
+            info!(
+                warning = %revision.warning.digest(),
+                number = revision.number,
+                kind = revision.kind.word(),
+                reason = ?revision.reason,
+                level = revision.level.word(),
+                targets = revision.due.len(),
+                "revision"
+            );
+        }
+        Decision::Trouble(report) => {
+            warn!(
+                code = report.key.code.word(),
+                subject = report.key.subject,
+                present = report.present,
+                "trouble"
+            );
+        }
+        Decision::PlanRefused(why) => warn!(why, "plan refused"),
+        Decision::Incident(_) | Decision::WouldHave(_) | Decision::Resumed | Decision::Resent { .. } => {}
+    }
+}
+
+fn gone(source: SourceIx, sensor: u32) -> Refused {
+    Refused {
+        source,
+        topic: String::new(),
+        bytes: bytes::Bytes::new(),
+        reason: format!("sensor #{sensor} left the plan while its reading was under way"),
+    }
+}
+
+fn source_of(input: &Input) -> SourceIx {
+    match input {
+        Input::Reading(reading) => reading.source,
+        Input::Source(source, _) => *source,
+        _ => SourceIx::default(),
+    }
+}

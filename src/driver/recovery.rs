@@ -1,0 +1,183 @@
+//! From the log back to the engine: the newest snapshot that reads back, then
+//! every record after it. Windows and memories are recomputed, the recorded
+//! decisions applied.
+
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use forewarn_core::engine::Engine;
+use forewarn_core::event::{Decision, Event, Input, Output};
+use forewarn_core::ids::Position;
+use forewarn_core::plan::Plan;
+use tracing::{info, warn};
+
+use super::snapshots::{self, Snapshot};
+use crate::clock::LeftOff;
+use crate::log::{Record, Records, load_plan};
+
+/// More records than this that make the engine stumble are not bad luck.
+const POISON_MAX: usize = 100;
+
+/// Rebuilds the engine of a data directory.
+#[derive(Debug, Clone)]
+pub struct Recovery {
+    /// The data directory.
+    pub data: PathBuf,
+}
+
+/// What the log gave back.
+#[derive(Debug, Default)]
+pub struct Recovered {
+    /// The engine, at the log's end.
+    pub engine: Engine,
+    /// Position of the last event.
+    pub position: Position,
+    /// Times of the last record; `None` for an empty log.
+    pub left_off: Option<LeftOff>,
+    /// The first position at which this version would have decided otherwise.
+    pub diverged: Option<Position>,
+    /// Events that made the engine stumble; their recorded decisions were applied alone.
+    pub poison: BTreeSet<Position>,
+    /// Snapshots that did not read back, in words.
+    pub bad_snapshots: Vec<String>,
+    /// Position of the snapshot it began with.
+    pub snapshot: Position,
+}
+
+impl Recovery {
+    /// The engine alone, for the loop after a panic.
+    pub fn rebuild(&self) -> anyhow::Result<Engine> {
+        Ok(self.recover()?.engine)
+    }
+
+    /// Everything a start needs.
+    pub fn recover(&self) -> anyhow::Result<Recovered> {
+        let mut bad_snapshots = Vec::new();
+        let mut poison = BTreeSet::new();
+        let begin = self.begin(&mut bad_snapshots);
+        loop {
+            // A panic leaves the engine in no known state: each try begins with the snapshot anew.
+            match self.attempt(begin.as_ref(), &poison)? {
+                Attempt::Reached(recovered) => {
+                    return Ok(Recovered { poison, bad_snapshots, ..*recovered });
+                }
+                Attempt::Stumbled(position) => {
+                    warn!(position = position.0, "an event of the log makes the engine stumble: skipped");
+                    if !poison.insert(position) || poison.len() > POISON_MAX {
+                        bail!("the engine stumbles over position {} of its log again and again", position.0);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The newest snapshot that reads back and whose plan is there.
+    fn begin(&self, bad: &mut Vec<String>) -> Option<(Snapshot, Engine)> {
+        for (path, snapshot) in snapshots::all(&self.data) {
+            let engine = snapshot.map_err(anyhow::Error::from).and_then(|snapshot| {
+                let plan = load_plan(&self.data, snapshot.plan)?;
+                let engine = Engine::from_bytes(&snapshot.bytes, snapshot.plan, &Arc::new(plan))?;
+                Ok((snapshot, engine))
+            });
+            match engine {
+                Ok(begin) => return Some(begin),
+                Err(error) => {
+                    warn!(path = %path.display(), %error, "snapshot not used");
+                    bad.push(format!("{}: {error}", path.display()));
+                }
+            }
+        }
+        None
+    }
+
+    fn attempt(
+        &self,
+        begin: Option<&(Snapshot, Engine)>,
+        poison: &BTreeSet<Position>,
+    ) -> anyhow::Result<Attempt> {
+        let mut recovered = Recovered::default();
+        if let Some((snapshot, engine)) = begin {
+            recovered.engine = engine.freeze();
+            recovered.position = snapshot.position;
+            recovered.snapshot = snapshot.position;
+        }
+        let from = recovered.position.next();
+        let mut replayed = 0_u64;
+        for record in Records::open_read_only(&self.data, from)? {
+            let record = record?;
+            recovered.left_off = Some(LeftOff { at: record.at, offset: record.offset });
+            if record.last() < from {
+                continue;
+            }
+            if record.first > recovered.position.next() {
+                bail!(
+                    "the log lacks positions {}..{}, expected them after snapshot {}",
+                    recovered.position.next().0,
+                    record.first.0,
+                    recovered.snapshot.0
+                );
+            }
+            if let Err(position) = self.apply(&mut recovered, &record, poison)? {
+                return Ok(Attempt::Stumbled(position));
+            }
+            replayed += record.inputs.len() as u64;
+        }
+        info!(snapshot = recovered.snapshot.0, replayed, position = recovered.position.0, "engine recovered");
+        Ok(Attempt::Reached(Box::new(recovered)))
+    }
+
+    fn apply(
+        &self,
+        recovered: &mut Recovered,
+        record: &Record,
+        poison: &BTreeSet<Position>,
+    ) -> anyhow::Result<Result<(), Position>> {
+        let mut outputs: Vec<Output> = Vec::new();
+        let mut decisions: Vec<Decision> = Vec::new();
+        for (index, input) in record.inputs.iter().enumerate() {
+            let position = Position(record.first.0 + index as u64);
+            decisions.clear();
+            decisions.extend(decided_on(record, index).cloned());
+            // What makes the engine stumble is passed over; what was decided on it stands.
+            let input = if poison.contains(&position) { Input::Tick } else { self.with_body(input)? };
+            let event = Event { at: record.at, position, input };
+            let engine = &mut recovered.engine;
+            let step = AssertUnwindSafe(|| engine.recover(&event, &decisions, &mut outputs));
+            match catch_unwind(step) {
+                Ok(true) => {
+                    recovered.diverged.get_or_insert(position);
+                }
+                Ok(false) => {}
+                Err(_) => return Ok(Err(position)),
+            }
+            outputs.clear();
+            recovered.position = position;
+        }
+        Ok(Ok(()))
+    }
+
+    /// A plan event gets its body from the file its hash names.
+    fn with_body(&self, input: &Input) -> anyhow::Result<Input> {
+        let mut input = input.clone();
+        if let Input::Plan(plan) = &mut input
+            && plan.body.is_none()
+        {
+            let body: Plan = load_plan(&self.data, plan.id).context("a plan that the log names")?;
+            plan.body = Some(Arc::new(body));
+        }
+        Ok(input)
+    }
+}
+
+enum Attempt {
+    Reached(Box<Recovered>),
+    Stumbled(Position),
+}
+
+/// The decisions recorded with one of a record's inputs.
+fn decided_on(record: &Record, index: usize) -> impl Iterator<Item = &Decision> {
+    record.decisions.iter().filter(move |(of, _)| *of as usize == index).map(|(_, decision)| decision)
+}

@@ -1,0 +1,226 @@
+//! Photographs of the engine: taken at a durable position, written by a thread
+//! of their own, read back before they count.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+
+use forewarn_core::engine::{ENGINE_VERSION, Engine};
+use forewarn_core::ids::Position;
+use forewarn_core::plan::PlanId;
+use tracing::{info, warn};
+
+/// Events between two photographs: as many as a start can step through in a moment.
+const EVENTS_APART: u64 = 1_000_000;
+
+/// How many are kept: should the newest not read back, the one before serves.
+const KEPT: usize = 2;
+
+const MAGIC: &[u8; 8] = b"fwsnap01";
+const HEADER: usize = 8 + 4 + 8 + 32 + 4;
+
+/// Takes a photograph now and then.
+#[derive(Debug)]
+pub struct Snapshots {
+    dir: PathBuf,
+    last: Position,
+    writer: Option<SyncSender<Photograph>>,
+    thread: Option<JoinHandle<()>>,
+    trimmable: Arc<AtomicU64>,
+}
+
+struct Photograph {
+    engine: Engine,
+    position: Position,
+}
+
+/// A photograph read back.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// The events up to here are in it.
+    pub position: Position,
+    /// The plan that was in force.
+    pub plan: PlanId,
+    /// Version of the engine that took it.
+    pub engine_version: u32,
+    /// The engine's own bytes.
+    pub bytes: Vec<u8>,
+}
+
+impl Snapshots {
+    /// Writes into `data/snapshots`; `last` is the position of the newest that is there.
+    pub fn start(data: &Path, last: Position) -> io::Result<Self> {
+        let dir = data.join("snapshots");
+        fs::create_dir_all(&dir)?;
+        let trimmable = Arc::new(AtomicU64::new(second_newest(&dir).0));
+        // One photograph under way at most: the loop skips one rather than waits.
+        let (writer, photographs) = sync_channel::<Photograph>(1);
+        let (into, behind) = (dir.clone(), trimmable.clone());
+        let thread = std::thread::Builder::new().name("snapshots".into()).spawn(move || {
+            for photograph in photographs {
+                match write(&into, &photograph) {
+                    Ok(bytes) => {
+                        info!(position = photograph.position.0, bytes, "snapshot written and read back")
+                    }
+                    Err(error) => {
+                        warn!(%error, "snapshot not written: the next start replays more of the log")
+                    }
+                }
+                behind.store(second_newest(&into).0, Ordering::Release);
+            }
+        })?;
+        Ok(Snapshots { dir, last, writer: Some(writer), thread: Some(thread), trimmable })
+    }
+
+    /// The log may be trimmed below here for all that snapshots need of it.
+    pub fn trimmable(&self) -> Position {
+        Position(self.trimmable.load(Ordering::Acquire))
+    }
+
+    /// Takes one if it is time.
+    pub fn consider(&mut self, engine: &Engine, position: Position) {
+        if position.0 - self.last.0 >= EVENTS_APART {
+            self.take(engine, position);
+        }
+    }
+
+    /// The last one of a run, so that the next start has nothing to replay.
+    pub fn last(mut self, engine: &Engine, position: Position) {
+        if position > self.last
+            && let Err(error) = write(&self.dir, &Photograph { engine: engine.freeze(), position })
+        {
+            warn!(%error, "last snapshot not written: the next start replays more of the log");
+        }
+        self.writer = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            warn!("the snapshot thread stumbled");
+        }
+    }
+
+    fn take(&mut self, engine: &Engine, position: Position) {
+        let Some(writer) = &self.writer else { return };
+        match writer.try_send(Photograph { engine: engine.freeze(), position }) {
+            Ok(()) => self.last = position,
+            Err(TrySendError::Full(_)) => {}
+            Err(TrySendError::Disconnected(_)) => {
+                warn!("the snapshot thread stumbled: no more snapshots in this run");
+                self.writer = None;
+            }
+        }
+    }
+}
+
+fn path(dir: &Path, position: Position) -> PathBuf {
+    dir.join(format!("{:020}.snap", position.0))
+}
+
+fn write(dir: &Path, photograph: &Photograph) -> io::Result<usize> {
+    let bytes = photograph.engine.to_bytes();
+    let mut header = Vec::with_capacity(HEADER);
+    header.extend_from_slice(MAGIC);
+    header.extend_from_slice(&ENGINE_VERSION.to_le_bytes());
+    header.extend_from_slice(&photograph.position.0.to_le_bytes());
+    header.extend_from_slice(&photograph.engine.plan_id().0);
+    let mut sum = crc32fast::Hasher::new();
+    sum.update(&header);
+    sum.update(&bytes);
+    header.extend_from_slice(&sum.finalize().to_le_bytes());
+
+    let target = path(dir, photograph.position);
+    let draft = target.with_extension("draft");
+    let mut file = File::create(&draft)?;
+    file.write_all(&header)?;
+    file.write_all(&bytes)?;
+    file.sync_all()?;
+    fs::rename(&draft, &target)?;
+    File::open(dir)?.sync_all()?;
+    read(&target)?;
+    for old in list(dir).into_iter().skip(KEPT) {
+        fs::remove_file(path(dir, old))?;
+    }
+    Ok(HEADER + bytes.len())
+}
+
+/// Positions of the snapshots that are there, newest first; they may not read back.
+fn list(dir: &Path) -> Vec<Position> {
+    let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
+    let mut positions: Vec<Position> = entries
+        .filter_map(|entry| {
+            entry.ok()?.file_name().to_str()?.strip_suffix(".snap")?.parse().ok().map(Position)
+        })
+        .collect();
+    positions.sort_unstable_by(|a, b| b.cmp(a));
+    positions
+}
+
+fn second_newest(dir: &Path) -> Position {
+    list(dir).get(1).copied().unwrap_or_default()
+}
+
+/// The snapshots of a data directory, newest first: each read back, or what is wrong with it.
+pub fn all(data: &Path) -> impl Iterator<Item = (PathBuf, io::Result<Snapshot>)> {
+    let dir = data.join("snapshots");
+    list(&dir).into_iter().map(move |position| {
+        let path = path(&dir, position);
+        let snapshot = read(&path);
+        (path, snapshot)
+    })
+}
+
+fn read(path: &Path) -> io::Result<Snapshot> {
+    let bad = |what: &str| io::Error::new(io::ErrorKind::InvalidData, format!("{}: {what}", path.display()));
+    let bytes = fs::read(path)?;
+    let (header, body) = bytes.split_at_checked(HEADER).ok_or_else(|| bad("shorter than its header"))?;
+    let (summed, sum) = header.split_at(HEADER - 4);
+    if !summed.starts_with(MAGIC) {
+        return Err(bad("not a snapshot, expected it to begin with fwsnap01"));
+    }
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(summed);
+    hasher.update(body);
+    if hasher.finalize().to_le_bytes() != sum {
+        return Err(bad("does not read back as it was written"));
+    }
+    let four = |at: usize| summed[at..at + 4].try_into().expect("the header is long enough");
+    let eight = |at: usize| summed[at..at + 8].try_into().expect("the header is long enough");
+    Ok(Snapshot {
+        engine_version: u32::from_le_bytes(four(8)),
+        position: Position(u64::from_le_bytes(eight(12))),
+        plan: PlanId(summed[20..52].try_into().expect("the header is long enough")),
+        bytes: body.to_vec(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn photograph(position: u64) -> Photograph {
+        Photograph { engine: Engine::default(), position: Position(position) }
+    }
+
+    #[test]
+    fn two_are_kept_and_a_rotten_one_is_told_from_a_good_one() {
+        let data = tempfile::tempdir().expect("a temporary directory");
+        let dir = data.path().join("snapshots");
+        fs::create_dir_all(&dir).expect("writable");
+        for position in [10, 20, 30] {
+            write(&dir, &photograph(position)).expect("writable");
+        }
+        assert_eq!(list(&dir), [Position(30), Position(20)]);
+        assert_eq!(second_newest(&dir), Position(20));
+
+        let newest = path(&dir, Position(30));
+        let mut bytes = fs::read(&newest).expect("readable");
+        *bytes.last_mut().expect("not empty") ^= 1;
+        fs::write(&newest, bytes).expect("writable");
+        let read: Vec<bool> = all(data.path()).map(|(_, snapshot)| snapshot.is_ok()).collect();
+        assert_eq!(read, [false, true]);
+    }
+}

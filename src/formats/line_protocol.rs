@@ -1,0 +1,476 @@
+//! InfluxDB line protocol
+//! (docs.influxdata.com/influxdb/v2/reference/syntax/line-protocol).
+
+use std::borrow::Cow;
+
+use forewarn_core::reading::Marks;
+use forewarn_core::time::Timestamp;
+use serde::Deserialize;
+
+use super::instant::EpochUnit;
+use super::known::Known;
+use super::{Decoded, Format, Message, Refusal, Session, Sink};
+
+/// Fields in one line; more are refused.
+const FIELDS_MAX: usize = 256;
+
+/// Reads line protocol: several lines a message, comments, escapes, quotes.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Raw")]
+pub struct LineProtocol {
+    /// The tag that holds the station.
+    station: String,
+    quantity: QuantityIs,
+    precision: Precision,
+}
+
+/// Where the quantity is named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum QuantityIs {
+    /// Each field's key.
+    Field,
+    /// The measurement's name; the value is this field.
+    Measurement { value: String },
+}
+
+/// What timestamps count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Precision {
+    /// Seconds.
+    Seconds,
+    /// Milliseconds.
+    Millis,
+    /// Microseconds.
+    Micros,
+    /// Nanoseconds, as the protocol has it.
+    #[default]
+    Nanos,
+}
+
+impl Precision {
+    /// Reads `s`, `ms`, `us` or `ns`, as the query parameter `precision` has it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "s" => Ok(Precision::Seconds),
+            "ms" => Ok(Precision::Millis),
+            "us" => Ok(Precision::Micros),
+            "ns" => Ok(Precision::Nanos),
+            other => Err(format!("precision {other:?} is none, expected s, ms, us or ns")),
+        }
+    }
+
+    fn unit(self) -> EpochUnit {
+        match self {
+            Precision::Seconds => EpochUnit::Seconds,
+            Precision::Millis => EpochUnit::Millis,
+            Precision::Micros => EpochUnit::Micros,
+            Precision::Nanos => EpochUnit::Nanos,
+        }
+    }
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct Raw {
+    station: Option<String>,
+    quantity: Option<String>,
+    value: Option<String>,
+    precision: Option<String>,
+}
+
+impl LineProtocol {
+    /// How configuration writes it.
+    pub const EXAMPLE: &'static str =
+        r#"decode = { format = "line-protocol", station = "station", quantity = "field", precision = "ns" }"#;
+
+    /// The same with another precision: what one HTTP request asked for.
+    #[must_use]
+    pub fn with_precision(&self, precision: Precision) -> Self {
+        LineProtocol { precision, ..self.clone() }
+    }
+}
+
+impl Default for LineProtocol {
+    /// Station from the tag `station`, quantity from each field's key, nanoseconds.
+    fn default() -> Self {
+        LineProtocol {
+            station: "station".into(),
+            quantity: QuantityIs::Field,
+            precision: Precision::default(),
+        }
+    }
+}
+
+impl TryFrom<Raw> for LineProtocol {
+    type Error = String;
+
+    fn try_from(raw: Raw) -> Result<Self, String> {
+        let quantity = match (raw.quantity.as_deref(), raw.value) {
+            (None | Some("field"), None) => QuantityIs::Field,
+            (None | Some("field"), Some(_)) => {
+                return Err(
+                    "value names a field, but each field is a quantity, expected quantity = \"measurement\" \
+                     beside it"
+                        .into(),
+                );
+            }
+            (Some("measurement"), value) => {
+                QuantityIs::Measurement { value: value.unwrap_or_else(|| "value".into()) }
+            }
+            (Some(other), _) => {
+                return Err(format!("quantity {other:?} is unknown, expected \"field\" or \"measurement\""));
+            }
+        };
+        Ok(LineProtocol {
+            station: raw.station.unwrap_or_else(|| "station".into()),
+            quantity,
+            precision: raw.precision.as_deref().map_or(Ok(Precision::default()), Precision::parse)?,
+        })
+    }
+}
+
+impl Format for LineProtocol {
+    fn decode(&self, _: &mut Session, message: &Message<'_>, sink: &mut dyn Sink) -> Result<(), Refusal> {
+        let text = std::str::from_utf8(message.payload).map_err(|fault| {
+            Refusal(format!("byte {} is not UTF-8, expected line protocol in UTF-8", fault.valid_up_to() + 1))
+        })?;
+        let mut known = Known::new(sink);
+        let mut reader = Reader { text, at: 0, line: 1 };
+        let mut line = Line::default();
+        while reader.to_next_line() {
+            let number = reader.line;
+            reader.read(&mut line, &self.station).map_err(|what| Refusal(reader.place(&what)))?;
+            if let Err(what) = self.give(&line, &mut known) {
+                known.fault(format!("line {number}: {what}"));
+            }
+        }
+        known.finish();
+        Ok(())
+    }
+}
+
+impl LineProtocol {
+    fn give(&self, line: &Line<'_>, known: &mut Known<'_>) -> Result<(), String> {
+        let station = line
+            .station
+            .as_deref()
+            .ok_or_else(|| format!("no tag {:?}, expected the station's id in it", self.station))?;
+        let observed: Option<Timestamp> = match line.time {
+            Some(number) => Some(self.precision.unit().whole(number.into())?),
+            None => None,
+        };
+        let reading = |quantity, value: f64| {
+            let marks = Marks::default();
+            positive_nothing(Decoded { station, quantity, value, unit: None, observed, seq: None, marks })
+        };
+        match &self.quantity {
+            QuantityIs::Field => {
+                for (key, value) in &line.fields {
+                    if let Some(value) = value {
+                        known.give(reading(key, *value));
+                    }
+                }
+                Ok(())
+            }
+            QuantityIs::Measurement { value } => {
+                let (_, number) = line.fields.iter().find(|(key, _)| key == value).ok_or_else(|| {
+                    format!(
+                        "measurement {:?} has no field {value:?}, expected its value in it",
+                        line.measurement
+                    )
+                })?;
+                if let Some(number) = number {
+                    known.give(reading(&line.measurement, *number));
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Minus nothing is nothing.
+fn positive_nothing(reading: Decoded<'_>) -> Decoded<'_> {
+    Decoded { value: reading.value + 0.0, ..reading }
+}
+
+/// One line's parts.
+#[derive(Debug, Default)]
+struct Line<'t> {
+    measurement: Cow<'t, str>,
+    station: Option<Cow<'t, str>>,
+    /// Booleans and strings have no number.
+    fields: Vec<(Cow<'t, str>, Option<f64>)>,
+    time: Option<i64>,
+}
+
+/// Reads a text line by line; a quoted string may hold a line's end.
+struct Reader<'t> {
+    text: &'t str,
+    at: usize,
+    line: usize,
+}
+
+impl<'t> Reader<'t> {
+    fn rest(&self) -> &'t [u8] {
+        &self.text.as_bytes()[self.at..]
+    }
+
+    fn place(&self, what: &str) -> String {
+        let start = self.text[..self.at].rfind('\n').map_or(0, |end| end + 1);
+        format!("line {} column {}: {what}", self.line, self.text[start..self.at].chars().count() + 1)
+    }
+
+    /// Past blanks, empty lines and comments; false at the end.
+    fn to_next_line(&mut self) -> bool {
+        loop {
+            match self.rest() {
+                [] => return false,
+                [b'#', ..] => {
+                    let rest = self.rest();
+                    self.at += rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
+                }
+                [b'\n', ..] => {
+                    self.at += 1;
+                    self.line += 1;
+                }
+                [b' ' | b'\t' | b'\r', ..] => self.at += 1,
+                _ => return true,
+            }
+        }
+    }
+
+    fn read(&mut self, line: &mut Line<'t>, station_tag: &str) -> Result<(), String> {
+        line.fields.clear();
+        line.station = None;
+        line.measurement = self.name(b", ", "a measurement")?;
+        while self.next_is(b',') {
+            let key = self.name(b",= ", "a tag")?;
+            self.expect(b'=', "a tag's =")?;
+            let value = self.name(b",= ", "a tag's value")?;
+            if key == station_tag && line.station.replace(value).is_some() {
+                return Err(format!("tag {key:?} stands twice, expected it once"));
+            }
+        }
+        self.expect(b' ', "a space before the fields")?;
+        while self.next_is(b' ') {}
+        loop {
+            let key = self.name(b",= ", "a field")?;
+            self.expect(b'=', "a field's =")?;
+            let value = self.value().map_err(|what| format!("field {key:?}: {what}"))?;
+            if line.fields.iter().any(|(before, _)| *before == key) {
+                return Err(format!("field {key:?} stands twice, expected it once"));
+            }
+            if line.fields.len() == FIELDS_MAX {
+                return Err(format!("more than {FIELDS_MAX} fields in a line, expected fewer"));
+            }
+            line.fields.push((key, value));
+            if !self.next_is(b',') {
+                break;
+            }
+        }
+        line.time = self.time()?;
+        Ok(())
+    }
+
+    fn next_is(&mut self, byte: u8) -> bool {
+        let is = self.rest().first() == Some(&byte);
+        self.at += usize::from(is);
+        is
+    }
+
+    fn expect(&mut self, byte: u8, what: &str) -> Result<(), String> {
+        if self.next_is(byte) {
+            Ok(())
+        } else {
+            Err(format!("{:?} is missing, expected {what}", char::from(byte)))
+        }
+    }
+
+    /// A measurement, key or tag value: up to an unescaped stop, or the line's end.
+    fn name(&mut self, stops: &[u8], what: &str) -> Result<Cow<'t, str>, String> {
+        let rest = self.rest();
+        let (mut end, mut escaped) = (0, false);
+        while let Some(byte) = rest.get(end) {
+            match byte {
+                b'\\' if rest.get(end + 1).is_some_and(|next| b",= ".contains(next)) => {
+                    escaped = true;
+                    end += 2;
+                }
+                b'\n' | b'\r' => break,
+                byte if stops.contains(byte) => break,
+                _ => end += 1,
+            }
+        }
+        // Stops are ASCII, so the cut is between characters.
+        let name = &self.text[self.at..self.at + end];
+        if name.is_empty() {
+            return Err(format!("nothing stands here, expected {what}"));
+        }
+        self.at += end;
+        Ok(if escaped { Cow::Owned(unescape(name, b",= ")) } else { Cow::Borrowed(name) })
+    }
+
+    /// A field's value; `None` for a string or a boolean.
+    fn value(&mut self) -> Result<Option<f64>, String> {
+        if self.next_is(b'"') {
+            return self.string().map(|()| None);
+        }
+        let rest = self.rest();
+        let end = rest.iter().position(|byte| b", \n\r".contains(byte)).unwrap_or(rest.len());
+        let text = &self.text[self.at..self.at + end];
+        let value = match text {
+            "t" | "T" | "true" | "True" | "TRUE" | "f" | "F" | "false" | "False" | "FALSE" => None,
+            text => Some(number(text).ok_or_else(|| {
+                format!("{text:?} is no value, expected a finite number, true, false or a string in quotes")
+            })?),
+        };
+        self.at += end;
+        Ok(value)
+    }
+
+    fn string(&mut self) -> Result<(), String> {
+        let begun = self.line;
+        loop {
+            match self.rest() {
+                [] => return Err(format!("a string begun in line {begun} has no end, expected a quote")),
+                [b'\\', b'"' | b'\\', ..] => self.at += 2,
+                [b'"', ..] => {
+                    self.at += 1;
+                    return Ok(());
+                }
+                [b'\n', ..] => {
+                    self.at += 1;
+                    self.line += 1;
+                }
+                _ => self.at += 1,
+            }
+        }
+    }
+
+    fn time(&mut self) -> Result<Option<i64>, String> {
+        while self.next_is(b' ') {}
+        let rest = self.rest();
+        let end = rest.iter().position(|byte| b" \n\r".contains(byte)).unwrap_or(rest.len());
+        let from = self.at;
+        self.at += end;
+        let text = self.text.get(from..self.at).unwrap_or_default();
+        while self.next_is(b' ') || self.next_is(b'\r') {}
+        if !matches!(self.rest().first(), None | Some(b'\n')) {
+            return Err("the line goes on after its time, expected its end".into());
+        }
+        match text {
+            "" => Ok(None),
+            text => text
+                .parse()
+                .map(Some)
+                .map_err(|_| format!("time {text:?} is no whole number, expected one since 1970")),
+        }
+    }
+}
+
+fn unescape(name: &str, escapable: &[u8]) -> String {
+    let mut plain = String::with_capacity(name.len());
+    let mut rest = name.chars().peekable();
+    while let Some(char) = rest.next() {
+        match (char, rest.peek()) {
+            ('\\', Some(next)) if next.is_ascii() && escapable.contains(&(*next as u8)) => {}
+            (char, _) => plain.push(char),
+        }
+    }
+    plain
+}
+
+/// `1.2`, `3i`, `4u`; never NaN or an infinity.
+fn number(text: &str) -> Option<f64> {
+    if let Some(whole) = text.strip_suffix('i') {
+        return whole.parse::<i64>().ok().map(|number| number as f64);
+    }
+    if let Some(whole) = text.strip_suffix('u') {
+        return whole.parse::<u64>().ok().map(|number| number as f64);
+    }
+    // Rust reads "inf" and "nan" as well; a number begins otherwise.
+    text.bytes()
+        .all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'))
+        .then(|| text.parse().ok())
+        .flatten()
+        .filter(|number: &f64| number.is_finite())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing;
+
+    fn check(settings: &str, payload: &str, expected: &[&str]) {
+        testing::check(&format!("{{ format = \"line-protocol\"{settings} }}"), "write", payload, expected);
+    }
+
+    #[test]
+    fn each_field_of_a_line_is_a_quantity() {
+        check("", "river,station=qj-1 level=3.21 1782892800000000000", &["qj-1/level=3.21 @0.0"]);
+        check(
+            "",
+            "# comment, with = all\n\nriver,basin=x,station=qj-1 level=3i,rain=4u,wet=t,note=\"a, \\\"b\\\"\nc=1\",battery=3.6 1782892801000000000\r\n  river,station=qj-2 temperature=-1.5e1\n",
+            &["qj-1/level=3.0 @1.0", "qj-1/rain=4.0 @1.0", "qj-2/temperature=-15.0"],
+        );
+        check("", "r\\ i\\,ver,sta\\ t=a\\=b,station=qj\\ 1 level=-0", &["qj 1/level=0.0"]);
+        check("", "r,station=qj\\n level=1", &["qj\\n/level=1.0"]);
+        check("", "r,station=qj1  level=1  17 ", &["qj1/level=1.0 @-1782892800.0"]);
+        check("", "", &[]);
+    }
+
+    #[test]
+    fn tag_measurement_and_precision_are_configured() {
+        let settings = ", station = \"host\", quantity = \"measurement\", precision = \"ms\"";
+        check(settings, "level,host=qj-1 value=2.5 1782892801500", &["qj-1/level=2.5 @1.5"]);
+        check(settings, "level,host=qj-1 other=2.5", &["no field \"value\", expected its value"]);
+        for (settings, why) in [
+            (", quantity = \"tag\"", "expected \"field\" or \"measurement\""),
+            (", value = \"x\"", "expected quantity = \"measurement\""),
+            (", precision = \"h\"", "expected s, ms, us or ns"),
+            (", tag = \"x\"", "unknown field"),
+        ] {
+            let fault =
+                testing::format(&format!("{{ format = \"line-protocol\"{settings} }}")).expect_err(why);
+            assert!(fault.contains(why), "{fault}");
+        }
+    }
+
+    #[test]
+    fn a_line_without_its_sensor_does_not_silence_the_others() {
+        check(
+            "",
+            "river level=1\nriver,station=xx level=2\nriver,station=qj-3 level=3",
+            &["line 1: no tag \"station\"", "xx/level is not configured", "qj-3/level=3.0"],
+        );
+        check("", "river,station=qj-1 battery=3", &["qj-1/battery is not configured"]);
+    }
+
+    #[test]
+    fn what_does_not_parse_is_refused_whole_and_said_why() {
+        for (payload, why) in [
+            ("river", "line 1 column 6: ' ' is missing, expected a space before the fields"),
+            ("river,station=qj-1", "expected a space"),
+            ("river,station=qj-1 ", "expected a field"),
+            ("river,station= level=1", "expected a tag's value"),
+            ("river,station level=1", "expected a tag's ="),
+            ("river,station=qj-1 level", "expected a field's ="),
+            ("river,station=qj-1 level=", "field \"level\": \"\" is no value"),
+            ("river,station=qj-1 level=nan", "expected a finite number"),
+            ("river,station=qj-1 level=inf", "expected a finite number"),
+            ("river,station=qj-1 level=1e999", "expected a finite number"),
+            ("river,station=qj-1 level=1.5i", "expected a finite number"),
+            ("river,station=qj-1 level=99999999999999999999i", "expected a finite number"),
+            ("river,station=qj-1 level=1,level=2", "stands twice"),
+            ("river,station=qj-1,station=qj-2 level=1", "stands twice"),
+            ("river,station=qj-1 level=1 soon", "no whole number"),
+            ("river,station=qj-1 level=1 1 2", "goes on after its time"),
+            ("river,station=qj-1 note=\"x level=1\nriver", "begun in line 1 has no end"),
+            ("r,station=qj-1 level=1\nriver,", "line 2 column 7"),
+            ("{\"station\":\"qj-1\"}", "expected"),
+        ] {
+            check("", payload, &[why]);
+        }
+        let many = (0..300).map(|n| format!("k{n}=1")).collect::<Vec<_>>().join(",");
+        check("", &format!("r,station=qj-1 {many}"), &["more than 256 fields"]);
+    }
+}

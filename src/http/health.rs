@@ -1,0 +1,50 @@
+//! Whether the service lives, and whether it can be relied on now.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Serialize;
+
+use super::Doors;
+
+/// How the service is; asked at every request.
+pub trait Health: Send + Sync + std::fmt::Debug {
+    /// Looks at the stages.
+    fn readiness(&self) -> Readiness;
+}
+
+/// Whether each stage keeps up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Readiness {
+    /// Whether readings are taken and judged now.
+    pub ready: bool,
+    /// What is the matter, one sentence each; empty when ready.
+    pub reasons: Vec<String>,
+    /// Position of the last committed event.
+    pub position: u64,
+    /// Sensors that report, are silent, have never been heard.
+    pub sensors: Sensors,
+    /// Incidents that stand.
+    pub incidents: usize,
+}
+
+/// How many sensors there are in each state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Sensors {
+    /// Configured.
+    pub configured: usize,
+    /// Silent beyond their allowance.
+    pub silent: usize,
+}
+
+/// `GET /healthz`: the process serves.
+pub(super) async fn alive() -> &'static str {
+    "alive\n"
+}
+
+/// `GET /readyz`: 200 when readings are taken and judged, else 503 with the reasons.
+pub(super) async fn ready(State(doors): State<Doors>) -> (StatusCode, Json<Readiness>) {
+    let readiness = doors.health.readiness();
+    let code = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (code, Json(readiness))
+}

@@ -1,0 +1,96 @@
+//! Errors as RFC 9457 problems: what was wrong, what was expected.
+
+use axum::Json;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+/// One problem, as the sender of a request reads it.
+#[derive(Debug, Serialize)]
+pub struct Problem {
+    #[serde(skip)]
+    code: StatusCode,
+    title: &'static str,
+    status: u16,
+    detail: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    faults: Vec<String>,
+    #[serde(skip)]
+    retry_after_secs: Option<u32>,
+}
+
+impl Problem {
+    fn new(code: StatusCode, title: &'static str, detail: impl Into<String>) -> Self {
+        let status = code.as_u16();
+        Problem { code, title, status, detail: detail.into(), faults: vec![], retry_after_secs: None }
+    }
+
+    pub(super) fn not_found() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "no such path",
+            "expected /healthz, /readyz, /metrics, /api/v1/readings, /api/v2/write or /api/v1/reload",
+        )
+    }
+
+    pub(super) fn unauthorised() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "no valid token",
+            "expected a header `Authorization: Bearer TOKEN` (or `Token TOKEN`) with a token of http.tokens",
+        )
+    }
+
+    pub(super) fn no_operator_token() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "not switched on",
+            "http.operator_token is not configured, expected a secret reference; or use SIGHUP",
+        )
+    }
+
+    pub(super) fn refused_reload(faults: &[String]) -> Self {
+        let detail = "the new configuration has faults; the old one stays in force";
+        let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "reload refused", detail);
+        Problem { faults: faults.to_vec(), ..problem }
+    }
+
+    pub(super) fn not_understood(faults: Vec<String>, kept: usize) -> Self {
+        let detail = format!("{kept} readings were kept; what was not understood is in quarantine");
+        let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "not understood", detail);
+        Problem { faults, ..problem }
+    }
+
+    pub(super) fn bad_query(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad query", detail)
+    }
+
+    pub(super) fn busy() -> Self {
+        let detail = "no room for more readings at the moment: nothing of this request was kept";
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail);
+        Problem { retry_after_secs: Some(1), ..problem }
+    }
+
+    pub(super) fn unknown_outcome() -> Self {
+        let detail =
+            "the service stopped before the readings were durable: send them again under the same key";
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", detail);
+        Problem { retry_after_secs: Some(5), ..problem }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let (code, retry) = (self.code, self.retry_after_secs);
+        let mut response = (code, Json(self)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/problem+json"));
+        if let Some(secs) = retry {
+            headers.insert(header::RETRY_AFTER, secs.into());
+        }
+        if code == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}

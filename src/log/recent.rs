@@ -1,0 +1,126 @@
+//! What the writer and its readers share: the newest records in memory, the
+//! table of segments, and how far all of it is durable.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+
+use forewarn_core::event::{Decision, Input};
+use forewarn_core::ids::Position;
+use forewarn_core::reading::Checked;
+use tokio::sync::watch;
+
+use super::rot::Rot;
+use super::segment::Segment;
+use super::{Record, Shared};
+
+/// Records kept in memory for readers close behind; older ones fall out and
+/// are read from the segments.
+pub const RECENT_RECORDS_MAX: usize = 4096;
+/// Bytes of memory they may take in all; at least the newest one is kept.
+pub const RECENT_BYTES_MAX: usize = 32 << 20;
+/// Stretches of rot found while reading that wait for [`super::Log::take_rot`];
+/// further ones are dropped, for the first of them already makes the Trouble.
+pub const ROT_REPORTS_MAX: usize = 256;
+
+/// The writer's side tells, the readers' side waits.
+#[derive(Debug)]
+pub(crate) struct Common {
+    state: Mutex<State>,
+    changed: Condvar,
+    committed: watch::Sender<Position>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    pub(crate) recent: Recent,
+    pub(crate) segments: Vec<Arc<Segment>>,
+    /// The newest durable position.
+    pub(crate) last: Position,
+    /// Offset after the newest durable frame, in the newest segment.
+    pub(crate) end: u64,
+    pub(crate) closed: bool,
+    pub(crate) rot: Vec<Rot>,
+}
+
+/// The newest records.
+#[derive(Debug, Default)]
+pub(crate) struct Recent {
+    records: VecDeque<(Shared, usize)>,
+    bytes: usize,
+}
+
+impl Recent {
+    /// Adds the newest; the oldest fall out.
+    pub(crate) fn push(&mut self, record: Shared) {
+        let bytes = memory_of(&record);
+        self.bytes += bytes;
+        self.records.push_back((record, bytes));
+        while self.records.len() > 1
+            && (self.records.len() > RECENT_RECORDS_MAX || self.bytes > RECENT_BYTES_MAX)
+        {
+            if let Some((_, bytes)) = self.records.pop_front() {
+                self.bytes -= bytes;
+            }
+        }
+    }
+
+    /// The record that holds `position`, or the first after it; `None` when
+    /// those in memory begin later than it, or end before.
+    pub(crate) fn find(&self, position: Position) -> Option<Shared> {
+        if self.records.front()?.0.first > position {
+            return None;
+        }
+        let at = self.records.partition_point(|(record, _)| record.last() < position);
+        Some(Arc::clone(&self.records.get(at)?.0))
+    }
+}
+
+/// About what a record takes in memory.
+fn memory_of(record: &Record) -> usize {
+    size_of::<Record>()
+        + record.inputs.len() * size_of::<Input>()
+        + record.decisions.len() * size_of::<(u32, Decision)>()
+        + record.flagged.len() * size_of::<Checked>()
+        + record.refused.iter().map(|it| it.topic.len() + it.bytes.len() + it.reason.len()).sum::<usize>()
+}
+
+impl Common {
+    pub(crate) fn new(state: State) -> Common {
+        let (committed, _) = watch::channel(state.last);
+        Common { state: Mutex::new(state), changed: Condvar::new(), committed }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no holder of this lock panics")
+    }
+
+    /// Tells of a change that readers may wait for.
+    pub(crate) fn tell(&self, change: impl FnOnce(&mut State)) {
+        let mut state = self.lock();
+        change(&mut state);
+        let last = state.last;
+        drop(state);
+        self.changed.notify_all();
+        self.committed.send_replace(last);
+    }
+
+    /// Waits until `position` is durable or nothing more will come.
+    pub(crate) fn wait(&self, position: Position) {
+        let waiting = |state: &mut State| state.last < position && !state.closed;
+        drop(self.changed.wait_while(self.lock(), waiting).expect("no holder of this lock panics"));
+    }
+
+    /// The newest durable position, for tasks to await.
+    pub(crate) fn committed(&self) -> watch::Receiver<Position> {
+        self.committed.subscribe()
+    }
+
+    /// Notes rot that a reader met.
+    pub(crate) fn report(&self, rot: Rot) {
+        let mut state = self.lock();
+        let known = state.rot.iter().any(|it| it.file == rot.file && it.offset == rot.offset);
+        if !known && state.rot.len() < ROT_REPORTS_MAX {
+            state.rot.push(rot);
+        }
+    }
+}

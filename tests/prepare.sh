@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Installs what the tests need and the machine lacks: a C compiler, mosquitto,
+# the packages of the SMTP test server, InfluxDB 2. Does nothing the second time.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+missing=()
+command -v cc >/dev/null || missing+=(build-essential)
+{ command -v mosquitto || [ -x /usr/sbin/mosquitto ]; } >/dev/null || missing+=(mosquitto)
+command -v mosquitto_pub >/dev/null || missing+=(mosquitto-clients)
+[ -e /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)
+if [ ${#missing[@]} -gt 0 ]; then
+	echo "prepare: installing ${missing[*]}"
+	sudo=
+	[ "$(id -u)" = 0 ] || sudo=sudo
+	$sudo apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+	# The tests start their own brokers; the packaged one need not run.
+	$sudo systemctl disable --now mosquitto >/dev/null 2>&1 || true
+fi
+
+if [ ! -d tests/smtp/node_modules ]; then
+	echo "prepare: installing the SMTP test server's packages"
+	npm ci --prefix tests/smtp --silent
+fi
+
+if [ -z "${FOREWARN_TEST_INFLUX_URL:-}" ] && ! command -v influxd >/dev/null; then
+	echo "prepare: InfluxDB 2 (built once, five minutes from cold)"
+	tests/influx/build.sh >/dev/null
+fi

@@ -1,0 +1,170 @@
+//! The walls that manifests cannot build: who may know whom, how large a room
+//! may grow, and whether the map is true.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Rooms that a room of `src` may know besides `forewarn_core`, `config` and
+/// `ports`. `app` and `cli` build the house and know all.
+const MAY_KNOW: &[(&str, &[&str])] = &[
+    ("channels", &["clock"]),
+    ("clock", &[]),
+    ("config", &["formats", "channels", "ingest"]),
+    ("courier", &["channels", "state", "clock"]),
+    ("driver", &["log", "clock"]),
+    ("formats", &[]),
+    ("http", &["formats", "ingest", "clock", "state"]),
+    ("ingest", &["formats", "clock"]),
+    ("log", &[]),
+    ("ports", &["log"]),
+    ("state", &["log"]),
+    ("stores", &["log"]),
+];
+
+/// A room is one idea: beyond this many lines it is two.
+const LINES_MAX: usize = 450;
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn sources(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let entries = fs::read_dir(dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display()));
+    for entry in entries {
+        let path = entry.expect("a readable entry").path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|ext| ext == "rs") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+fn room_of(path: &Path) -> String {
+    let inside = path.strip_prefix(root().join("src")).expect("a file of src");
+    let first = inside.components().next().expect("not empty").as_os_str().to_string_lossy().into_owned();
+    first.trim_end_matches(".rs").to_owned()
+}
+
+#[test]
+fn rooms_know_only_whom_they_may() {
+    let rooms: BTreeSet<String> = sources(&root().join("src")).iter().map(|path| room_of(path)).collect();
+    let mut trespasses = Vec::new();
+    for path in sources(&root().join("src")) {
+        let room = room_of(&path);
+        if ["app", "cli", "main", "lib"].contains(&room.as_str()) {
+            continue;
+        }
+        let Some((_, may_know)) = MAY_KNOW.iter().find(|(name, _)| *name == room) else {
+            panic!("src/{room} is not in MAY_KNOW: say there whom it may know");
+        };
+        let text = fs::read_to_string(&path).expect("readable");
+        for line in text.lines().take_while(|line| *line != "#[cfg(test)]") {
+            for other in line.split("crate::").skip(1) {
+                let other: String = other.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                let known = other == room
+                    || other == "ports"
+                    || other == "config"
+                    || may_know.contains(&other.as_str())
+                    || !rooms.contains(&other);
+                if !known {
+                    trespasses.push(format!("{}: {}", path.display(), line.trim()));
+                }
+            }
+        }
+    }
+    assert!(trespasses.is_empty(), "rooms that know whom they may not:\n{}", trespasses.join("\n"));
+}
+
+#[test]
+fn every_room_is_one_idea() {
+    let mut large = Vec::new();
+    for dir in ["src", "core/src", "simulations/src"] {
+        for path in sources(&root().join(dir)) {
+            let lines = fs::read_to_string(&path).expect("readable").lines().count();
+            if lines > LINES_MAX {
+                large.push(format!("{}: {lines} lines", path.display()));
+            }
+        }
+    }
+    assert!(large.is_empty(), "rooms of more than {LINES_MAX} lines:\n{}", large.join("\n"));
+}
+
+#[test]
+fn only_the_clock_asks_the_time() {
+    let mut asks = Vec::new();
+    for path in sources(&root().join("src")) {
+        let room = room_of(&path);
+        let text = fs::read_to_string(&path).expect("readable");
+        for line in text.lines().take_while(|line| *line != "#[cfg(test)]") {
+            let code = line.split("//").next().unwrap_or_default();
+            if room != "clock" && (code.contains("SystemTime::now") || code.contains("Timestamp::now")) {
+                asks.push(format!("{}: {}", path.display(), line.trim()));
+            }
+        }
+    }
+    assert!(asks.is_empty(), "the wall clock is asked outside src/clock.rs:\n{}", asks.join("\n"));
+}
+
+#[test]
+fn the_map_names_every_room() {
+    let map = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md is there");
+    let mut missing = Vec::new();
+    for dir in ["src", "core/src", "simulations/src"] {
+        for entry in fs::read_dir(root().join(dir)).expect("readable") {
+            let name = entry.expect("a readable entry").file_name().to_string_lossy().into_owned();
+            let room = name.trim_end_matches(".rs").to_owned();
+            if !["lib", "main"].contains(&room.as_str()) && !map.contains(&format!("`{room}`")) {
+                missing.push(format!("{dir}/{name}"));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "ARCHITECTURE.md does not name: {}", missing.join(", "));
+}
+
+#[test]
+fn the_repository_speaks_only_of_the_project() {
+    let banned = [
+        "registry.npmjs",
+        "proxy.golang",
+        "index.crates.io",
+        "deb.debian.org",
+        "pypi.org",
+        "/root/",
+        "/work/",
+    ];
+    let mut found = Vec::new();
+    for path in tracked() {
+        let Ok(text) = fs::read_to_string(root().join(&path)) else { continue };
+        for (number, line) in text.lines().enumerate() {
+            if path != "tests/tidy.rs" && banned.iter().any(|word| line.contains(word)) {
+                found.push(format!("{path}:{}: {line}", number + 1));
+            }
+        }
+    }
+    assert!(found.is_empty(), "hosts or paths of a machine:\n{}", found.join("\n"));
+}
+
+fn tracked() -> Vec<String> {
+    let listed = std::process::Command::new("git")
+        .args([
+            "ls-files",
+            "*.rs",
+            "*.toml",
+            "*.md",
+            "*.sh",
+            "*.json",
+            "*.yaml",
+            "*.mod",
+            "Makefile",
+            "Dockerfile",
+        ])
+        .current_dir(root())
+        .output()
+        .expect("git is there");
+    String::from_utf8_lossy(&listed.stdout).lines().map(str::to_owned).collect()
+}
