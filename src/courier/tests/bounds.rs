@@ -113,3 +113,15 @@ async fn a_stop_hears_attempts_out_and_reports_them() {
     stage.courier.take().expect("started").stop().await;
     assert_eq!(stage.outcome(&first, 0), Some(Outcome::Accepted));
 }
+
+#[tokio::test]
+async fn a_log_that_cannot_be_read_for_a_while_does_not_end_the_courier() {
+    let mut stage = Stage::new(1);
+    stage.start();
+    stage.log.fail_reads(1);
+    let first = alert(&[0]);
+    stage.log.decide(&[Arc::clone(&first)]);
+    until("it is read again", || stage.outcome(&first, 0) == Some(Outcome::Accepted)).await;
+    stage.idle().await;
+    assert_eq!(stage.channel.numbers(0), [1]);
+}
