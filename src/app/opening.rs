@@ -20,6 +20,7 @@ use crate::clock::{self, Beginning, Clock, System};
 use crate::config::names::FreshIndices;
 use crate::config::targets::TargetIds;
 use crate::config::{self, Loaded, Request};
+use crate::driver::cursors::Cursors;
 use crate::driver::embedded::Embedded;
 use crate::driver::inbox::DriverInbox;
 use crate::driver::picture::{Picture, Pulse};
@@ -101,6 +102,7 @@ pub(super) fn open(options: &Options) -> anyhow::Result<Opening> {
         gap,
         picture: watch::Sender::new(Arc::new(Picture::default())),
         pulse: watch::Sender::new(Pulse::default()),
+        cursors: Cursors::default(),
         snapshots: Snapshots::start(&data, recovered.snapshot)?,
         recovery,
         moment: beginning.moment,

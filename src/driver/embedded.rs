@@ -16,6 +16,7 @@ use metrics::{counter, gauge, histogram};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
+use super::cursors::Cursors;
 use super::draft::Draft;
 use super::inbox::{Answer, DriverInbox, Hold, Waited};
 use super::picture::{Picture, Pulse};
@@ -36,6 +37,9 @@ const DECISIONS_BYTES_ENOUGH: usize = 4 * 1024 * 1024;
 /// Two ticks are at least this far apart, so that a thousand timers due
 /// within one blink are one record.
 const TICK_APART: Span = Span(10_000);
+
+/// How often the log lets go of old segments.
+const TRIM_APART: Duration = Duration::from_mins(1);
 
 /// How often the wall clock is held against civil time, and room looked for when there was none.
 const LOOK_AROUND: Duration = Duration::from_secs(1);
@@ -58,6 +62,8 @@ pub struct Embedded {
     pub picture: watch::Sender<Arc<Picture>>,
     /// Where every commit is told.
     pub pulse: watch::Sender<Pulse>,
+    /// How far the readers of the log are.
+    pub cursors: Cursors,
     /// Photographs the engine now and then.
     pub snapshots: Snapshots,
     /// Rebuilds the engine after a panic.
@@ -77,6 +83,7 @@ struct Loop {
     last_tick: Timestamp,
     intake_stopped: bool,
     looked_around: Instant,
+    trimmed: Instant,
     /// What a record may hold, by the size of the log's segments.
     bounds: Bounds,
 }
@@ -128,6 +135,7 @@ impl Embedded {
             last_tick: Timestamp::MIN,
             intake_stopped: false,
             looked_around: Instant::now(),
+            trimmed: Instant::now(),
         };
         this.publish();
         this.beat();
@@ -233,16 +241,38 @@ impl Loop {
             self.commit(Draft { at: now.at, inputs: vec![Input::Clock(step)], ..Draft::default() });
         }
         self.look_for_room();
+        self.trim();
         self.publish();
         let (readings, control) = self.parts.inbox.fill();
         gauge!("forewarn_inbox_readings").set(readings as f64);
         gauge!("forewarn_inbox_control").set(control as f64);
     }
 
-    /// Stops the readings lane when the log has no room for a full record, and
+    /// Lets go of what is older than the log is to be kept, once every reader and
+    /// the second-newest snapshot have it. What a reader may still lose of its
+    /// cursor in a power cut is seconds; what is kept is hours at least.
+    fn trim(&mut self) {
+        let below = self.parts.cursors.lowest().min(self.parts.snapshots.trimmable());
+        if below == Position(0) || self.trimmed.elapsed() < TRIM_APART {
+            return;
+        }
+        self.trimmed = Instant::now();
+        match self.parts.log.trim(below, self.parts.moment.at) {
+            Ok(0) => {}
+            Ok(segments) => info!(segments, below = below.0, "old segments of the log recycled"),
+            Err(error) => warn!(%error, "old segments of the log not recycled"),
+        }
+    }
+
+    /// Tells what readers met of rot, and stops the readings lane when the log has no room for a full record, and
     /// resumes it by itself. What waits stays unacknowledged meanwhile, and our
     /// stop is no sensor's silence.
     fn look_for_room(&mut self) {
+        for rot in self.parts.log.take_rot() {
+            let key = TroubleKey { code: TroubleCode::Rot, subject: "log".into() };
+            let report = TroubleReport { key, present: true, detail: rot.to_string() };
+            self.commit(Draft { at: self.now(), inputs: vec![Input::Trouble(report)], ..Draft::default() });
+        }
         let room = self.parts.log.room_for(self.bounds.worst(), Lane::Readings).is_ok();
         if room == !self.intake_stopped {
             return;

@@ -27,6 +27,9 @@ impl StoresHandle {
         Arc::new(Nothing)
     }
     pub fn stop(self) {}
+    pub fn synced_cursors(&self) -> Vec<tokio::sync::watch::Receiver<forewarn_core::ids::Position>> {
+        vec![]
+    }
 }
 pub fn start(_: &Setup, _: LogReader, _: &Path, _: Arc<dyn Inbox>) -> anyhow::Result<StoresHandle> {
     Ok(StoresHandle)
