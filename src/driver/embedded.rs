@@ -323,6 +323,8 @@ impl Loop {
                 break;
             }
             let position = Position(self.parts.position.0 + 1 + index as u64);
+            #[cfg(test)]
+            super::tests::stumble_over(input);
             // Inputs are small; the one that is not, a plan, sits behind a shared pointer.
             let event = Event { at, position, input: input.clone() };
             self.parts.engine.step(&event, &mut self.outputs);

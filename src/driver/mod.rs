@@ -9,3 +9,5 @@ pub mod picture;
 pub mod recovery;
 pub mod snapshots;
 pub mod stamp;
+#[cfg(test)]
+mod tests;
