@@ -110,6 +110,8 @@ impl Recovery {
         let mut recovered = Recovered::default();
         if let Some((snapshot, engine)) = begin {
             recovered.engine = engine.freeze();
+            let moment = engine.moment();
+            recovered.left_off = Some(LeftOff { at: moment.at, offset: moment.offset });
             recovered.position = snapshot.position;
             recovered.snapshot = snapshot.position;
         }
