@@ -1,10 +1,12 @@
 //! The only door: `step` and `wake_at`.
 
-use std::fmt;
+mod snapshot;
+
 use std::sync::Arc;
 
 use minicbor::{Decode, Encode};
 
+pub use self::snapshot::SnapshotError;
 use crate::event::{ClockStep, Decision, Event, Input, Output, PlanRef, Started};
 use crate::finding::Found;
 use crate::ids::{LogId, OutputId, Position, RunId, SensorIx, SourceIx};
@@ -26,9 +28,6 @@ pub const OUTPUTS_MAX: usize = 1024;
 /// Room kept below [`OUTPUTS_MAX`] for one piece of work and for what an input
 /// decides at once.
 const WORK_DECISIONS_MAX: usize = 16;
-
-/// Version of the snapshot's encoding: rises when an older reader could misread it.
-const SNAPSHOT_VERSION: u32 = 1;
 
 /// The deterministic state machine.
 #[derive(Debug, Clone, Default, Encode, Decode)]
@@ -57,31 +56,6 @@ pub struct Engine {
     #[cbor(skip)]
     found: Vec<Found>,
 }
-
-/// A snapshot cannot be used.
-#[derive(Debug)]
-pub enum SnapshotError {
-    /// Its bytes do not read.
-    Bytes(minicbor::decode::Error),
-    /// A later version wrote it.
-    Version(u32),
-    /// It was made under another plan than the one given.
-    Plan(PlanId),
-}
-
-impl fmt::Display for SnapshotError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            SnapshotError::Bytes(fault) => write!(f, "snapshot does not read: {fault}"),
-            SnapshotError::Version(version) => {
-                write!(f, "snapshot has version {version}, expected {SNAPSHOT_VERSION} or before")
-            }
-            SnapshotError::Plan(_) => f.write_str("snapshot was made under another plan, expected its own"),
-        }
-    }
-}
-
-impl std::error::Error for SnapshotError {}
 
 /// Takes decisions down: makes them so in a live step; holds them against the
 /// record, which decides, in recovery.
@@ -114,7 +88,8 @@ impl Engine {
 
     /// Recomputes what one event of the log did to windows and votes, and
     /// applies the decisions recorded with it. Returns whether this version
-    /// would have decided otherwise; what differs is decided at the next start.
+    /// would have decided otherwise; what differs is decided at the next
+    /// start, which judges every cell again.
     pub fn recover(&mut self, event: &Event, recorded: &[Decision], outputs: &mut Vec<Output>) -> bool {
         let record = Some(Record { rest: recorded, differs: false });
         let mut pen = Pen { position: event.position, decided: 0, record, outputs };
@@ -123,7 +98,6 @@ impl Engine {
         for decision in record.rest {
             self.apply(decision, &mut pen);
             if let Some(cell) = cell_of(decision) {
-                self.areas.differs(cell);
                 self.schedule(cell);
             }
         }
@@ -150,36 +124,6 @@ impl Engine {
             self.timers.arm(timer, due);
         }
         ring.is_some()
-    }
-
-    /// A photograph of the whole state: pages are shared until either is written.
-    #[must_use]
-    pub fn freeze(&self) -> Engine {
-        self.clone()
-    }
-
-    /// The state in numbered fields, without the plan's body and without timers.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let stamped = Engine { version: SNAPSHOT_VERSION, ..self.clone() };
-        minicbor::to_vec(&stamped).expect("encoding into a Vec cannot fail")
-    }
-
-    /// Reads what [`Engine::to_bytes`] wrote, under the plan it was made with.
-    pub fn from_bytes(bytes: &[u8], id: PlanId, plan: &Arc<Plan>) -> Result<Engine, SnapshotError> {
-        let mut engine: Engine = minicbor::decode(bytes).map_err(SnapshotError::Bytes)?;
-        if engine.version > SNAPSHOT_VERSION {
-            return Err(SnapshotError::Version(engine.version));
-        }
-        if engine.plan != id {
-            return Err(SnapshotError::Plan(engine.plan));
-        }
-        engine.stations.attach(plan);
-        for (cell, due) in engine.areas.rearm(plan, engine.moment) {
-            engine.timers.arm(Timer::Cell(cell), due);
-        }
-        engine.arm_outage();
-        engine.arm_sensors();
-        Ok(engine)
     }
 
     /// The time of the last event.
@@ -338,7 +282,11 @@ impl Engine {
         self.stations.source(source, up, self.moment, &mut self.found);
         let found = self.found.clone();
         self.absorb(pen);
-        self.areas.source(source, up, &found, self.moment);
+        if up {
+            self.areas.source_up(source, self.moment);
+        } else {
+            self.areas.source_down(source, &found);
+        }
         self.arm_sensors();
     }
 
@@ -383,10 +331,10 @@ impl Engine {
             let decisions = self.areas.decide(&work, &self.stamp(pen));
             let agreed = self.commit(&decisions, pen);
             if let Work::Cell(cell) = work {
-                if !agreed {
-                    self.areas.differs(cell);
-                }
                 self.schedule(cell);
+            }
+            if !agreed {
+                self.areas.defer(work);
             }
         }
         self.arm_outage();
@@ -402,7 +350,9 @@ impl Engine {
             }
             record.rest = &record.rest[decisions.len()..];
         }
-        decisions.iter().for_each(|decision| self.apply(decision, pen));
+        for decision in decisions {
+            self.apply(decision, pen);
+        }
         true
     }
 
@@ -454,3 +404,8 @@ fn cell_of(decision: &Decision) -> Option<Cell> {
         | Decision::Resent { .. } => None,
     }
 }
+
+#[cfg(test)]
+mod run;
+#[cfg(test)]
+mod tests;

@@ -93,7 +93,7 @@ impl<K: Ord + Copy> Wheel<K> {
         }
         // The highest bit in which it differs from the cursor picks the level:
         // all of a lower level is due before all of a higher one.
-        let level = (63 - (due ^ self.cursor).leading_zeros()) / SLOT_BITS;
+        let level = (due ^ self.cursor).ilog2() / SLOT_BITS;
         let at = (due >> (level * SLOT_BITS)) as usize % SLOTS;
         let slot = &mut self.slots[level as usize * SLOTS + at];
         slot.first = if slot.entries.is_empty() { due } else { slot.first.min(due) };

@@ -1,3 +1,9 @@
 //! Builds the service in order and stops it in reverse.
 
+mod clocks;
 pub mod control;
+pub mod desk;
+mod metrics;
+mod opening;
+pub mod service;
+mod sources;

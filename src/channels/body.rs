@@ -9,9 +9,9 @@ use forewarn_core::warning::{About, Evidence, Revision};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::facts::{self, Facts};
-use super::show;
+use super::facts::Facts;
 use super::words::{Words, reason_word};
+use super::{naming, show};
 use crate::config::plan::Setup;
 
 /// One delivery. Answer 2xx once you have it; the same `id` may come again.
@@ -309,11 +309,11 @@ fn of_revision(revision: &Revision, setup: &Setup, words: &Words) -> RevisionBod
         },
         hazard: cell.map(|cell| Named {
             id: plan.hazard(cell.hazard).to_owned(),
-            name: facts::hazard_name(plan, cell, words),
+            name: naming::hazard_name(plan, cell, words),
         }),
         area: cell.map(|cell| Named {
             id: plan.area(cell.area).map(|area| area.id.clone()).unwrap_or_default(),
-            name: facts::area_name(plan, cell, words),
+            name: naming::area_name(plan, cell, words),
         }),
         trouble,
         level: level(revision.level, words),
@@ -324,7 +324,7 @@ fn of_revision(revision: &Revision, setup: &Setup, words: &Words) -> RevisionBod
         onset: time(revision.onset),
         sent: time(revision.sent),
         expires: time(revision.expires),
-        next_update: (!revision.kind.is_last()).then(|| time(facts::next_update(revision, setup))),
+        next_update: (!revision.kind.is_last()).then(|| time(naming::next_update(revision, setup))),
         stale: revision.stale,
         sensors: revision.sensors,
         evidence: revision.evidence.iter().filter_map(|e| of_evidence(e, plan, words)).collect(),
@@ -383,9 +383,12 @@ fn of_evidence(evidence: &Evidence, plan: &Plan, words: &Words) -> Option<Eviden
 }
 
 fn level(level: Level, words: &Words) -> LevelBody {
-    LevelBody { id: level.word(), rank: level.index() as u32, name: facts::level_name(level, words) }
+    LevelBody { id: level.word(), rank: level.index() as u32, name: naming::level_name(level, words) }
 }
 
 fn time(civil: Timestamp, plan: &Plan) -> Time {
     Time { utc: show::rfc3339_utc(civil), local: show::rfc3339_local(civil, &plan.settings) }
 }
+
+#[cfg(test)]
+mod tests;

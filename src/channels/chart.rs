@@ -32,6 +32,10 @@ pub const HOURS: i64 = 12;
 const GAP_INTERVALS: i64 = 3;
 /// Up to this many readings each gets its dot.
 const DOTS_MAX: usize = 60;
+/// A value farther from nothing than this is no measurement, and is not drawn.
+const VALUE_MAX: f64 = 1e12;
+/// Values nearer to each other than this are drawn as alike.
+const RANGE_MIN: f64 = 1e-6;
 /// Pixels between the middles of two labels at the right edge.
 const LABEL_STEP: i32 = 14;
 
@@ -148,7 +152,7 @@ impl Chart {
     }
 
     fn paint_limits(&self, chart: &mut Context<'_, '_>, (from, to): (f64, f64)) -> Result<(), String> {
-        for &(level, value) in self.limits.iter().filter(|(_, value)| value.is_finite()) {
+        for &(level, value) in self.limits.iter().filter(|(_, value)| value.abs() <= VALUE_MAX) {
             let ends = [(from, value), (to, value)];
             // Told apart by their dashes as well as by colour: the higher the more solid.
             let drawn = match level {
@@ -186,14 +190,14 @@ impl Chart {
         let mut labels: Vec<(String, i32, RGBColor)> = self
             .limits
             .iter()
-            .filter(|(_, value)| value.is_finite())
+            .filter(|(_, value)| value.abs() <= VALUE_MAX)
             .map(|(level, value)| {
                 let words = format!("{} {}", level.word().to_uppercase(), show::limit(*value, self.unit));
                 (ascii(&words), chart.backend_coord(&(to, *value)).1, colour(*level))
             })
             .collect();
         if let Some((_, value)) = self.drawable().last() {
-            let words = format!("now {}", show::amount(value, self.unit));
+            let words = format!("last {}", show::amount(value, self.unit));
             labels.push((ascii(&words), chart.backend_coord(&(to, value)).1, INK));
         }
         labels.sort_by_key(|(_, y, _)| *y);
@@ -227,20 +231,22 @@ impl Chart {
 
     fn drawable(&self) -> impl Iterator<Item = (Timestamp, f64)> {
         let within = self.from..=self.to;
-        self.points.iter().copied().filter(move |(at, value)| within.contains(at) && value.is_finite())
+        self.points.iter().copied().filter(move |(at, value)| within.contains(at) && value.abs() <= VALUE_MAX)
     }
 
     /// Lowest and highest value to show, with some air; never equal.
     fn bounds(&self) -> (f64, f64) {
         let values = self.drawable().map(|(_, value)| value);
-        let values =
-            values.chain(self.limits.iter().map(|(_, value)| *value).filter(|value| value.is_finite()));
+        let values = values
+            .chain(self.limits.iter().map(|(_, value)| *value).filter(|value| value.abs() <= VALUE_MAX));
         let (low, high) = values
             .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
         match high - low {
             _ if low > high => (0.0, 1.0),
-            // All alike, or farther apart than can be drawn.
-            range if range <= 0.0 || !range.is_finite() => (low.max(-1e12) - 1.0, low.max(-1e12) + 1.0),
+            range if range < RANGE_MIN.max(high.abs() * RANGE_MIN) => {
+                let air = high.abs().mul_add(RANGE_MIN, 1.0);
+                (low - air, high + air)
+            }
             range => (low - range * 0.08, high + range * 0.08),
         }
     }
@@ -318,3 +324,6 @@ fn font() -> Result<(), ChartError> {
         false => Err(ChartError("the embedded font cannot be read".into())),
     }
 }
+
+#[cfg(test)]
+mod tests;

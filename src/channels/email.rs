@@ -1,6 +1,7 @@
 //! Email: one attempt by SMTP, over TLS or STARTTLS unless that was switched
 //! off by name.
 
+use std::cmp::Reverse;
 use std::marker::PhantomData;
 use std::path::Path;
 use std::pin::Pin;
@@ -26,7 +27,7 @@ use crate::ports::{Current, History};
 
 /// Longest wait for one answer of the mail server.
 const COMMAND_MAX: Duration = Duration::from_secs(10);
-/// Longest whole attempt, connection included; the courier counts on it.
+/// Longest whole attempt, chart and connection included; the courier counts on it.
 const ATTEMPT_MAX: Duration = Duration::from_secs(15);
 /// Longest wait for a chart's readings.
 const CHART_MAX: Duration = Duration::from_secs(2);
@@ -51,15 +52,13 @@ pub struct Email<W: World> {
 #[derive(Debug)]
 struct Ready {
     messages: Messages,
-    transport: Result<Transport, String>,
+    /// Absent where no mail server is configured.
+    transport: Option<Result<Transport, String>>,
 }
 
 impl Ready {
     fn of(setup: &Setup) -> Ready {
-        let transport = match &setup.email {
-            None => Err("no mail server is configured".to_owned()),
-            Some(email) => connect(email),
-        };
+        let transport = setup.email.as_ref().map(connect);
         Ready { messages: Messages::read(&setup.messages), transport }
     }
 }
@@ -74,17 +73,23 @@ impl<W: World> Email<W> {
         if let Err(refusal) = admitted(envelope) {
             return refusal;
         }
+        let until = tokio::time::Instant::now() + ATTEMPT_MAX;
         let ready = self.kept.of(&envelope.setup);
         let transport = match &ready.transport {
-            Ok(transport) => transport.clone(),
-            Err(reason) => return Sent::Rejected { reason: reason.clone() },
+            Some(Ok(transport)) => transport.clone(),
+            None => return Sent::Rejected { reason: "no mail server is configured".into() },
+            Some(Err(reason)) => {
+                // A file that cannot be read now may be read the next time.
+                self.kept.forget(&ready);
+                return retry(reason);
+            }
         };
         let words = ready.messages.language(&envelope.target.language);
         let message = match self.compose(envelope, words).await {
             Ok(message) => message,
             Err(error) => return Sent::Rejected { reason: error.to_string() },
         };
-        match tokio::time::timeout(ATTEMPT_MAX, transport.send(message)).await {
+        match tokio::time::timeout_at(until, transport.send(message)).await {
             Ok(Ok(_)) => Sent::Accepted,
             Ok(Err(error)) => outcome(&error),
             Err(_) => {
@@ -104,7 +109,9 @@ impl<W: World> Email<W> {
         // Before any work: what is no address gets no chart.
         mail::receiver(&envelope.target.address)?;
         let now = self.now.moment().civil();
-        let revisions: Vec<_> = envelope.revisions.iter().map(AsRef::as_ref).collect();
+        let mut revisions: Vec<_> = envelope.revisions.iter().map(AsRef::as_ref).collect();
+        // The highest speaks for a digest: subject, chart, thread.
+        revisions.sort_by_key(|revision| Reverse(revision.level));
         let head = revisions.first().ok_or(mail::MailError::Parts)?;
         let setup = &envelope.setup;
         let (drawn, chart) = match head.evidence.first() {
@@ -197,10 +204,17 @@ fn authority(path: &Path) -> Result<Certificate, String> {
     Certificate::from_pem(&pem).map_err(|_| format!("{}: no certificate in it, expected PEM", path.display()))
 }
 
+/// Codes by which a server says that it will not let *us* in (RFC 4954). That
+/// is no word about the receiver, whose delivery must not die of it.
+const LOGIN_CODES: [&str; 4] = ["530", "534", "535", "538"];
+
 /// What an error means for the next attempt. The server's words may repeat
 /// the address, so only its code is kept.
 fn outcome(error: &Error) -> Sent {
     match error.status() {
+        Some(code) if LOGIN_CODES.contains(&code.to_string().as_str()) => {
+            retry(&format!("the mail server does not let us log in: it answered {code}"))
+        }
         Some(code) if error.is_permanent() => {
             Sent::Rejected { reason: format!("the mail server answered {code}") }
         }
@@ -215,3 +229,6 @@ fn outcome(error: &Error) -> Sent {
 fn retry(reason: &str) -> Sent {
     Sent::Retry { after: None, reason: reason.to_owned() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,12 +2,12 @@
 //! place, in the language of whoever is told.
 
 use forewarn_core::level::{Level, Status};
-use forewarn_core::plan::{Plan, Sensor, Side};
+use forewarn_core::plan::{Plan, Rule, Sensor, Side};
 use forewarn_core::time::Timestamp;
-use forewarn_core::warning::{About, Cell, Evidence, Kind, Revision, TroubleCode, TroubleKey};
+use forewarn_core::warning::{About, Cell, Evidence, Kind, Revision};
 
-use super::show;
 use super::words::{Words, reason_word};
+use super::{naming, show};
 use crate::config::plan::Setup;
 
 /// Stations named in the line of sensors; the count says how many there are.
@@ -77,10 +77,10 @@ pub const FIELDS: [&str; 18] = [
 
 /// One revision, its setup and the words to say it in.
 #[derive(Debug, Clone, Copy)]
-struct Teller<'a> {
-    revision: &'a Revision,
-    setup: &'a Setup,
-    words: &'a Words,
+pub(super) struct Teller<'a> {
+    pub(super) revision: &'a Revision,
+    pub(super) setup: &'a Setup,
+    pub(super) words: &'a Words,
 }
 
 impl Facts {
@@ -101,21 +101,21 @@ impl Facts {
 }
 
 impl Teller<'_> {
-    fn plan(&self) -> &Plan {
+    pub(super) fn plan(&self) -> &Plan {
         &self.setup.plan
     }
 
-    fn word(&self, path: &str) -> String {
+    pub(super) fn word(&self, path: &str) -> String {
         self.words.get(path).to_owned()
     }
 
-    fn row(&self, key: &'static str, text: String) -> Row {
+    pub(super) fn row(&self, key: &'static str, text: String) -> Row {
         Row { key, label: self.word(&format!("labels.{key}")), text }
     }
 
     fn incident(&self, cell: Cell) -> Facts {
         let worst = self.revision.evidence.first();
-        let hazard = hazard_name(self.plan(), cell, self.words);
+        let hazard = naming::hazard_name(self.plan(), cell, self.words);
         let action = self.action(cell);
         let texts = [
             self.status(),
@@ -139,57 +139,21 @@ impl Teller<'_> {
         ];
         let rows = FIELDS.into_iter().zip(texts).map(|(key, text)| self.row(key, text)).collect();
         let tag = match self.revision.kind {
-            Kind::Alert | Kind::Update => level_tag(self.revision.level, self.words),
+            Kind::Alert | Kind::Update => naming::level_tag(self.revision.level, self.words),
             Kind::AllClear => self.word("tags.all-clear"),
             Kind::Cancel => self.word("tags.cancel"),
         };
         self.facts(tag, hazard, self.headline(cell, worst), action, rows)
     }
 
-    fn trouble(&self, key: &TroubleKey) -> Facts {
-        let code = key.code.word();
-        let text = self.word(&format!("troubles.{code}"));
-        let over = self.revision.kind.is_last();
-        let action = self.word(&format!("trouble_actions.{}", if over { "ended" } else { code }));
-        let subject = self.subject(key);
-        let detail = or(show::clean(&self.revision.detail), || self.word("text.none"));
-        let rows = vec![
-            self.row("status", self.status()),
-            self.row("kind", self.kind()),
-            self.row("reason", self.reason()),
-            self.row("trouble", format!("{text} ({code})")),
-            self.row("subject", subject.clone()),
-            self.row("detail", detail),
-            self.row("place", show::clean(&self.plan().settings.site)),
-            self.row("level", self.level()),
-            self.row("since", self.time(self.revision.onset)),
-            self.row("action", action.clone()),
-            self.row("next", self.next()),
-            self.row("time", self.time(self.revision.sent)),
-            self.row("link", self.link()),
-        ];
-        let tag = self.word(if over { "tags.trouble-ended" } else { "tags.trouble" });
-        let headline = format!("{text} {subject}");
-        self.facts(tag, self.word("text.service"), headline, action, rows)
-    }
-
-    fn notify_test(&self) -> Facts {
-        let action = self.word("text.notify_test_action");
-        let site = show::clean(&self.plan().settings.site);
-        let detail = or(show::clean(&self.revision.detail), || self.word("text.none"));
-        let rows = vec![
-            self.row("status", self.status()),
-            self.row("reason", self.reason()),
-            self.row("place", site.clone()),
-            self.row("detail", detail),
-            self.row("action", action.clone()),
-            self.row("time", self.time(self.revision.sent)),
-            self.row("link", self.link()),
-        ];
-        self.facts(self.word("tags.notify-test"), self.word("text.notify_test"), site, action, rows)
-    }
-
-    fn facts(&self, tag: String, hazard: String, headline: String, action: String, rows: Vec<Row>) -> Facts {
+    pub(super) fn facts(
+        &self,
+        tag: String,
+        hazard: String,
+        headline: String,
+        action: String,
+        rows: Vec<Row>,
+    ) -> Facts {
         let status = self.revision.status;
         let level = if self.revision.kind.is_last() { Level::Normal } else { self.revision.level };
         Facts {
@@ -198,7 +162,7 @@ impl Teller<'_> {
             banner: self.words.find(&format!("banners.{status}")).unwrap_or_default().to_owned(),
             level,
             tag,
-            symbol: symbol(level),
+            symbol: naming::symbol(level),
             kind: self.kind(),
             hazard,
             headline,
@@ -208,15 +172,15 @@ impl Teller<'_> {
         }
     }
 
-    fn status(&self) -> String {
+    pub(super) fn status(&self) -> String {
         self.word(&format!("status.{}", self.revision.status))
     }
 
-    fn kind(&self) -> String {
+    pub(super) fn kind(&self) -> String {
         self.word(&format!("kinds.{}", self.revision.kind.word()))
     }
 
-    fn reason(&self) -> String {
+    pub(super) fn reason(&self) -> String {
         let reason = self.word(&format!("reasons.{}", reason_word(self.revision.reason)));
         // What a person wrote when ending or cancelling belongs to the reason.
         match show::clean(&self.revision.detail).as_str() {
@@ -226,19 +190,19 @@ impl Teller<'_> {
     }
 
     fn place(&self, cell: Cell, worst: Option<&Evidence>) -> String {
-        let area = area_name(self.plan(), cell, self.words);
+        let area = naming::area_name(self.plan(), cell, self.words);
         match worst.and_then(|worst| self.station(worst)) {
             Some(station) => self.words.fill("join.place", &[("area", &area), ("station", &station)]),
             None => area,
         }
     }
 
-    fn level(&self) -> String {
-        let level = level_name(self.revision.level, self.words);
+    pub(super) fn level(&self) -> String {
+        let level = naming::level_name(self.revision.level, self.words);
         if self.revision.peak <= self.revision.level {
             return level;
         }
-        let peak = level_name(self.revision.peak, self.words);
+        let peak = naming::level_name(self.revision.peak, self.words);
         let peak = self.words.fill("text.peak", &[("level", &peak)]);
         format!("{level}{}{peak}", self.words.get("join.list"))
     }
@@ -257,10 +221,7 @@ impl Teller<'_> {
     /// The newest value in the sensor's unit, or that it may be beyond.
     fn measured(&self, evidence: &Evidence) -> Option<String> {
         let value = show::amount(evidence.value?, self.sensor(evidence)?.unit);
-        Some(match evidence.saturated {
-            true => self.words.fill("text.saturated", &[("value", &value)]),
-            false => value,
-        })
+        Some(if evidence.saturated { self.words.fill("text.saturated", &[("value", &value)]) } else { value })
     }
 
     fn limit(&self, evidence: &Evidence) -> Option<String> {
@@ -318,11 +279,12 @@ impl Teller<'_> {
         self.words.fill("text.lost", &values)
     }
 
-    fn next(&self) -> String {
+    pub(super) fn next(&self) -> String {
         if self.revision.kind.is_last() {
             return self.word("text.last_message");
         }
-        self.words.fill("text.next_update", &[("time", &self.time(next_update(self.revision, self.setup)))])
+        self.words
+            .fill("text.next_update", &[("time", &self.time(naming::next_update(self.revision, self.setup)))])
     }
 
     fn sensors(&self) -> String {
@@ -339,35 +301,38 @@ impl Teller<'_> {
         self.words.fill("text.sensors", &[("count", &self.revision.sensors.to_string()), ("names", &names)])
     }
 
-    fn link(&self) -> String {
+    pub(super) fn link(&self) -> String {
         self.setup.url.as_deref().map_or_else(|| self.word("text.no_link"), show::clean)
     }
 
     /// The subject line's words: where, how much, against what, which way.
     fn headline(&self, cell: Cell, worst: Option<&Evidence>) -> String {
-        if !self.revision.kind.is_last() && (self.revision.stale || worst.is_some_and(|worst| worst.unknown))
-        {
-            return self.unknown();
+        // The worst that is lost; the row of the unknown has the others.
+        let lost = self.revision.evidence.iter().find(|evidence| evidence.unknown);
+        match (self.revision.kind.is_last(), lost) {
+            (false, Some(lost)) => return self.lost(lost),
+            (false, None) if self.revision.stale => {
+                let area = naming::area_name(self.plan(), cell, self.words);
+                return format!("{area}: {}", self.words.get("text.stale"));
+            }
+            (false, None) | (true, _) => {}
         }
         let comma = self.words.get("join.comma");
-        let Some(worst) = worst else { return area_name(self.plan(), cell, self.words) };
-        let place = self.station(worst).unwrap_or_else(|| area_name(self.plan(), cell, self.words));
+        let Some(worst) = worst else { return naming::area_name(self.plan(), cell, self.words) };
+        let place = self.station(worst).unwrap_or_else(|| naming::area_name(self.plan(), cell, self.words));
         let mut line = match self.measured(worst) {
             Some(value) => format!("{place} {value}"),
             None => place,
         };
         let rule = self.plan().rule(worst.rule);
-        if let (Some(rule), Some(limit)) = (rule, worst.limit) {
-            if rule.unit == self.sensor(worst).map_or(rule.unit, |sensor| sensor.unit) {
-                let path = match rule.side {
-                    Side::Above => "text.short_above",
-                    Side::Below => "text.short_below",
-                };
-                line = format!(
-                    "{line}{comma}{}",
-                    self.words.fill(path, &[("limit", &show::limit(limit, rule.unit))])
-                );
-            }
+        let same_unit = |rule: &&Rule| self.sensor(worst).is_none_or(|sensor| sensor.unit == rule.unit);
+        if let (Some(rule), Some(limit)) = (rule.filter(same_unit), worst.limit) {
+            let path = match rule.side {
+                Side::Above => "text.short_above",
+                Side::Below => "text.short_below",
+            };
+            let limit = self.words.fill(path, &[("limit", &show::limit(limit, rule.unit))]);
+            line = format!("{line}{comma}{limit}");
         }
         if worst.trend.is_some() { format!("{line}{comma}{}", self.trend(worst)) } else { line }
     }
@@ -385,22 +350,7 @@ impl Teller<'_> {
         }
     }
 
-    /// A trouble's subject; a sensor with its station's name.
-    fn subject(&self, key: &TroubleKey) -> String {
-        let id = or(show::clean(&key.subject), || self.word("text.none"));
-        let is_sensor = matches!(key.code, TroubleCode::SensorSilent | TroubleCode::Conflict);
-        let sensor =
-            self.plan().sensors.iter().flatten().find(|sensor| is_sensor && sensor.id == key.subject);
-        let named = sensor.and_then(|sensor| self.plan().station(sensor.station));
-        match named {
-            Some(station) => {
-                format!("{} ({id})", show::clean(show::name(&station.names, self.words.language())))
-            }
-            None => id,
-        }
-    }
-
-    fn time(&self, civil: Timestamp) -> String {
+    pub(super) fn time(&self, civil: Timestamp) -> String {
         let settings = &self.plan().settings;
         let offset = show::utc_offset(civil, settings);
         self.words
@@ -421,63 +371,7 @@ impl Teller<'_> {
     }
 }
 
-/// Civil time by which the next revision comes, if nothing changes before.
-pub fn next_update(revision: &Revision, setup: &Setup) -> Timestamp {
-    (revision.expires - setup.plan.settings.renew_before).max(revision.sent)
-}
-
-/// The area's name in a language.
-pub fn area_name(plan: &Plan, cell: Cell, words: &Words) -> String {
-    plan.area(cell.area)
-        .map_or_else(String::new, |area| show::clean(show::name(&area.names, words.language())))
-}
-
-/// The hazard's word in a language; its id where there is none.
-pub fn hazard_name(plan: &Plan, cell: Cell, words: &Words) -> String {
-    let id = plan.hazard(cell.hazard);
-    words.find(&format!("hazards.{id}")).map_or_else(|| show::clean(id), str::to_owned)
-}
-
-/// Colour word and grade, never the colour alone.
-pub fn level_name(level: Level, words: &Words) -> String {
-    level_in("join.level", level, words)
-}
-
-fn level_tag(level: Level, words: &Words) -> String {
-    level_in("join.level_tag", level, words)
-}
-
-fn level_in(path: &str, level: Level, words: &Words) -> String {
-    let (colour, grade) = (format!("levels.{level}"), format!("grades.{level}"));
-    match (words.get(&colour), words.get(&grade)) {
-        (colour, "") => colour.to_owned(),
-        (colour, grade) => words.fill(path, &[("level", colour), ("grade", grade)]),
-    }
-}
-
-/// A sign that tells levels apart without colour, in characters every font has.
-const fn symbol(level: Level) -> &'static str {
-    match level {
-        Level::Normal => "✓",
-        Level::Blue => "●",
-        Level::Yellow => "▲",
-        Level::Orange => "◆",
-        Level::Red => "■",
-    }
-}
-
-/// Background and text colour of a level's band: contrast at least 4.5 to 1,
-/// the hues of ISO 22324.
-pub const fn colours(level: Level) -> (&'static str, &'static str) {
-    match level {
-        Level::Normal => ("#1b5e20", "#ffffff"),
-        Level::Blue => ("#0d47a1", "#ffffff"),
-        Level::Yellow => ("#ffd600", "#1a1a1a"),
-        Level::Orange => ("#ff8f00", "#1a1a1a"),
-        Level::Red => ("#b71c1c", "#ffffff"),
-    }
-}
-
-fn or(text: String, other: impl FnOnce() -> String) -> String {
+/// The text, or another where it is empty.
+pub(super) fn or(text: String, other: impl FnOnce() -> String) -> String {
     if text.is_empty() { other() } else { text }
 }

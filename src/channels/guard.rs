@@ -162,7 +162,7 @@ fn reserved(ip: IpAddr) -> Option<&'static str> {
 
 /// IANA's registry of special-purpose IPv4 addresses.
 const RESERVED_V4: [(Ipv4Addr, u8, &str); 16] = [
-    (Ipv4Addr::new(0, 0, 0, 0), 8, "an unspecified"),
+    (Ipv4Addr::UNSPECIFIED, 8, "an unspecified"),
     (Ipv4Addr::new(10, 0, 0, 0), 8, "a private"),
     (Ipv4Addr::new(100, 64, 0, 0), 10, "a carrier's private"),
     (Ipv4Addr::new(127, 0, 0, 0), 8, "a loopback"),
@@ -176,7 +176,7 @@ const RESERVED_V4: [(Ipv4Addr, u8, &str); 16] = [
     (Ipv4Addr::new(198, 51, 100, 0), 24, "a documentation"),
     (Ipv4Addr::new(203, 0, 113, 0), 24, "a documentation"),
     (Ipv4Addr::new(224, 0, 0, 0), 4, "a multicast"),
-    (Ipv4Addr::new(255, 255, 255, 255), 32, "a broadcast"),
+    (Ipv4Addr::BROADCAST, 32, "a broadcast"),
     (Ipv4Addr::new(240, 0, 0, 0), 4, "a reserved"),
 ];
 
@@ -185,7 +185,7 @@ fn reserved_v4(ip: Ipv4Addr) -> Option<&'static str> {
     RESERVED_V4.iter().find(hit).map(|&(_, _, kind)| kind)
 }
 
-/// Outside 2000::/3 nothing is public; inside it, these are not.
+/// Outside `2000::/3` nothing is public; inside it, these are not.
 const RESERVED_V6: [(Ipv6Addr, u8, &str); 6] = [
     (Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0), 32, "a translated"),
     (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23, "a tunnelled or reserved"),

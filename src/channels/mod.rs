@@ -4,14 +4,19 @@
 
 pub mod body;
 pub mod chart;
+mod check;
 pub mod door;
 pub mod email;
 pub mod facts;
 pub mod guard;
 mod kept;
 pub mod mail;
+pub mod naming;
 mod png;
 pub mod render;
+#[cfg(test)]
+mod sample;
+mod service;
 pub mod show;
 pub mod webhook;
 pub mod words;

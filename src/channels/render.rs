@@ -5,9 +5,10 @@ use forewarn_core::level::{Level, Status};
 use forewarn_core::warning::Revision;
 use minijinja::{Value, context};
 
-use super::facts::{self, FIELDS, Facts, Row};
-use super::show;
+use super::chart::HOURS;
+use super::facts::{FIELDS, Facts, Row};
 use super::words::Words;
+use super::{naming, show};
 use crate::config::plan::Setup;
 
 /// Characters of a subject; the rest is cut.
@@ -70,10 +71,13 @@ fn values(facts: &[Facts], words: &Words, signed: &str, chart: Chart<'_>, mark: 
         0 | 1 => String::new(),
         many => words.fill("text.digest", &[("count", &many.to_string())]),
     };
-    let (chart_image, chart_note) = match chart {
-        Chart::None => ("", String::new()),
-        Chart::LeftOut => ("", words.get("text.chart_left_out").to_owned()),
-        Chart::Inline(id, alt) => (id, alt.to_owned()),
+    let (chart_image, chart_alt, chart_note) = match chart {
+        Chart::None => ("", "", String::new()),
+        Chart::LeftOut => ("", "", words.get("text.chart_left_out").to_owned()),
+        Chart::Inline(id, alt) => {
+            let hours = HOURS.to_string();
+            (id, alt, words.fill("text.chart_follows", &[("hours", &hours)]))
+        }
     };
     context! {
         lang => words.get("lang"),
@@ -83,6 +87,7 @@ fn values(facts: &[Facts], words: &Words, signed: &str, chart: Chart<'_>, mark: 
         mark => mark,
         banner => banner,
         chart_image => chart_image,
+        chart_alt => chart_alt,
         chart_note => chart_note,
         signed => signed,
     }
@@ -97,13 +102,14 @@ fn value(facts: &Facts, words: &Words) -> Value {
             context! { key => row.key, label => &row.label, text => &row.text, href => href }
         })
         .collect();
-    let (background, foreground) = facts::colours(facts.level);
+    let (background, foreground) = naming::colours(facts.level);
     context! {
         status => facts.status.word(),
         level => facts.level.word(),
         tag => &facts.tag,
         symbol => facts.symbol,
         kind => &facts.kind,
+        reason => facts.text("reason"),
         hazard => &facts.hazard,
         headline => &facts.headline,
         action => &facts.action,
@@ -116,12 +122,11 @@ fn value(facts: &Facts, words: &Words) -> Value {
 
 /// The last resort when even the built-in template fails: the facts alone.
 fn plain(facts: &[Facts], signed: &str) -> String {
-    let mut text = String::new();
-    for facts in facts {
-        text.push_str(&format!("[{}] {}: {}\n", facts.tag, facts.hazard, facts.headline));
-        facts.rows.iter().for_each(|row| text.push_str(&format!("{}: {}\n", row.label, row.text)));
-    }
-    text + signed + "\n"
+    let heads = facts.iter().map(|facts| {
+        let rows = facts.rows.iter().map(|row| format!("{}: {}\n", row.label, row.text));
+        format!("[{}] {}: {}\n{}", facts.tag, facts.hazard, facts.headline, rows.collect::<String>())
+    });
+    heads.chain([signed.to_owned() + "\n"]).collect()
 }
 
 fn marked_subject(subject: String, mark: &str) -> String {
@@ -168,7 +173,8 @@ pub(super) fn check(words: &Words) -> Vec<String> {
         rows: rows.into(),
         href: None,
     };
-    let context = values(&[facts.clone()], words, "signed", Chart::None, &facts.mark, &facts.banner);
+    let context =
+        values(std::slice::from_ref(&facts), words, "signed", Chart::None, &facts.mark, &facts.banner);
     let mut faults = Vec::new();
     for file in ["subject.txt", "mail.txt", "mail.html"] {
         let place = format!("messages/{}/{file}", words.language());
@@ -201,3 +207,6 @@ fn left_out(file: &str, text: &str) -> impl Iterator<Item = String> {
         .collect();
     missing.into_iter()
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,8 +20,11 @@ pub fn clean(text: &str) -> String {
         match c {
             '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}' | '\u{85}' => shown.push(' '),
             // Bidi overrides, isolates and marks; zero-width and byte-order marks.
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200b}'..='\u{200f}' | '\u{61c}' => {}
-            '\u{feff}' | '\u{fffe}' | '\u{ffff}' => {}
+            '\u{202a}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{61c}'
+            | '\u{feff}' => {}
             _ if c.is_control() => {}
             _ => shown.push(c),
         }
@@ -97,7 +100,7 @@ fn number(value: f64, decimals: usize) -> String {
 /// What a sensor of that unit can commonly tell apart.
 fn decimals(unit: Unit) -> usize {
     match unit.base {
-        Base::Metre | Base::Kilometre | Base::Foot | Base::Inch | Base::Bar | Base::Volt => 2,
+        Base::Metre | Base::Kilometre | Base::Foot | Base::Inch | Base::Bar | Base::Volt | Base::Number => 2,
         Base::Celsius
         | Base::Fahrenheit
         | Base::Kelvin
@@ -120,7 +123,6 @@ fn decimals(unit: Unit) -> usize {
         | Base::Millivolt => 1,
         Base::Pascal => 0,
         Base::Part | Base::MetrePerSecondSquared | Base::Gravity => 3,
-        Base::Number => 2,
     }
 }
 

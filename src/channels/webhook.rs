@@ -16,7 +16,7 @@ use sha2::Sha256;
 
 use super::body::Body;
 use super::door::{Target, World};
-use super::guard::{Guard, Lookup, Plaintext, Refused, system_lookup};
+use super::guard::{Guard, Plaintext, Refused, system_lookup};
 use super::kept::PerSetup;
 use super::words::Messages;
 use super::{Channel, Envelope, Now, Sent, admitted, show};
@@ -26,7 +26,7 @@ use crate::config::secret::Secret;
 /// Bytes of an answer that are read; the rest is cut off with the connection.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// A receiver's wish to wait is heard up to this: it must not outlast the warning.
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
+const RETRY_AFTER_MAX: Duration = Duration::from_hours(1);
 /// Idle connections kept a host.
 const IDLE_MAX: usize = 4;
 /// How long an idle connection is kept.
@@ -51,12 +51,8 @@ struct Ready {
 
 impl Ready {
     fn of(setup: &Setup) -> Ready {
-        Ready::with(setup, system_lookup())
-    }
-
-    fn with(setup: &Setup, lookup: Lookup) -> Ready {
         let plaintext = if setup.webhook.plaintext { Plaintext::ToAllowed } else { Plaintext::Refused };
-        let guard = Guard::new(setup.webhook.allow.clone(), plaintext, lookup);
+        let guard = Guard::new(setup.webhook.allow.clone(), plaintext, system_lookup());
         Ready {
             messages: Messages::read(&setup.messages),
             https: client(&setup.webhook, &guard, "https"),
@@ -89,7 +85,11 @@ impl<W: World> Webhook<W> {
         };
         let client = match if url.scheme() == "http" { &ready.http } else { &ready.https } {
             Ok(client) => client,
-            Err(reason) => return Sent::Rejected { reason: reason.clone() },
+            Err(reason) => {
+                // A file that cannot be read now may be read the next time.
+                self.kept.forget(&ready);
+                return retry(None, reason);
+            }
         };
         let words = ready.messages.language(&envelope.target.language);
         let revisions: Vec<_> = envelope.revisions.iter().map(AsRef::as_ref).collect();
@@ -198,13 +198,12 @@ fn retry(after: Option<Duration>, reason: &str) -> Sent {
 /// `Retry-After`: seconds, or a date as HTTP writes it.
 fn wish(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let wait = match text.parse::<u64>() {
-        Ok(secs) => Duration::from_secs(secs),
-        Err(_) => {
-            let date = jiff::civil::DateTime::strptime("%a, %d %b %Y %H:%M:%S GMT", text).ok()?;
-            let at = jiff::tz::TimeZone::UTC.to_timestamp(date).ok()?;
-            Duration::from_secs(u64::try_from(at.as_second() - now.as_secs()).unwrap_or(0))
-        }
+    let wait = if let Ok(secs) = text.parse::<u64>() {
+        Duration::from_secs(secs)
+    } else {
+        let date = jiff::civil::DateTime::strptime("%a, %d %b %Y %H:%M:%S GMT", text).ok()?;
+        let at = jiff::tz::TimeZone::UTC.to_timestamp(date).ok()?;
+        Duration::from_secs(u64::try_from(at.as_second() - now.as_secs()).unwrap_or(0))
     };
     Some(wait.min(RETRY_AFTER_MAX))
 }
@@ -266,3 +265,6 @@ fn authorities(path: &Path) -> Result<Vec<Certificate>, String> {
     Certificate::from_pem_bundle(&pem)
         .map_err(|_| format!("{}: no certificate in it, expected PEM", path.display()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,10 +2,9 @@
 //! writes of its own stands over the embedded defaults, word by word; all
 //! languages together, or none.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use forewarn_core::level::{Certainty, Level, Status};
-use forewarn_core::warning::{Kind, Reason, TroubleCode};
+use forewarn_core::warning::Reason;
 use minijinja::{Environment, UndefinedBehavior};
 
 /// What a setup holds: language, then file name, then text.
@@ -17,10 +16,8 @@ pub const FILES: [&str; 4] = ["words.toml", "subject.txt", "mail.txt", "mail.htm
 /// The languages that are built in, the first being the last resort.
 pub const LANGUAGES: [&str; 2] = ["zh", "en"];
 
-/// Never written: whoever reads it in a drill's residue would act on it.
-const BANNED: [&str; 6] = ["not a drill", "not an exercise", "不是演习", "不是演练", "非演习", "非演练"];
-
 /// The built-in text of a file.
+#[expect(clippy::match_same_arms, reason = "templates are a language's own, even while two are alike")]
 pub fn embedded(language: &str, file: &str) -> Option<&'static str> {
     Some(match (language, file) {
         ("zh", "words.toml") => include_str!("../../config/messages/zh/words.toml"),
@@ -45,7 +42,7 @@ pub struct Words {
 
 /// The words and templates of every language.
 #[derive(Debug)]
-pub struct Messages(BTreeMap<String, Words>);
+pub struct Messages(pub(super) BTreeMap<String, Words>);
 
 impl Messages {
     /// Reads what the site gave over what is built in. What cannot be read is
@@ -105,15 +102,12 @@ impl Words {
             let hit = values.iter().find_map(|(name, value)| {
                 Some((value, after.strip_prefix('{')?.strip_prefix(name)?.strip_prefix('}')?))
             });
-            match hit {
-                Some((value, tail)) => {
-                    filled.push_str(value);
-                    rest = tail;
-                }
-                None => {
-                    filled.push('{');
-                    rest = &after[1..];
-                }
+            if let Some((value, tail)) = hit {
+                filled.push_str(value);
+                rest = tail;
+            } else {
+                filled.push('{');
+                rest = &after[1..];
             }
         }
         filled.push_str(rest);
@@ -138,143 +132,7 @@ impl Words {
             built_in.get_template(file)?.render(context.clone())
         })
     }
-
-    /// Every fault in what a site gave: where, what, expected.
-    pub fn check(given: &Given) -> Vec<String> {
-        let mut faults = Vec::new();
-        let mut keys: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-        for (language, files) in given {
-            for (file, text) in files {
-                let place = format!("messages/{language}/{file}");
-                if !FILES.contains(&file.as_str()) {
-                    faults.push(format!("{place}: unknown file, expected one of {}", FILES.join(", ")));
-                }
-                faults.extend(banned(&place, text));
-                if file == FILES[0] {
-                    match flatten(text) {
-                        Ok(words) => keys.entry(language).or_default().extend(words.into_keys()),
-                        Err(fault) => faults.push(format!("{place}: {fault}")),
-                    }
-                } else if FILES.contains(&file.as_str()) {
-                    keys.entry(language).or_default().insert(file.clone());
-                    let mut alone = Environment::new();
-                    if let Err(error) = alone.add_template(file, text) {
-                        faults.push(format!("{place}: {error}"));
-                    }
-                }
-            }
-        }
-        faults.extend(unmatched(given, &keys));
-        if faults.is_empty() {
-            let messages = Messages::read(given);
-            for words in messages.0.values() {
-                faults.extend(words.lacking());
-                faults.extend(super::render::check(words));
-            }
-        }
-        faults
-    }
-
-    /// The words that every language must have and this one has not.
-    fn lacking(&self) -> Vec<String> {
-        let built_in = flatten(embedded(LANGUAGES[0], FILES[0]).unwrap_or_default()).unwrap_or_default();
-        let needed = built_in.into_keys().chain(closed_sets());
-        let missing: BTreeSet<String> = needed.filter(|path| self.find(path).is_none()).collect();
-        missing
-            .into_iter()
-            .map(|path| format!("messages/{}/{}: lacks \"{path}\"", self.language, FILES[0]))
-            .collect()
-    }
 }
-
-/// All languages together, or none: what one language has of its own, each must have.
-fn unmatched(given: &Given, keys: &BTreeMap<&str, BTreeSet<String>>) -> Vec<String> {
-    let mut faults = Vec::new();
-    let all: BTreeSet<&String> = keys.values().flatten().collect();
-    for language in languages(given) {
-        let own = keys.get(language);
-        for key in &all {
-            if own.is_none_or(|own| !own.contains(*key)) {
-                let having: Vec<_> =
-                    keys.iter().filter(|(_, own)| own.contains(*key)).map(|(tag, _)| *tag).collect();
-                faults.push(format!(
-                    "messages/{language}: lacks \"{key}\" that {} has, expected all languages together",
-                    having.join(", ")
-                ));
-            }
-        }
-    }
-    faults
-}
-
-fn banned(place: &str, text: &str) -> Vec<String> {
-    let lower = text.to_lowercase();
-    let found = BANNED.iter().filter(|phrase| lower.contains(**phrase));
-    found.map(|phrase| format!("{place}: \"{phrase}\" may not stand in a message")).collect()
-}
-
-/// The paths of the words that closed sets need.
-fn closed_sets() -> impl Iterator<Item = String> {
-    let levels = [Level::Normal].into_iter().chain(Level::WARNING);
-    let levels =
-        levels.flat_map(|level| ["levels", "grades", "actions.default"].map(|t| format!("{t}.{level}")));
-    let kinds =
-        [Kind::Alert, Kind::Update, Kind::AllClear, Kind::Cancel].map(|k| format!("kinds.{}", k.word()));
-    let statuses = [Status::Actual, Status::Exercise, Status::Test];
-    let statuses = statuses.into_iter().flat_map(|s| [format!("status.{s}"), format!("marks.{s}")]);
-    let certainties = [
-        Certainty::Observed,
-        Certainty::Likely,
-        Certainty::Possible,
-        Certainty::Unlikely,
-        Certainty::Unknown,
-    ]
-    .map(|certainty| format!("certainty.{certainty}"));
-    let reasons = REASONS.map(|reason| format!("reasons.{}", reason_word(reason)));
-    let troubles = TROUBLES
-        .iter()
-        .flat_map(|code| [format!("troubles.{}", code.word()), format!("trouble_actions.{}", code.word())]);
-    levels.chain(kinds).chain(statuses).chain(certainties).chain(reasons).chain(troubles)
-}
-
-const REASONS: [Reason; 16] = [
-    Reason::Raised,
-    Reason::Upgraded,
-    Reason::Downgraded,
-    Reason::Blind,
-    Reason::Seen,
-    Reason::Intermittent,
-    Reason::Renewed,
-    Reason::Eased,
-    Reason::Unconfirmed,
-    Reason::Orphaned,
-    Reason::EndedByHand,
-    Reason::InError,
-    Reason::TroubleRaised,
-    Reason::TroubleEnded,
-    Reason::NotifyTest,
-    Reason::BreachAgain,
-];
-
-const TROUBLES: [TroubleCode; 17] = [
-    TroubleCode::SensorSilent,
-    TroubleCode::DomainSilent,
-    TroubleCode::SourceDown,
-    TroubleCode::OwnDowntime,
-    TroubleCode::ClockUntrusted,
-    TroubleCode::Unrouted,
-    TroubleCode::Orphaned,
-    TroubleCode::DeadLetter,
-    TroubleCode::Diverged,
-    TroubleCode::Rot,
-    TroubleCode::DiskLow,
-    TroubleCode::StoreBehind,
-    TroubleCode::PoisonInput,
-    TroubleCode::Conflict,
-    TroubleCode::MessageTooLarge,
-    TroubleCode::Held,
-    TroubleCode::ReloadRefused,
-];
 
 /// The word for JSON and for the table of reasons.
 pub const fn reason_word(reason: Reason) -> &'static str {
@@ -298,7 +156,8 @@ pub const fn reason_word(reason: Reason) -> &'static str {
     }
 }
 
-fn languages(given: &Given) -> impl Iterator<Item = &str> {
+/// The built-in languages, then those of the site's own.
+pub(super) fn languages(given: &Given) -> impl Iterator<Item = &str> {
     let own = given.keys().map(String::as_str).filter(|tag| !LANGUAGES.contains(tag));
     LANGUAGES.into_iter().chain(own)
 }
@@ -308,7 +167,7 @@ fn site_file<'a>(given: &'a Given, language: &str, file: &str) -> Option<&'a str
 }
 
 /// A file of words as paths and texts.
-fn flatten(text: &str) -> Result<BTreeMap<String, String>, String> {
+pub(super) fn flatten(text: &str) -> Result<BTreeMap<String, String>, String> {
     let table: toml::Table = text.parse().map_err(|error: toml::de::Error| error.to_string())?;
     let mut entries = BTreeMap::new();
     let mut open: Vec<(String, toml::Value)> = table.into_iter().collect();
@@ -325,7 +184,7 @@ fn flatten(text: &str) -> Result<BTreeMap<String, String>, String> {
             | toml::Value::Boolean(_)
             | toml::Value::Datetime(_)
             | toml::Value::Array(_) => {
-                return Err(format!("\"{path}\" is a {}, expected text", value.type_str()));
+                return Err(format!("\"{path}\" is {}, expected text", value.type_str()));
             }
         }
     }
@@ -335,58 +194,6 @@ fn flatten(text: &str) -> Result<BTreeMap<String, String>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn given(files: &[(&str, &str, &str)]) -> Given {
-        let mut given = Given::new();
-        for (language, file, text) in files {
-            given.entry((*language).into()).or_default().insert((*file).into(), (*text).into());
-        }
-        given
-    }
-
-    fn check(files: &[(&str, &str, &str)], expected: &[&str]) {
-        let faults = Words::check(&given(files));
-        assert_eq!(faults.is_empty(), expected.is_empty(), "{faults:#?}");
-        for part in expected {
-            assert!(faults.iter().any(|fault| fault.contains(part)), "{part} not in {faults:#?}");
-        }
-    }
-
-    #[test]
-    fn languages_change_together_or_not_at_all() {
-        let zh = "[hazards]\nflood = \"大水\"\n";
-        let en = "[hazards]\nflood = \"High water\"\n";
-        check(&[], &[]);
-        check(&[("zh", "words.toml", zh), ("en", "words.toml", en)], &[]);
-        check(&[("zh", "words.toml", zh)], &["messages/en: lacks \"hazards.flood\" that zh has"]);
-        check(&[("en", "mail.txt", "{{ head }}")], &["messages/zh: lacks \"mail.txt\" that en has"]);
-        let fr = "[hazards]\nflood = \"Crue\"\n";
-        check(
-            &[("zh", "words.toml", zh), ("en", "words.toml", en), ("fr", "words.toml", fr)],
-            &["messages/fr/words.toml: lacks \"levels.red\""],
-        );
-    }
-
-    #[test]
-    fn faults_say_where_and_what() {
-        check(&[("en", "mail.md", "x")], &["messages/en/mail.md: unknown file, expected one of words.toml"]);
-        check(
-            &[("en", "words.toml", "[hazards]\nflood = 3\n")],
-            &["\"hazards.flood\" is a integer, expected text"],
-        );
-        check(&[("zh", "mail.txt", "{{ head"), ("en", "mail.txt", "x")], &["messages/zh/mail.txt: "]);
-        check(
-            &[("zh", "mail.txt", "{{ banner }}"), ("en", "mail.txt", "{{ banner }}")],
-            &["messages/en/mail.txt: leaves out \"value\""],
-        );
-        check(
-            &[
-                ("zh", "words.toml", "[text]\nnone=\"x\"\n"),
-                ("en", "words.toml", "[text]\nnone=\"This is NOT A DRILL\"\n"),
-            ],
-            &["messages/en/words.toml: \"not a drill\" may not stand in a message"],
-        );
-    }
 
     #[test]
     fn what_is_filled_in_is_never_filled_again() {

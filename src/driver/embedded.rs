@@ -26,12 +26,12 @@ use crate::clock::Clock;
 use crate::log::{Appender, Lane, Log, READING_BYTES_MAX, Record};
 use crate::ports::{Acks, Batch, Refused};
 
-/// Readings a record holds at most, but for a single larger batch.
-const READINGS_A_RECORD_MAX: usize = 16_384;
+/// Inputs a record holds at most; further ones go into the next.
+const INPUTS_A_RECORD_MAX: usize = 16_384;
 
-/// Bytes the decisions of one record take at worst: what the engine may put
-/// out at one event, each revision with its evidence and targets.
-const DECISIONS_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Bytes of decisions after which a record takes no further input; what one
+/// input may lead to comes on top.
+const DECISIONS_BYTES_ENOUGH: usize = 4 * 1024 * 1024;
 
 /// Two ticks are at least this far apart, so that a thousand timers due
 /// within one blink are one record.
@@ -77,6 +77,31 @@ struct Loop {
     last_tick: Timestamp,
     intake_stopped: bool,
     looked_around: Instant,
+    /// What a record may hold, by the size of the log's segments.
+    bounds: Bounds,
+}
+
+/// What a record may hold.
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    inputs: usize,
+    decisions_bytes: usize,
+}
+
+impl Bounds {
+    /// A quarter of a record is for readings, a quarter for what was decided on
+    /// them; the rest is room for the last input's decisions and for what was refused.
+    fn of(log: &Log) -> Self {
+        let quarter = log.record_bytes_max() as usize / 4;
+        Bounds {
+            inputs: (quarter / READING_BYTES_MAX).clamp(1, INPUTS_A_RECORD_MAX),
+            decisions_bytes: quarter.min(DECISIONS_BYTES_ENOUGH),
+        }
+    }
+
+    fn worst(self) -> usize {
+        self.inputs * READING_BYTES_MAX + self.decisions_bytes
+    }
 }
 
 /// What a draft's inputs led to.
@@ -86,12 +111,16 @@ struct Stepped {
     decisions: Vec<(u32, Decision)>,
     /// One a reading.
     flagged: Vec<Checked>,
+    /// How many of the draft's inputs were stepped.
+    inputs: usize,
 }
 
 impl Embedded {
     /// Runs until the inbox is closed and all that was in it is committed.
     pub fn run(self) {
+        let bounds = Bounds::of(&self.log);
         let mut this = Loop {
+            bounds,
             parts: self,
             stamper: Stamper::default(),
             outputs: Vec::new(),
@@ -136,7 +165,7 @@ impl Loop {
 
     fn turn(&mut self) {
         self.look_around();
-        let work = self.parts.inbox.drain(READINGS_A_RECORD_MAX);
+        let work = self.parts.inbox.drain(self.bounds.inputs);
         let mut draft = Draft::default();
         for asked in work.control {
             let falls_due_before = self.parts.engine.wake_at().is_some_and(|due| due <= asked.at);
@@ -214,8 +243,7 @@ impl Loop {
     /// resumes it by itself. What waits stays unacknowledged meanwhile, and our
     /// stop is no sensor's silence.
     fn look_for_room(&mut self) {
-        let worst = READINGS_A_RECORD_MAX * READING_BYTES_MAX + DECISIONS_BYTES_MAX;
-        let room = self.parts.log.room_for(worst, Lane::Readings).is_ok();
+        let room = self.parts.log.room_for(self.bounds.worst(), Lane::Readings).is_ok();
         if room == !self.intake_stopped {
             return;
         }
@@ -239,35 +267,52 @@ impl Loop {
         if draft.inputs.is_empty() {
             draft.inputs.push(Input::Tick);
         }
-        let plan = self.parts.engine.plan_id();
-        let stepped = catch_unwind(AssertUnwindSafe(|| self.step(&draft)));
-        match stepped {
-            Ok(stepped) => self.make_durable(draft, plan, stepped),
-            Err(_) => self.find_culprit(draft),
+        while !draft.inputs.is_empty() {
+            let plan = self.parts.engine.plan_id();
+            let Ok(stepped) = catch_unwind(AssertUnwindSafe(|| self.step(&draft))) else {
+                return self.find_culprit(draft);
+            };
+            let rest;
+            (draft, rest) = match stepped.inputs {
+                all if all == draft.inputs.len() => (draft, Draft::default()),
+                some => draft.cut(some),
+            };
+            self.make_durable(draft, plan, stepped);
+            draft = rest;
         }
     }
 
+    /// Steps the draft's inputs, as many as one record can hold with what they led to.
+
     fn step(&mut self, draft: &Draft) -> Stepped {
         let at = draft.at.max(self.parts.moment.at);
-        let Stepped { mut decisions, mut flagged } = Stepped::default();
-        for (index, input) in draft.inputs.iter().enumerate() {
+        let Stepped { mut decisions, mut flagged, mut inputs } = Stepped::default();
+        let mut bytes = 0;
+        for (index, input) in draft.inputs.iter().enumerate().take(self.bounds.inputs) {
+            if bytes > self.bounds.decisions_bytes {
+                break;
+            }
             let position = Position(self.parts.position.0 + 1 + index as u64);
             // Inputs are small; the one that is not, a plan, sits behind a shared pointer.
             let event = Event { at, position, input: input.clone() };
             self.parts.engine.step(&event, &mut self.outputs);
+            inputs += 1;
             for output in self.outputs.drain(..) {
                 match output {
-                    Output::Decision(decision) => decisions.push((index as u32, decision)),
+                    Output::Decision(decision) => {
+                        bytes += bytes_of(&decision);
+                        decisions.push((index as u32, decision));
+                    }
                     Output::Flagged(checked) => flagged.push(checked),
                 }
             }
         }
-        Stepped { decisions, flagged }
+        Stepped { decisions, flagged, inputs }
     }
 
     fn make_durable(&mut self, draft: Draft, plan: PlanId, stepped: Stepped) {
         let Draft { at, inputs, replies, acks, refused } = draft;
-        let Stepped { decisions, flagged } = stepped;
+        let Stepped { decisions, flagged, .. } = stepped;
         let at = at.max(self.parts.moment.at);
         let moment = self.parts.engine.moment();
         let record = Arc::new(Record {
@@ -349,7 +394,8 @@ impl Loop {
             }
         };
         if draft.inputs.len() > 1 {
-            let (first, second) = draft.halve();
+            let middle = draft.inputs.len() / 2;
+            let (first, second) = draft.cut(middle);
             self.commit(first);
             self.commit(second);
             return;
@@ -371,6 +417,11 @@ impl Loop {
         let replies = replies.into_iter().map(|(_, reply)| (0..1, reply)).collect();
         self.commit(Draft { at, inputs: vec![report], replies, acks, refused });
     }
+}
+
+/// Decisions are rare: encoding one twice costs less than any bookkeeping.
+fn bytes_of(decision: &Decision) -> usize {
+    minicbor::to_vec(decision).map_or(0, |bytes| bytes.len())
 }
 
 /// One call a gate, with all its tokens of this commit.

@@ -23,7 +23,7 @@ use tower_http::timeout::TimeoutLayer;
 use tracing::{error, info};
 
 use crate::ports::{Current, Inbox};
-pub use health::{Health, Readiness};
+pub use health::{Health, Readiness, Sensors};
 pub use problem::Problem;
 
 /// A request that has no answer by then is given up; its sender tries again.

@@ -4,3 +4,4 @@
 pub mod credentials;
 pub mod intake;
 pub mod listener;
+pub mod mqtt;

@@ -38,6 +38,16 @@ pub struct Torn {
     pub first: Position,
 }
 
+impl std::fmt::Display for Rot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} at {}: {} bytes {}", self.file, self.offset, self.bytes, self.reason)?;
+        if let Some((first, last)) = self.positions {
+            write!(f, "; positions {}..{} are lost", first.0, last.0)?;
+        }
+        Ok(())
+    }
+}
+
 impl Rot {
     /// Of a stretch of a segment; `lost` are the positions that should be there.
     pub(crate) fn stretch(

@@ -2,7 +2,8 @@
 
 use super::incident::{Owed, Routed, Ruled, Sight, judge};
 use super::troubles::{Turn, level as trouble_level};
-use super::votes::{Count, Word};
+use super::vote::Word;
+use super::votes::Count;
 use super::warnings::first_round;
 use super::{AreaStage, CellState, Work, routing};
 use crate::event::{Command, Decision, PlanRef};

@@ -1,6 +1,7 @@
 //! The incident machine: what one cell becomes, and what is said of it.
 
-use super::votes::{Count, Held, Vote, Votes, Word};
+use super::vote::{Vote, Word};
+use super::votes::{Count, Held, Votes};
 use super::warnings::Sent;
 use crate::level::Level;
 use crate::plan::{OutageTell, Plan};

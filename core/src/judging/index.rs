@@ -6,17 +6,24 @@ use crate::ids::{DomainIx, SensorIx};
 use crate::plan::Plan;
 use crate::warning::Cell;
 
+/// All sensors together: the failure domain of last resort.
+pub(super) const SITE: DomainIx = DomainIx(u32::MAX);
+
 /// Look-ups derived from one plan.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     /// The sensors behind each failure domain, by its index.
     behind: Vec<Vec<SensorIx>>,
+    /// Every configured sensor.
+    all: Vec<SensorIx>,
     /// The cells that some rule can open an incident in.
     ruled: BTreeSet<Cell>,
 }
 
 impl Index {
     pub(super) fn of(plan: &Plan) -> Index {
+        let all = plan.sensors.iter().zip(0..).filter(|(sensor, _)| sensor.is_some());
+        let all = all.map(|(_, ix)| SensorIx(ix)).collect();
         let mut behind = vec![Vec::new(); plan.domains.len()];
         for (sensor, ix) in plan.sensors.iter().zip(0..) {
             let station = sensor.as_ref().and_then(|sensor| plan.station(sensor.station));
@@ -31,11 +38,14 @@ impl Index {
             let areas = rule.subjects.iter().filter_map(|subject| area_of(subject.sensor, plan));
             ruled.extend(areas.map(|area| Cell { hazard: rule.hazard, area }));
         }
-        Index { behind, ruled }
+        Index { behind, all, ruled }
     }
 
     /// The sensors behind a failure domain.
     pub(super) fn behind(&self, domain: DomainIx) -> &[SensorIx] {
+        if domain == SITE {
+            return &self.all;
+        }
         self.behind.get(domain.index()).map_or(&[], Vec::as_slice)
     }
 

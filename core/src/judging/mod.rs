@@ -5,6 +5,7 @@
 //! revision numbers, target sets and rounds change by [`AreaStage::apply`]
 //! alone, so that recovery can apply what was recorded instead.
 
+mod apply;
 mod decide;
 mod domains;
 #[cfg(test)]
@@ -14,9 +15,12 @@ mod index;
 #[cfg(test)]
 mod outage_tests;
 mod outages;
+#[cfg(test)]
+mod people_tests;
 pub mod routing;
 mod shared;
 mod troubles;
+mod vote;
 mod votes;
 mod warnings;
 #[cfg(test)]
@@ -35,14 +39,13 @@ pub use self::troubles::Trouble;
 use self::troubles::Troubles;
 use self::votes::Votes;
 use self::warnings::Warnings;
-use crate::event::{Decision, DeliveryOutcome, TroubleReport};
-use crate::finding::{Finding, Found, Verdict, Why};
+use crate::event::{DeliveryOutcome, TroubleReport};
+use crate::finding::{Finding, Found};
 use crate::ids::{OutputId, SourceIx};
+use crate::level::Level;
 use crate::plan::Plan;
 use crate::time::{Moment, Span, Timestamp};
-use crate::warning::{
-    About, Cell, Death, Incident, Outcome, Phase, Reason, Revision, TroubleCode, TroubleKey,
-};
+use crate::warning::{About, Cell, Death, Incident, Outcome, Revision, TroubleCode, TroubleKey};
 
 /// All that is known of one cell.
 #[derive(Debug, Clone, PartialEq, Default, Encode, Decode)]
@@ -100,9 +103,10 @@ pub struct AreaStage {
     /// A restored directory is held: only Trouble goes out.
     #[n(5)]
     held: bool,
-    /// Cells where the log records another decision than this version makes.
+    /// Reports on which the log records another decision than this version
+    /// makes: taken up again at the next start, as every cell is.
     #[n(6)]
-    differing: BTreeSet<Cell>,
+    deferred: Vec<TroubleReport>,
     #[cbor(skip)]
     plan: Arc<Plan>,
     #[cbor(skip)]
@@ -206,7 +210,9 @@ impl AreaStage {
             self.dirty.insert(cell);
         }
         self.outages.own_downtime(downtime, moment.at, &self.plan, &mut self.troubles);
-        self.dirty.append(&mut self.differing);
+        for report in std::mem::take(&mut self.deferred) {
+            self.troubles.report(report);
+        }
         self.clock(moment);
     }
 
@@ -237,8 +243,8 @@ impl AreaStage {
 
     fn finding(&mut self, finding: Finding, at: Timestamp) {
         let Some(cell) = cell_of(&finding, &self.plan) else { return };
-        let idle = finding.tip.level() == crate::level::Level::Normal
-            && finding.settled.level() == crate::level::Level::Normal
+        let idle = finding.tip.level() == Level::Normal
+            && finding.settled.level() == Level::Normal
             && finding.pending.is_none();
         if idle && !self.cells.contains_key(&cell) {
             return;
@@ -252,13 +258,14 @@ impl AreaStage {
         }
     }
 
-    /// A source came up or went down, and this was found of it.
-    pub fn source(&mut self, source: SourceIx, up: bool, found: &[Found], moment: Moment) {
-        if up {
-            self.outages.source_up(source, moment.at, &self.plan);
-        } else {
-            self.outages.source_down(source, found, &self.plan, &mut self.troubles);
-        }
+    /// A source went down, and this was found of it.
+    pub fn source_down(&mut self, source: SourceIx, found: &[Found]) {
+        self.outages.source_down(source, found, &self.plan, &mut self.troubles);
+    }
+
+    /// A source is back.
+    pub fn source_up(&mut self, source: SourceIx, moment: Moment) {
+        self.outages.source_up(source, moment.at, &self.plan);
     }
 
     /// An outage is to be told, or is over.
@@ -318,110 +325,16 @@ impl AreaStage {
         }
     }
 
-    /// Remembers a cell where this version decides otherwise than the log
-    /// records: it is judged at the next start.
-    pub fn differs(&mut self, cell: Cell) {
-        self.differing.insert(cell);
-    }
-
-    /// Makes a decision so.
-    pub fn apply(&mut self, decision: &Decision, moment: Moment) {
-        match decision {
-            Decision::Incident(incident) => self.apply_incident(incident, moment.at),
-            Decision::Revision(revision) => self.apply_revision(revision, moment.at),
-            Decision::Trouble(report) => {
-                self.held |= report.present && report.key.code == TroubleCode::Held;
-                self.troubles.apply(report, moment.civil());
-            }
-            Decision::Resumed => self.resumed(),
-            Decision::Resent { warning, number: _, due } => self.warnings.resent(*warning, *due),
-            Decision::WouldHave(_) | Decision::PlanRefused(_) => {}
-        }
-    }
-
-    fn apply_incident(&mut self, incident: &Incident, at: Timestamp) {
-        let cell = incident.cell;
-        let state = state_of(&mut self.cells, cell, &self.plan);
-        let name = state.name.clone();
-        let open = match incident.phase {
-            Phase::Pending | Phase::Active | Phase::Easing => true,
-            Phase::Watching | Phase::Closed => false,
-        };
-        let troubles = &mut self.troubles;
-        if open {
-            let former = state.incident.replace(incident.clone());
-            let was = |mark: fn(&Incident) -> bool| former.as_ref().is_some_and(mark);
-            if incident.orphaned && !was(|it| it.orphaned) {
-                let detail = format!("no rule supports {name} any more; it stands until a person ends it");
-                troubles.raise(TroubleCode::Orphaned, name.clone(), detail);
-            } else if !incident.orphaned && was(|it| it.orphaned) {
-                troubles.end(TroubleCode::Orphaned, name.clone());
-            }
-            if incident.stale
-                && !was(|it| it.stale)
-                && let Some(detail) = unusable(&state.votes, incident, at, &self.plan)
-            {
-                troubles.raise(TroubleCode::SensorSilent, name, detail);
-            } else if !incident.stale {
-                troubles.end(TroubleCode::SensorSilent, name);
-            }
-        } else {
-            state.incident = None;
-            state.votes.close(at);
-            troubles.end(TroubleCode::Orphaned, name.clone());
-            troubles.end(TroubleCode::SensorSilent, name);
-        }
-        if state.is_empty() {
-            self.cells.remove(&cell);
-        }
-    }
-
-    fn apply_revision(&mut self, revision: &Revision, at: Timestamp) {
-        self.warnings.record(revision, at);
-        let ends = revision.kind.is_last() || revision.about == About::NotifyTest;
-        if ends {
-            self.warnings.end(revision.warning);
-        }
-        match &revision.about {
-            About::Incident(cell) => {
-                let state = state_of(&mut self.cells, *cell, &self.plan);
-                let name = state.name.clone();
-                state.warning = (!ends).then_some(revision.warning);
-                state.owes = false;
-                if matches!(revision.reason, Reason::EndedByHand | Reason::InError) {
-                    state.votes.spend(at);
-                }
-                if state.is_empty() {
-                    self.cells.remove(cell);
-                }
-                if revision.due.is_empty() && !ends {
-                    let detail = format!("nobody is routed to hear of {name} at {}", revision.level);
-                    self.troubles.raise(TroubleCode::Unrouted, name, detail);
-                } else {
-                    self.troubles.end(TroubleCode::Unrouted, name);
-                }
-            }
-            About::Trouble(key) => {
-                if let Some(trouble) = self.troubles.get_mut(key) {
-                    trouble.warning = Some(revision.warning);
-                }
-            }
-            About::NotifyTest => {}
-        }
-    }
-
-    fn resumed(&mut self) {
-        self.held = false;
-        for (&cell, state) in &mut self.cells {
-            if state.incident.is_some() || state.warning.is_some() {
-                state.edit().owes = true;
-                self.dirty.insert(cell);
+    /// The log records something else than this version decides. A start
+    /// judges every cell again; a report has to be kept until then.
+    pub fn defer(&mut self, work: Work) {
+        match work {
+            Work::Cell(_) => {}
+            Work::Claim(report) => {
+                self.deferred.retain(|former| former.key != report.key);
+                self.deferred.push(report);
             }
         }
-        self.troubles.end(TroubleCode::Held, String::new());
-        let held: Vec<TroubleKey> =
-            self.troubles.standing().keys().filter(|key| key.code == TroubleCode::Held).cloned().collect();
-        held.into_iter().for_each(|key| self.troubles.end(key.code, key.subject));
     }
 }
 
@@ -445,20 +358,4 @@ fn state_of<'a>(
 fn cell_name(cell: Cell, plan: &Plan) -> String {
     let area = plan.area(cell.area).map_or_else(|| format!("area {}", cell.area.0), |area| area.id.clone());
     format!("{}/{area}", plan.hazard(cell.hazard))
-}
-
-/// What the operator has to know of a blind incident that no outage tells: data come, but are no use.
-fn unusable(votes: &Votes, incident: &Incident, at: Timestamp, plan: &Plan) -> Option<String> {
-    let missed = votes.missed(incident, at, plan);
-    let useless = missed.iter().find(|vote| match vote.finding.tip {
-        Verdict::Unknown(Why::BadData | Why::TooFew | Why::Suspect) => true,
-        Verdict::Unknown(Why::Warming | Why::Silent(_) | Why::SourceDown | Why::Removed | Why::Old)
-        | Verdict::Clear
-        | Verdict::Breach(_) => false,
-    })?;
-    let sensor = plan.sensor(useless.finding.sensor).map_or("a sensor", |sensor| &sensor.id);
-    Some(format!(
-        "{sensor} gives no usable data while a warning of {} stands",
-        cell_name(incident.cell, plan)
-    ))
 }

@@ -50,6 +50,23 @@ fn too_few_of_a_domain_are_told_by_themselves() {
 }
 
 #[test]
+fn most_of_a_site_without_domains_is_one_notice() {
+    let mut world = World::new(gauges(&[&[][..]; 6]));
+    world.check(
+        &[(0, "s0 silent"), (1, "s3 silent"), (2, "s5 silent"), (30, "s1 silent"), (40, "s0 speaks normal")],
+        &["5 alert domain-silent the whole site -> t1"],
+    );
+    world.check(
+        &[(41, "s1 speaks normal"), (50, "pass")],
+        &[
+            "41 all-clear domain-silent the whole site -> t1",
+            "46 alert sensor-silent s3 -> t1",
+            "46 alert sensor-silent s5 -> t1",
+        ],
+    );
+}
+
+#[test]
 fn broker_down() {
     let mut world = World::new(gauges(&[&[], &[], &[]]));
     world.act("s0 red");

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use minicbor::{Decode, Encode};
 
-use super::index::Index;
+use super::index::{Index, SITE};
 use super::troubles::Troubles;
 use crate::finding::{Found, Verdict, Why};
 use crate::ids::{DomainIx, SensorIx, SourceIx};
@@ -69,9 +69,9 @@ pub(super) struct Outages {
     silent: BTreeMap<SensorIx, Silent>,
     #[n(1)]
     untold: BTreeSet<(Timestamp, SensorIx)>,
-    /// Failure domains that are told as one.
+    /// Failure domains that are told as one, with how many sensors that covers.
     #[n(2)]
-    domains: BTreeSet<DomainIx>,
+    domains: BTreeMap<DomainIx, u32>,
     #[n(3)]
     sources: BTreeMap<SourceIx, Down>,
     /// Engine time at which the notice of our own downtime ends.
@@ -102,7 +102,10 @@ impl Outages {
         let source = self.sources.iter().find(|(_, down)| down.blinds.contains(&sensor));
         let told = if let Some((&source, _)) = source {
             Told::Source(source)
-        } else if let Some(&domain) = domains.iter().find(|domain| self.domains.contains(domain)) {
+        } else if let Some(&domain) =
+            domains.iter().chain([&SITE]).find(|domain| self.domains.contains_key(domain))
+        {
+            *self.domains.entry(domain).or_default() += 1;
             Told::Domain(domain)
         } else {
             Told::Due(at + delay(sensor, plan))
@@ -137,14 +140,18 @@ impl Outages {
     /// One less behind a domain: is that outage over?
     fn left(&mut self, domain: DomainIx, at: Timestamp, plan: &Plan, index: &Index, troubles: &mut Troubles) {
         let all = index.behind(domain);
-        let joined: Vec<SensorIx> =
-            all.iter().copied().filter(|sensor| self.told(*sensor) == Some(Told::Domain(domain))).collect();
-        if joined.len() > all.len() / LEFT_PART && joined.len() >= JOIN_MIN {
+        let Some(joined) = self.domains.get_mut(&domain) else { return };
+        *joined = joined.saturating_sub(1);
+        if *joined as usize > all.len() / LEFT_PART && *joined as usize >= JOIN_MIN {
             return;
         }
+        let joined: Vec<SensorIx> =
+            all.iter().copied().filter(|&sensor| self.told(sensor) == Some(Told::Domain(domain))).collect();
         self.domains.remove(&domain);
         troubles.end(TroubleCode::DomainSilent, domain_id(domain, plan));
-        joined.into_iter().for_each(|sensor| self.tell_later(sensor, at, plan));
+        for sensor in joined {
+            self.tell_later(sensor, at, plan);
+        }
     }
 
     fn told(&self, sensor: SensorIx) -> Option<Told> {
@@ -198,7 +205,9 @@ impl Outages {
             .filter(|(_, silent)| silent.told == Told::Source(source))
             .map(|(&sensor, _)| sensor)
             .collect();
-        covered.into_iter().for_each(|sensor| self.tell_later(sensor, at, plan));
+        for sensor in covered {
+            self.tell_later(sensor, at, plan);
+        }
     }
 
     /// The service was down itself: one notice, no sensor's silence.
@@ -220,7 +229,9 @@ impl Outages {
         // What was to be told meanwhile waits as if it had just happened.
         let waiting: Vec<SensorIx> =
             std::mem::take(&mut self.untold).into_iter().map(|(_, sensor)| sensor).collect();
-        waiting.into_iter().for_each(|sensor| self.tell_later(sensor, at, plan));
+        for sensor in waiting {
+            self.tell_later(sensor, at, plan);
+        }
     }
 
     /// Tells what is due by `at`.
@@ -248,16 +259,8 @@ impl Outages {
 
     /// Tells a sensor's silence as part of its failure domain's, if enough of that is silent.
     fn join(&mut self, sensor: SensorIx, plan: &Plan, index: &Index, troubles: &mut Troubles) -> bool {
-        let station = plan.sensor(sensor).and_then(|sensor| plan.station(sensor.station));
-        let domains = station.map_or(&[][..], |station| &station.domains);
-        let worst = domains
-            .iter()
-            .map(|&domain| (self.silent_behind(domain, index), domain))
-            .filter(|(silent, domain)| {
-                silent.len() >= JOIN_MIN && silent.len() * JOIN_PART >= index.behind(*domain).len()
-            })
-            .max_by_key(|(silent, domain)| (silent.len(), std::cmp::Reverse(*domain)));
-        let Some((silent, domain)) = worst else { return false };
+        let Some((silent, domain)) = self.worst_domain(sensor, plan, index) else { return false };
+        let mut joined = self.domains.get(&domain).copied().unwrap_or(0);
         for &sensor in &silent {
             if let Some(Silent { told, .. }) = self.silent.get_mut(&sensor) {
                 match *told {
@@ -267,9 +270,10 @@ impl Outages {
                     Told::Domain(_) | Told::Source(_) => continue,
                 }
                 *told = Told::Domain(domain);
+                joined += 1;
             }
         }
-        self.domains.insert(domain);
+        self.domains.insert(domain, joined);
         let detail = format!(
             "{} of {} sensors behind {} are silent{}",
             silent.len(),
@@ -281,8 +285,26 @@ impl Outages {
         true
     }
 
-    fn silent_behind(&self, domain: DomainIx, index: &Index) -> Vec<SensorIx> {
-        index.behind(domain).iter().copied().filter(|sensor| self.silent.contains_key(sensor)).collect()
+    /// The failure domain of a sensor that has lost most, if that is enough to
+    /// call it down, with its silent sensors; else the whole site, likewise.
+    fn worst_domain(
+        &self,
+        sensor: SensorIx,
+        plan: &Plan,
+        index: &Index,
+    ) -> Option<(Vec<SensorIx>, DomainIx)> {
+        let station = plan.sensor(sensor).and_then(|sensor| plan.station(sensor.station));
+        let declared = station.map_or(&[][..], |station| &station.domains);
+        let down = |silent: usize, all: usize| silent >= JOIN_MIN && silent * JOIN_PART >= all;
+        let lost = |domain: DomainIx| {
+            let all = index.behind(domain);
+            let silent: Vec<_> = all.iter().copied().filter(|it| self.silent.contains_key(it)).collect();
+            down(silent.len(), all.len()).then_some((silent, domain))
+        };
+        let declared = declared.iter().filter_map(|&domain| lost(domain));
+        let worst = declared.max_by_key(|(silent, domain)| (silent.len(), std::cmp::Reverse(*domain)));
+        // Counted before it is listed: the site can be large.
+        worst.or_else(|| down(self.silent.len(), index.behind(SITE).len()).then(|| lost(SITE))?)
     }
 
     fn tell_alone(&mut self, sensor: SensorIx, at: Timestamp, plan: &Plan, troubles: &mut Troubles) {
@@ -305,7 +327,9 @@ impl Outages {
         let gone: Vec<SensorIx> =
             self.silent.keys().copied().filter(|&sensor| plan.sensor(sensor).is_none()).collect();
         // Under the former plan, which knows its name.
-        gone.into_iter().for_each(|sensor| self.spoke(sensor, at, former.0, former.1, troubles));
+        for sensor in gone {
+            self.spoke(sensor, at, former.0, former.1, troubles);
+        }
     }
 }
 
@@ -341,6 +365,9 @@ fn sensor_id(sensor: SensorIx, plan: &Plan) -> String {
 }
 
 fn domain_id(domain: DomainIx, plan: &Plan) -> String {
+    if domain == SITE {
+        return "the whole site".into();
+    }
     plan.domains.get(domain.index()).cloned().unwrap_or_else(|| format!("domain {}", domain.0))
 }
 

@@ -5,147 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use minicbor::{Decode, Encode};
 
 use super::domains::groups;
+use super::vote::{Vote, Word};
 use crate::finding::{Finding, Verdict, Why};
 use crate::ids::{RuleIx, SensorIx};
 use crate::level::Level;
-use crate::plan::{Plan, Side};
+use crate::plan::Plan;
 use crate::time::{Span, Timestamp};
 use crate::warning::{EVIDENCE_MAX, Evidence, Incident};
-
-/// The newest finding of one rule on one subject, and what an incident has to
-/// remember of those before it.
-#[derive(Debug, Clone, PartialEq, Encode, Decode)]
-pub(super) struct Vote {
-    /// The newest word.
-    #[n(0)]
-    pub(super) finding: Finding,
-    /// The highest level it has stood at since it is kept.
-    #[n(1)]
-    peak: Level,
-    /// Engine time at which it last stood in breach, unless it does so now.
-    #[n(2)]
-    breached: Timestamp,
-    /// Engine time since when nobody can say how it stands.
-    #[n(3)]
-    lost: Option<Timestamp>,
-    /// Engine time at which good data came back.
-    #[n(4)]
-    back: Timestamp,
-    /// Up to this level a person has ended it by hand; it counts again above, or once it was clear.
-    #[n(5)]
-    spent: Level,
-}
-
-impl Vote {
-    fn new(finding: Finding) -> Vote {
-        Vote {
-            finding,
-            peak: Level::Normal,
-            breached: Timestamp::MIN,
-            lost: None,
-            back: Timestamp::MIN,
-            spent: Level::Normal,
-        }
-    }
-
-    fn unspent(&self, level: Level) -> Level {
-        if level > self.spent { level } else { Level::Normal }
-    }
-
-    /// The level it supports on arrival; a pending one counts once it is due.
-    pub(super) fn tip(&self, at: Timestamp) -> Level {
-        let pending = self.finding.pending.filter(|pending| pending.due <= at);
-        let pending = pending.map_or(Level::Normal, |pending| pending.level);
-        self.unspent(self.finding.tip.level().max(pending))
-    }
-
-    /// The level it supports where no late reading can change it any more.
-    pub(super) fn settled(&self) -> Level {
-        self.unspent(self.finding.settled.level())
-    }
-
-    fn stands(&self, at: Timestamp) -> Level {
-        self.tip(at).max(self.settled())
-    }
-
-    /// The highest level it has stood at.
-    pub(super) fn peak(&self, at: Timestamp) -> Level {
-        self.peak.max(self.stands(at))
-    }
-
-    /// Whether it breaches now, or has since `opened`.
-    pub(super) fn contributes(&self, opened: Timestamp, at: Timestamp) -> bool {
-        self.stands(at) > Level::Normal || (self.peak > Level::Normal && self.breached >= opened)
-    }
-
-    /// Whether its newest data say nothing.
-    pub(super) fn is_blind(&self) -> bool {
-        match self.finding.tip {
-            // A reload or a start is no loss: it holds, and tells nobody.
-            Verdict::Unknown(Why::Warming) | Verdict::Clear | Verdict::Breach(_) => false,
-            Verdict::Unknown(_) => true,
-        }
-    }
-
-    /// Engine time since when nobody can say how it stands.
-    pub(super) fn lost(&self) -> Option<Timestamp> {
-        self.lost
-    }
-
-    /// Whether it cannot clear: nobody can say how it stands, or not for certain yet.
-    fn is_unsure(&self) -> bool {
-        self.finding.tip.is_unknown() || self.finding.settled.is_unknown()
-    }
-
-    /// A level on its way that is not due yet.
-    fn awaits(&self, at: Timestamp) -> Option<Timestamp> {
-        let pending = self.finding.pending.filter(|pending| self.unspent(pending.level) > Level::Normal)?;
-        (pending.due > at).then_some(pending.due)
-    }
-
-    fn cast(&mut self, mut finding: Finding, at: Timestamp) {
-        if finding.tip.is_unknown() && finding.pending.is_none() {
-            // Unknown contradicts nothing: the timer keeps running.
-            finding.pending = self.finding.pending;
-        }
-        self.remember(at);
-        self.finding = finding;
-        if finding.tip == Verdict::Clear && self.finding.settled.level() == Level::Normal {
-            self.spent = Level::Normal;
-        }
-        self.remember(at);
-        match (self.is_unsure(), self.lost) {
-            (true, None) => self.lost = Some(at),
-            (false, Some(_)) => (self.lost, self.back) = (None, at),
-            (true, Some(_)) | (false, None) => {}
-        }
-    }
-
-    fn remember(&mut self, at: Timestamp) {
-        let stands = self.stands(at);
-        if stands > Level::Normal {
-            (self.peak, self.breached) = (self.peak.max(stands), at);
-        }
-    }
-
-    fn forget(&mut self, at: Timestamp) {
-        self.peak = Level::Normal;
-        self.remember(at);
-    }
-}
-
-/// Which of a vote's words count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Word {
-    /// On arrival.
-    Tip,
-    /// Settled.
-    Settled,
-    /// On arrival or settled, of those that are not blind.
-    Seen,
-    /// What no late reading takes back, and no suspect value made.
-    Sure,
-}
 
 /// How findings of one rule are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -264,16 +130,12 @@ impl Votes {
 
     /// A person has ended it: what stands now opens no other.
     pub(super) fn spend(&mut self, at: Timestamp) {
-        for vote in self.cast.values_mut() {
-            let pending = vote.finding.pending.map_or(Level::Normal, |pending| pending.level);
-            vote.spent = vote.spent.max(vote.stands(at)).max(pending);
-        }
+        self.cast.values_mut().for_each(|vote| vote.spend(at));
     }
 
     fn prune(&mut self, at: Timestamp) {
-        self.cast.retain(|_, vote| {
-            !is_idle(&vote.finding) || vote.stands(at) > Level::Normal || vote.spent > Level::Normal
-        });
+        self.cast
+            .retain(|_, vote| !is_idle(&vote.finding) || vote.stands(at) > Level::Normal || vote.is_spent());
     }
 
     /// The highest level that any rule supports with enough findings of
@@ -311,7 +173,7 @@ impl Votes {
         // A late reading may still confirm what only stood on arrival.
         let late = self.iter().filter_map(|vote| plan.sensor(vote.finding.sensor));
         let late = late.map(|sensor| sensor.lateness).max().unwrap_or(Span::ZERO);
-        let back = counted().map(|vote| vote.back).max().unwrap_or(Timestamp::MIN);
+        let back = counted().map(Vote::back).max().unwrap_or(Timestamp::MIN);
         let settled = self.support.settled[level.index()].max(back).max(self.support.down) + hold;
         let tip = self.support.tip[level.index()] + hold.max(late);
         Held::Until(settled.max(tip))
@@ -348,7 +210,7 @@ impl Votes {
 
     /// When data of all that contribute were good again; `None` while they are not.
     pub(super) fn good_since(&self, incident: &Incident, at: Timestamp) -> Option<Timestamp> {
-        let good = |vote: &Vote| if vote.is_unsure() { None } else { Some(vote.back) };
+        let good = |vote: &Vote| if vote.is_unsure() { None } else { Some(vote.back()) };
         self.contributing(incident, at).try_fold(Timestamp::MIN, |latest, vote| Some(latest.max(good(vote)?)))
     }
 
@@ -375,47 +237,6 @@ impl Votes {
         let sensors: BTreeSet<SensorIx> = ranked.iter().map(|(_, evidence)| evidence.sensor).collect();
         let worst = ranked.into_iter().take(EVIDENCE_MAX).map(|(_, evidence)| evidence).collect();
         (worst, sensors.len() as u32)
-    }
-}
-
-impl Vote {
-    fn level(&self, word: Word, at: Timestamp) -> Level {
-        match word {
-            Word::Tip => self.tip(at),
-            Word::Settled => self.settled(),
-            Word::Seen if self.is_blind() => Level::Normal,
-            Word::Seen => self.stands(at),
-            Word::Sure if self.finding.suspect => Level::Normal,
-            Word::Sure if self.finding.firm => self.settled().max(self.unspent(self.finding.tip.level())),
-            Word::Sure => self.settled(),
-        }
-    }
-
-    /// Its evidence, and by how much it is beyond its limit.
-    fn evidence(&self, at: Timestamp, plan: &Plan) -> (f64, Evidence) {
-        let finding = &self.finding;
-        let side = plan.rule(finding.rule).map_or(Side::Above, |rule| rule.side);
-        let beyond = match (finding.measured, finding.limit, side) {
-            (Some(measured), Some(limit), Side::Above) => measured - limit,
-            (Some(measured), Some(limit), Side::Below) => limit - measured,
-            (None, _, _) | (_, None, _) => f64::NEG_INFINITY,
-        };
-        let unknown = finding.tip.is_unknown();
-        let level = if unknown { self.peak(at) } else { self.stands(at) };
-        let evidence = Evidence {
-            rule: finding.rule,
-            sensor: finding.sensor,
-            level,
-            measured: finding.measured,
-            limit: finding.limit,
-            since: finding.since,
-            observed: finding.observed,
-            trend: finding.trend,
-            unknown,
-            saturated: finding.saturated,
-            value: finding.value,
-        };
-        (beyond, evidence)
     }
 }
 

@@ -19,11 +19,13 @@ use crate::warning::{About, Cell, Outcome, Revision, TroubleCode, TroubleKey};
 /// Civil time of minute 0 in every script.
 const START: Timestamp = Timestamp::from_secs(1_750_000_000);
 
+#[expect(clippy::unnecessary_wraps, reason = "it is put into a plan's table as it is")]
 pub(crate) fn area(id: &str, parent: Option<u32>) -> Option<Area> {
     Some(Area { id: id.into(), names: vec![("en".into(), id.into())], parent: parent.map(AreaIx) })
 }
 
 /// A target of contact `c-{id}`, by email, told of everything.
+#[expect(clippy::unnecessary_wraps, reason = "it is put into a plan's table as it is")]
 pub(crate) fn target(id: &str, role: &str, area: Option<u32>) -> Option<Target> {
     Some(Target {
         id: id.into(),
@@ -226,7 +228,7 @@ impl World {
         let cell = Cell::default();
         self.position += 1;
         match words.as_slice() {
-            ["pass"] => {}
+            ["pass"] | [] => {}
             ["clock", minutes, trusted] => {
                 self.moment.offset = Span::from_mins(number(minutes));
                 self.moment.trusted = *trusted == "trusted";
@@ -247,19 +249,19 @@ impl World {
                 present: *present == "present",
                 detail: "words".into(),
             }),
-            ["source", up] => {
-                let found: Vec<Found> = (0..self.stage.plan().sensors.len() as u32)
-                    .filter(|_| *up == "down")
-                    .map(|ix| Found::Finding(finding(ix, Verdict::Unknown(Why::SourceDown))))
-                    .collect();
-                found.iter().for_each(|found| self.stage.found(found, self.moment));
-                self.stage.source(SourceIx(0), *up == "up", &found, self.moment);
+            ["source", "up"] => self.stage.source_up(SourceIx(0), self.moment),
+            ["source", "down"] => {
+                let blind = |ix| Found::Finding(finding(ix, Verdict::Unknown(Why::SourceDown)));
+                let found: Vec<Found> = (0..self.stage.plan().sensors.len() as u32).map(blind).collect();
+                for found in &found {
+                    self.stage.found(found, self.moment);
+                }
+                self.stage.source_down(SourceIx(0), &found);
             }
             [sensor, rest @ ..] => {
                 let sensor = number(&sensor[1..]) as u32;
                 self.find(sensor, rest);
             }
-            [] => {}
         }
         self.settle();
     }
@@ -340,6 +342,7 @@ pub(crate) fn finding(sensor: u32, verdict: Verdict) -> Finding {
         settled: verdict,
         firm: true,
         suspect: false,
+        sound: Level::Normal,
         since: START,
         pending: None,
         measured: Some(f64::from(sensor)),

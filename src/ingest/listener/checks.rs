@@ -204,3 +204,34 @@ fn forbidden(c: char) -> bool {
     let code = c as u32;
     c.is_control() || code & 0xfffe == 0xfffe || (0xfdd0..=0xfdef).contains(&code)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_and_topics_follow_the_rules_of_mqtt() {
+        for (text, as_filter, as_topic, usual) in [
+            ("a", true, true, true),
+            ("/a", true, true, true),
+            ("a/b-1/c.d", true, true, true),
+            ("江/水位", true, true, true),
+            ("#", true, false, true),
+            ("+/a/+", true, false, true),
+            ("a/#", true, false, true),
+            ("a#", false, false, true),
+            ("#/a", false, false, true),
+            ("a/b+", false, false, true),
+            ("a\0", false, false, true),
+            ("a\u{ffff}", false, false, true),
+            ("a/../b", true, true, false),
+            ("a//b", true, true, false),
+            ("a b", true, true, false),
+            ("a..b", true, true, true),
+        ] {
+            assert_eq!(filter(text).is_ok(), as_filter, "{text:?} as a filter");
+            assert_eq!(topic(text).is_ok(), as_topic, "{text:?} as a topic");
+            assert_eq!(unusual(text).is_none(), usual, "{text:?}");
+        }
+    }
+}

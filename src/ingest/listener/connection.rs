@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use bytes::BytesMut;
+use rmqtt_codec::v5::DisconnectReasonCode;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -102,27 +103,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    /// Serves the client until it leaves or has to, and closes.
-    pub(super) async fn run(mut self) -> End {
-        let end = match self.serve().await {
+    /// Serves the client until it leaves or has to.
+    pub(super) async fn run(&mut self) -> End {
+        match self.serve().await {
             Ok(never) => match never {},
             Err(end) => end,
-        };
+        }
+    }
+
+    /// Says why, where there is somebody to hear it, and closes.
+    pub(super) async fn close(mut self, end: &End) {
         let version = self.client.wire.version;
-        match &end {
+        match end {
             End::Left => {}
             End::Stopping => {
                 self.settle_all().await;
-                answer::goodbye(
-                    version,
-                    rmqtt_codec::v5::DisconnectReasonCode::ServerShuttingDown,
-                    &mut self.out,
-                );
+                answer::goodbye(version, DisconnectReasonCode::ServerShuttingDown, &mut self.out);
             }
             End::Refused(fault) => answer::goodbye(version, fault.reason.code(), &mut self.out),
         }
+        // The seat is free at once for whoever comes next; the place is not.
+        drop(self.client);
         stream::close(&mut self.stream, &self.out).await;
-        end
     }
 
     async fn serve(&mut self) -> Result<std::convert::Infallible, End> {
@@ -143,7 +145,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 () = self.gate.opened() => {}
                 () = self.desk.inbox.room(), if may_offer => self.offer_again(),
                 read = stream::read(&mut self.stream, &mut self.client.wire.carry), if may_read => {
-                    self.heard_bytes(read)?;
+                    self.heard_bytes(&read)?;
                 }
                 () = &mut self.timer => self.check_time(Instant::now())?,
             }
@@ -227,7 +229,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    fn heard_bytes(&mut self, read: std::io::Result<usize>) -> Result<(), End> {
+    fn heard_bytes(&mut self, read: &std::io::Result<usize>) -> Result<(), End> {
         match read {
             Ok(0) | Err(_) => Err(End::Left),
             Ok(bytes) => {

@@ -7,8 +7,8 @@ use super::refusal::{Fault, Reason};
 pub(super) struct Header {
     /// Type and flags.
     pub(super) first: u8,
-    /// Bytes of the header itself.
-    pub(super) header: usize,
+    /// Bytes of these two to five.
+    pub(super) own: usize,
     /// Bytes that follow it, as declared.
     pub(super) body: usize,
 }
@@ -16,14 +16,14 @@ pub(super) struct Header {
 impl Header {
     /// Bytes of the whole packet.
     pub(super) const fn total(self) -> usize {
-        self.header + self.body
+        self.own + self.body
     }
 }
 
 /// Reads a header; `None` while bytes of it are missing.
 pub(super) fn header(bytes: &[u8]) -> Result<Option<Header>, Fault> {
     let Some((&first, rest)) = bytes.split_first() else { return Ok(None) };
-    Ok(length(rest)?.map(|(body, used)| Header { first, header: 1 + used, body }))
+    Ok(length(rest)?.map(|(body, used)| Header { first, own: 1 + used, body }))
 }
 
 /// A length of up to four bytes, seven bits each, with the bytes it took;
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn a_header_is_read_from_its_first_bytes_on() {
-        let header_of = |header, body| Some(Header { first: 0x30, header, body });
+        let header_of = |own, body| Some(Header { first: 0x30, own, body });
         for (bytes, expected) in [
             (&[][..], None),
             (&[0x30][..], None),

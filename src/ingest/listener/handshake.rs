@@ -113,6 +113,9 @@ fn connect_header(carry: &[u8], packet_max: usize) -> Result<Option<Header>, Fau
     match carry.first() {
         None => return Ok(None),
         Some(0x10) => {}
+        Some(0x16) => {
+            return Err(Fault::new(Reason::NotConnect, "TLS on the port for plain TCP, expected CONNECT"));
+        }
         Some(first) if first >> 4 == 1 => {
             return Err(Fault::new(Reason::ReservedFlags, "flags of CONNECT are set"));
         }
@@ -148,7 +151,7 @@ struct Hello {
 impl Hello {
     /// Takes a whole CONNECT off the carry.
     fn read(carry: &mut BytesMut, header: Header) -> Result<Hello, Failed> {
-        let body = &carry[header.header..header.total()];
+        let body = &carry[header.own..header.total()];
         let version = version(body)?;
         checks::connect(version, body)?;
         let mut codec = match version {
@@ -245,5 +248,35 @@ fn identify(devices: &Devices, hello: &Hello) -> Result<Identity, (Fault, Turned
             let detail = "no user name and password, expected those of a row of devices.csv";
             Err((Fault::new(Reason::CredentialsMissing, detail), TurnedAway::Unauthorised))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::mutating::Random;
+    use super::*;
+
+    #[test]
+    fn a_broken_connect_is_refused_or_understood_and_never_panics() {
+        const SAMPLES: &[&[u8]] = &[
+            b"\x10\x13\0\x04MQTT\x04\xc2\0\x3c\0\x01c\0\x01u\0\x01p",
+            b"\x10\x19\0\x04MQTT\x04\xc6\0\x3c\0\x01c\0\x01t\0\x01w\0\x01u\0\x01p",
+            b"\x10\x1f\0\x04MQTT\x05\xc2\0\x3c\x0b\x11\0\0\0\x09\x21\0\x09\x22\0\x09\0\x01c\0\x01u\0\x01p",
+            b"\x10\x1c\0\x04MQTT\x05\xc6\0\x3c\0\0\x01c\x02\x01\x01\0\x01t\0\x01w\0\x01u\0\x01p",
+        ];
+        let mut random = Random(0xc0de);
+        let (mut refused, mut understood) = (0, 0);
+        for _ in 0..20_000 {
+            let mut carry = BytesMut::from(&random.broken(SAMPLES)[..]);
+            match connect_header(&carry, 4_096) {
+                Ok(Some(header)) => match Hello::read(&mut carry, header) {
+                    Ok(_) => understood += 1,
+                    Err(_) => refused += 1,
+                },
+                Ok(None) => {}
+                Err(_) => refused += 1,
+            }
+        }
+        assert!(refused > 5_000 && understood > 500, "{refused}, {understood}");
     }
 }

@@ -55,7 +55,7 @@ pub(super) const KEEP_ALIVE_SECS: u16 = 3600;
 
 /// Silence allowed to a 3.1.1 client that asked for no keep-alive: such a
 /// connection is otherwise never seen to be dead.
-pub(super) const SILENCE_MAX: Duration = Duration::from_secs(24 * 3600);
+pub(super) const SILENCE_MAX: Duration = Duration::from_hours(24);
 
 /// Bytes of an unfinished packet that count as a sign of life: a large packet
 /// on a slow line may take longer than the keep-alive.

@@ -18,6 +18,8 @@ mod frame;
 mod gate;
 mod handshake;
 mod limits;
+#[cfg(test)]
+mod mutating;
 mod rate;
 mod refusal;
 mod sessions;
@@ -174,15 +176,14 @@ async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, desk: Arc<Desk>
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, peer)) => match desk.slots.enter(Instant::now()) {
-                Some(slot) => {
+            Ok((stream, peer)) => {
+                if let Some(slot) = desk.slots.enter(Instant::now()) {
                     tasks.spawn(attend(stream, peer, tls.clone(), slot, Arc::clone(&desk)));
-                }
-                None => {
+                } else {
                     desk.tally.count(Reason::TooManyConnections, 1);
                     debug!(%peer, "mqtt connection closed at accept: all places are taken");
                 }
-            },
+            }
             Err(error) => {
                 warn!(%error, "mqtt connection cannot be accepted");
                 sleep(limits::ACCEPT_PAUSE).await;
@@ -241,14 +242,17 @@ where
     let name = client.seat.client.clone();
     let identity = client.identity.name().map(str::to_owned);
     debug!(%peer, client = ?name, ?identity, "mqtt client connected");
-    match Box::pin(Connection::new(stream, client, Arc::clone(&desk)).run()).await {
+    let mut connection = Connection::new(stream, client, Arc::clone(&desk));
+    let end = connection.run().await;
+    match &end {
         End::Left | End::Stopping => debug!(%peer, client = ?name, ?identity, "mqtt client left"),
         End::Refused(Fault { reason, detail }) => {
-            desk.tally.count(reason, 1);
+            desk.tally.count(*reason, 1);
             let reason = reason.label();
             warn!(%peer, client = ?name, ?identity, reason, ?detail, "mqtt connection closed");
         }
     }
+    connection.close(&end).await;
 }
 
 /// A step of the handshake, for as long as it may take.

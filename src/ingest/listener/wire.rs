@@ -86,7 +86,7 @@ impl Wire {
             return Ok(None);
         }
         let Some(header) = frame::header(&self.carry)? else { return Ok(None) };
-        checks::body(self.version, header.first, &self.carry[header.header..header.total()])?;
+        checks::body(self.version, header.first, &self.carry[header.own..header.total()])?;
         let packet = match decode(&mut self.codec, &mut self.carry)? {
             MqttPacket::V3(packet) => from_v3(packet)?,
             MqttPacket::V5(packet) => from_v5(packet)?,
@@ -188,4 +188,59 @@ fn message(publish: Box<Publish>) -> Result<Packet, Fault> {
 
 fn unexpected() -> Fault {
     Fault::new(Reason::UnexpectedPacket, "packet that a publisher has no reason to send")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::mutating::Random;
+    use super::*;
+
+    #[test]
+    fn broken_packets_are_refused_or_understood_and_never_panic() {
+        const V4: &[&[u8]] = &[
+            b"\x32\x0f\0\x07a/level\0\x01{}  ",
+            b"\x30\x0b\0\x07a/level{}",
+            b"\x82\x10\0\x01\0\x05a/+/#\x01\0\x01b\0",
+            b"\xa2\x05\0\x02\0\x01b",
+            b"\xc0\0",
+            b"\xe0\0",
+        ];
+        const V5: &[&[u8]] = &[
+            b"\x32\x0e\0\x07a/level\0\x01\0{}",
+            b"\x30\x16\0\x01a\x10\x23\0\x01\x26\0\x01k\0\x01v\x08\0\x02rt{}",
+            b"\x30\x0e\0\0\x09\x02\0\0\0\x09\x23\0\x01\x01{}",
+            b"\x82\x0b\0\x01\x02\x0b\x01\0\x02a+\x01",
+            b"\xa2\x06\0\x02\0\0\x01b",
+            b"\xc0\0",
+            b"\xe0\x07\0\x05\x11\0\0\0\0",
+        ];
+        let mut random = Random(0x5eed);
+        for (version, samples) in [(Version::V4, V4), (Version::V5, V5)] {
+            let (mut refused, mut understood) = (0, 0);
+            for _ in 0..20_000 {
+                let bytes = random.broken(samples);
+                let length = bytes.len();
+                let mut wire = Wire::new(version, BytesMut::from(&bytes[..]), 4_096);
+                loop {
+                    match wire.next() {
+                        Ok(Some(_)) => understood += 1,
+                        Ok(None) => break,
+                        Err(_) => {
+                            refused += 1;
+                            break;
+                        }
+                    }
+                }
+                assert!(wire.carry.capacity() <= length + 64, "memory follows what came, {bytes:x?}");
+            }
+            assert!(refused > 5_000 && understood > 1_000, "{version:?}: {refused}, {understood}");
+        }
+    }
+
+    #[test]
+    fn a_declared_length_reserves_nothing() {
+        let mut wire = Wire::new(Version::V4, BytesMut::from(&b"\x30\xff\xff\x03"[..]), 1 << 20);
+        assert!(matches!(wire.next(), Ok(None)), "within the limit, so it is awaited");
+        assert!(wire.carry.capacity() < 64);
+    }
 }

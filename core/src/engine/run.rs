@@ -1,0 +1,250 @@
+//! A running engine under random histories, with its log.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::Engine;
+use crate::event::{
+    ClockStep, Command, Decision, DeliveryOutcome, Event, Input, Output, PlanRef, Started, TroubleReport,
+};
+use crate::ids::{AreaIx, LogId, OutputId, Position, RunId, SensorIx, SourceIx, TargetIx};
+use crate::judging::world;
+use crate::level::Level;
+use crate::plan::{LimitRow, Plan, Route};
+use crate::reading::{Marks, Reading};
+use crate::time::{Moment, Span, Timestamp};
+use crate::warning::{Cell, Death, Incident, Outcome, Revision, TroubleCode, TroubleKey};
+
+/// Civil minus engine time at the start.
+pub(super) const OFFSET: Span = Span::from_secs(1_750_000_000);
+
+/// Six gauges in two areas, two gateways; red also goes to the mayor, orange
+/// and above to a second duty officer by day.
+pub(super) fn plan() -> Plan {
+    let mut plan = world::gauges(&[&[0], &[0], &[0], &[1], &[1], &[]]);
+    plan.areas.push(world::area("town", Some(0)));
+    for station in plan.stations.iter_mut().skip(3).flatten() {
+        station.area = AreaIx(1);
+    }
+    limited(&mut plan);
+    plan.targets.push(world::target("t2", "mayor", Some(0)));
+    plan.targets.push(world::target("t3", "day", Some(0)));
+    plan.routes.push(Route { from: Level::Red, ..world::route("mayor") });
+    plan.routes.push(Route { from: Level::Orange, hours: Some((480, 1080)), ..world::route("day") });
+    plan
+}
+
+/// A value of 1 is blue, of 4 red.
+pub(super) fn limited(plan: &mut Plan) {
+    let row = || LimitRow {
+        from: Timestamp::MIN,
+        season: None,
+        levels: [Some(1.0), Some(2.0), Some(3.0), Some(4.0)],
+    };
+    for subject in plan.rules.iter_mut().flatten().flat_map(|rule| &mut rule.subjects) {
+        subject.limits = vec![row()];
+    }
+}
+
+/// Another plan of the same site: 0 as it was, 1 with a shorter hold and two
+/// needed, 2 without the town.
+pub(super) fn variant(which: u8) -> Plan {
+    let mut plan = plan();
+    match which {
+        0 => {}
+        1 => {
+            let rule = plan.rules[0].as_mut().expect("the rule");
+            (rule.hold, rule.corroboration) = (Span::from_mins(20), 2);
+        }
+        _ => {
+            plan.areas[1] = None;
+            plan.stations.iter_mut().skip(3).for_each(|station| *station = None);
+            plan.sensors.iter_mut().skip(3).for_each(|sensor| *sensor = None);
+            plan.rules[0].as_mut().expect("the rule").subjects.truncate(3);
+        }
+    }
+    plan
+}
+
+/// One thing that happens in a random history. References to what was sent
+/// count back from the newest, so that they mean the same in every run.
+#[derive(Debug, Clone)]
+pub(super) enum Deed {
+    Reading(u32, u8),
+    Pass(i64),
+    Source(bool),
+    Trouble(TroubleCode, bool),
+    Command(u8),
+    Resend(usize, u32),
+    Outcome(usize, u32, u8),
+    Clock(i64, bool),
+    Plan(u8, bool),
+    Started(i64),
+}
+
+pub(super) fn calm() -> impl Strategy<Value = Deed> {
+    prop_oneof![
+        8 => (0..6u32, 0..5u8).prop_map(|(sensor, level)| Deed::Reading(sensor, level)),
+        6 => (1..40i64).prop_map(Deed::Pass),
+        1 => any::<bool>().prop_map(Deed::Source),
+    ]
+}
+
+pub(super) fn wild() -> impl Strategy<Value = Deed> {
+    let code = prop_oneof![Just(TroubleCode::Held), Just(TroubleCode::DiskLow)];
+    prop_oneof![
+        16 => calm(),
+        1 => (code, any::<bool>()).prop_map(|(code, present)| Deed::Trouble(code, present)),
+        3 => (0..6u8).prop_map(Deed::Command),
+        1 => (0..4usize, 0..4u32).prop_map(|(back, target)| Deed::Resend(back, target)),
+        3 => (0..4usize, 0..4u32, 0..4u8).prop_map(|(back, target, what)| Deed::Outcome(back, target, what)),
+        1 => (-90..90i64, any::<bool>()).prop_map(|(minutes, trusted)| Deed::Clock(minutes, trusted)),
+        1 => (0..3u8, any::<bool>()).prop_map(|(which, orphan)| Deed::Plan(which, orphan)),
+        1 => (0..120i64).prop_map(Deed::Started),
+    ]
+}
+
+pub(super) fn histories(deed: impl Strategy<Value = Deed>) -> impl Strategy<Value = Vec<Deed>> {
+    proptest::collection::vec(deed, 0..60)
+}
+
+/// A running engine with its log.
+pub(super) struct Run {
+    pub(super) engine: Engine,
+    pub(super) at: Timestamp,
+    pub(super) log: Vec<(Event, Vec<Decision>)>,
+    pub(super) revisions: Vec<Revision>,
+}
+
+pub(super) fn plan_ref(plan: Plan, orphan: bool) -> PlanRef {
+    PlanRef { id: plan.id(), orphan, body: Some(Arc::new(plan)) }
+}
+
+pub(super) fn started(downtime: Option<Span>) -> Input {
+    Input::Started(Started { log: LogId([1; 16]), run: RunId(2), downtime, offset: OFFSET, trusted: true })
+}
+
+impl Run {
+    pub(super) fn new(plan: Plan) -> Run {
+        let mut run = Run { engine: Engine::default(), at: Timestamp(0), log: vec![], revisions: vec![] };
+        run.put(started(None));
+        run.put(Input::Plan(plan_ref(plan, false)));
+        run
+    }
+
+    pub(super) fn put(&mut self, input: Input) -> Vec<Decision> {
+        let event = Event { at: self.at, position: Position(self.log.len() as u64 + 1), input };
+        let mut outputs = Vec::new();
+        self.engine.step(&event, &mut outputs);
+        let decisions = decisions(&outputs);
+        self.revisions.extend(decisions.iter().filter_map(|it| match it {
+            Decision::Revision(revision) => Some(revision.clone()),
+            _ => None,
+        }));
+        self.log.push((event, decisions.clone()));
+        decisions
+    }
+
+    pub(super) fn read(&mut self, sensor: u32, value: f64) {
+        self.put(Input::Reading(Reading {
+            sensor: SensorIx(sensor),
+            source: SourceIx(0),
+            observed: Moment { at: self.at, ..self.engine.moment() }.civil(),
+            value,
+            seq: 0,
+            identity: 0,
+            marks: Marks::default(),
+        }));
+    }
+
+    pub(super) fn act(&mut self, deed: &Deed) {
+        self.at = self.at + Span::from_secs(1);
+        match *deed {
+            Deed::Reading(sensor, level) => self.read(sensor, f64::from(level)),
+            Deed::Pass(minutes) => {
+                self.at = self.at + Span::from_mins(minutes);
+                self.put(Input::Tick);
+            }
+            Deed::Source(up) => drop(self.put(Input::Source(SourceIx(0), up))),
+            Deed::Trouble(code, present) => {
+                let key = TroubleKey { code, subject: "x".into() };
+                self.put(Input::Trouble(TroubleReport { key, present, detail: "91 % full".into() }));
+            }
+            Deed::Command(which) => {
+                let cell = |area| Cell { area: AreaIx(area), ..Cell::default() };
+                let command = match which {
+                    0 => Command::AllClear(cell(0), "x".into()),
+                    1 => Command::Cancel(cell(1), "x".into()),
+                    2 => Command::NotifyTest(vec![TargetIx(1), TargetIx(9)], "x".into()),
+                    _ => Command::Resume,
+                };
+                self.put(Input::Command(command));
+            }
+            Deed::Resend(back, target) => {
+                if let Some(revision) = self.back(back) {
+                    self.put(Input::Command(Command::Resend(revision.warning, TargetIx(target))));
+                }
+            }
+            Deed::Outcome(back, target, what) => self.outcome(back, target, what),
+            Deed::Clock(minutes, trusted) => {
+                self.put(Input::Clock(ClockStep { offset: OFFSET + Span::from_mins(minutes), trusted }));
+            }
+            Deed::Plan(which, orphan) => drop(self.put(Input::Plan(plan_ref(variant(which), orphan)))),
+            Deed::Started(minutes) => {
+                self.at = self.at + Span::from_mins(minutes);
+                self.put(started(Some(Span::from_mins(minutes))));
+            }
+        }
+    }
+
+    pub(super) fn back(&self, back: usize) -> Option<Revision> {
+        self.revisions.iter().rev().nth(back).cloned()
+    }
+
+    pub(super) fn outcome(&mut self, back: usize, target: u32, what: u8) {
+        let Some(revision) = self.back(back) else { return };
+        let outcome = match what {
+            0 => Outcome::Accepted,
+            1 => Outcome::Superseded,
+            2 => Outcome::Dead(Death::Erased),
+            _ => Outcome::Dead(Death::Rejected),
+        };
+        let (warning, number, target) = (revision.warning, revision.number, TargetIx(target));
+        let key = revision.id.digest();
+        self.put(Input::Outcome(DeliveryOutcome { key, warning, number, target, outcome }));
+    }
+
+    pub(super) fn play(plan: Plan, deeds: &[Deed]) -> Run {
+        let mut run = Run::new(plan);
+        for deed in deeds {
+            run.act(deed);
+        }
+        run
+    }
+
+    pub(super) fn decided(&self) -> Vec<Decision> {
+        self.log.iter().flat_map(|(_, decisions)| decisions.iter().map(nameless)).collect()
+    }
+}
+
+pub(super) fn decisions(outputs: &[Output]) -> Vec<Decision> {
+    let decision = |output: &Output| match output {
+        Output::Decision(decision) => Some(decision.clone()),
+        Output::Flagged(_) => None,
+    };
+    outputs.iter().filter_map(decision).collect()
+}
+
+/// Without the ids, which name positions.
+pub(super) fn nameless(decision: &Decision) -> Decision {
+    let none = OutputId::default();
+    match decision.clone() {
+        Decision::Incident(it) => {
+            Decision::Incident(Incident { id: none, warning: it.warning.map(|_| none), ..it })
+        }
+        Decision::Revision(it) => Decision::Revision(Revision { id: none, warning: none, ..it }),
+        Decision::Resent { number, due, .. } => Decision::Resent { warning: none, number, due },
+        other => other,
+    }
+}

@@ -1,0 +1,240 @@
+//! The engine's laws over random histories, and its hard cases.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+
+use super::run::{Deed, Run, calm, decisions, histories, limited, plan, plan_ref, started, variant, wild};
+use super::snapshot::SNAPSHOT_VERSION;
+use super::*;
+use crate::event::{Command, TroubleReport};
+use crate::ids::{AreaIx, TargetIx};
+use crate::judging::{routing, world};
+use crate::level::Level;
+use crate::time::Span;
+use crate::warning::{Phase, Reason, TroubleCode};
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn extra_ticks_change_nothing(deeds in histories(wild()), step_secs in 30..900i64) {
+        let plain = Run::play(plan(), &deeds);
+        let mut ticked = Run::new(plan());
+        for deed in &deeds {
+            if let Deed::Pass(minutes) = deed {
+                let end = ticked.at + Span::from_secs(1) + Span::from_mins(*minutes);
+                let (from, step) = (ticked.at, Span::from_secs(step_secs));
+                for at in (1..).map(|n| from + step.times(n)).take_while(|&at| at < end) {
+                    ticked.at = at;
+                    ticked.put(Input::Tick);
+                }
+                ticked.at = from;
+            }
+            ticked.act(deed);
+        }
+        prop_assert_eq!(plain.decided(), ticked.decided());
+    }
+
+    #[test]
+    fn recovery_gives_the_same_state(deeds in histories(wild())) {
+        let run = Run::play(plan(), &deeds);
+        let mut recovered = Engine::default();
+        for (event, recorded) in &run.log {
+            let mut outputs = Vec::new();
+            prop_assert!(!recovered.recover(event, recorded, &mut outputs), "{:?}", event);
+            prop_assert_eq!(&decisions(&outputs), recorded);
+        }
+        prop_assert_eq!(recovered.to_bytes(), run.engine.to_bytes());
+    }
+
+    #[test]
+    fn a_snapshot_goes_on_as_the_engine_would(deeds in histories(wild()), cut in 0..60usize) {
+        let cut = cut.min(deeds.len());
+        let mut run = Run::play(plan(), &deeds[..cut]);
+        let photograph = run.engine.freeze();
+        let bytes = run.engine.to_bytes();
+        let before = run.log.len();
+        deeds[cut..].iter().for_each(|deed| run.act(deed));
+        prop_assert_eq!(&photograph.to_bytes(), &bytes, "a photograph does not move");
+        let mut loaded = Engine::from_bytes(&bytes, photograph.plan_id(), photograph.plan()).expect("it was just written");
+        for (event, decided) in &run.log[before..] {
+            let mut outputs = Vec::new();
+            loaded.step(event, &mut outputs);
+            prop_assert_eq!(&decisions(&outputs), decided);
+        }
+        prop_assert_eq!(loaded.to_bytes(), run.engine.to_bytes());
+    }
+
+    #[test]
+    fn a_warning_goes_to_those_routed_and_those_before(deeds in histories(calm())) {
+        let run = Run::play(plan(), &deeds);
+        let plan = plan();
+        let mut heard: BTreeMap<OutputId, BTreeSet<TargetIx>> = BTreeMap::new();
+        for revision in &run.revisions {
+            let due: BTreeSet<TargetIx> = revision.due.iter().map(|due| due.target).collect();
+            let mut expected = heard.get(&revision.warning).cloned().unwrap_or_default();
+            match &revision.about {
+                About::Incident(Cell { hazard, area }) => {
+                    if matches!(revision.reason, Reason::Raised | Reason::Upgraded) {
+                        expected.extend(routing::targets(&plan, *hazard, *area, revision.level, revision.sent));
+                    }
+                }
+                About::Trouble(_) | About::NotifyTest => expected.extend(&plan.operator),
+            }
+            prop_assert_eq!(&due, &expected, "{:?}", revision);
+            heard.insert(revision.warning, due);
+        }
+    }
+}
+
+/// One gauge in each of so many areas, that reports once a day.
+fn many(areas: u32) -> Plan {
+    let mut plan = world::gauges(&vec![&[][..]; areas as usize]);
+    plan.areas = (0..areas).map(|ix| world::area(&format!("a{ix}"), None)).collect();
+    plan.targets[0] = world::target("t0", "duty", None);
+    for (station, ix) in plan.stations.iter_mut().flatten().zip(0..) {
+        station.area = AreaIx(ix);
+    }
+    plan.sensors.iter_mut().flatten().for_each(|sensor| sensor.interval = Span::from_hours(24));
+    limited(&mut plan);
+    plan
+}
+
+/// Ticks until nothing is left over; how many ticks it took.
+fn drain(run: &mut Run) -> usize {
+    let mut ticks = 0;
+    while run.engine.wake_at().is_some_and(|wake| wake <= run.at) {
+        assert!(run.put(Input::Tick).len() <= OUTPUTS_MAX);
+        ticks += 1;
+        assert!(ticks < 1000, "what is left over never ends");
+    }
+    ticks
+}
+
+fn counted(run: &Run, reason: Reason) -> usize {
+    run.revisions.iter().filter(|it| it.reason == reason).count()
+}
+
+#[test]
+fn ten_thousand_areas_at_once() {
+    const AREAS: u32 = 10_000;
+    let mut run = Run::new(many(AREAS));
+    let key = TroubleKey { code: TroubleCode::Held, subject: String::new() };
+    run.put(Input::Trouble(TroubleReport { key, present: true, detail: "restored".into() }));
+    for value in [4.0, 0.0, 0.0] {
+        (0..AREAS).for_each(|sensor| run.read(sensor, value));
+        run.at = run.at + Span::from_mins(1);
+    }
+    assert_eq!(counted(&run, Reason::Raised), 0);
+    // All is told at one word of a person, and all ends at one instant.
+    assert!(run.put(Input::Command(Command::Resume)).len() <= OUTPUTS_MAX);
+    assert!(drain(&mut run) >= 10);
+    assert_eq!(counted(&run, Reason::Raised), AREAS as usize);
+    run.at = run.at + Span::from_mins(90);
+    assert!(run.put(Input::Tick).len() <= OUTPUTS_MAX);
+    drain(&mut run);
+    assert_eq!(counted(&run, Reason::Eased) + counted(&run, Reason::Unconfirmed), AREAS as usize);
+    assert_eq!(run.engine.incidents().count(), 0);
+}
+
+#[test]
+fn a_tick_is_only_due_when_something_fires() {
+    let mut run = Run::new(plan());
+    run.read(0, 0.0);
+    run.at = run.at + Span::from_mins(20);
+    run.read(0, 0.0);
+    let early = run.engine.wake_at().expect("the gauge's silence is awaited");
+    assert!(!run.engine.is_due(early), "it spoke since");
+    let wake = run.engine.wake_at().expect("it is armed again");
+    assert_eq!(wake, run.at + Span::from_mins(30));
+    assert!(run.engine.is_due(wake));
+    assert_eq!(run.engine.wake_at(), Some(wake), "asking takes nothing away");
+}
+
+/// What a version recorded that decided otherwise, then a live start.
+fn check_upgrade(recorded: fn(Vec<Decision>) -> Vec<Decision>, expected: &[(Reason, u32)]) {
+    let mut run = Run::new(plan());
+    run.at = run.at + Span::from_mins(1);
+    run.read(0, 4.0);
+    let mut engine = Engine::default();
+    let last = run.log.len() - 1;
+    for (ix, (event, decided)) in run.log.iter().enumerate() {
+        let recorded = if ix == last { recorded(decided.clone()) } else { decided.clone() };
+        assert_eq!(engine.recover(event, &recorded, &mut Vec::new()), ix == last);
+    }
+    run.engine = engine;
+    run.revisions.clear();
+    run.put(started(Some(Span::ZERO)));
+    let said: Vec<(Reason, u32)> = run.revisions.iter().map(|it| (it.reason, it.number)).collect();
+    assert_eq!(said, expected);
+}
+
+#[test]
+fn upgrade_differs() {
+    check_upgrade(|_| vec![], &[(Reason::Raised, 1)]);
+    let lower = |decided: Vec<Decision>| {
+        let lower = |decision| match decision {
+            Decision::Incident(it) => {
+                Decision::Incident(Incident { level: Level::Blue, peak: Level::Blue, ..it })
+            }
+            Decision::Revision(it) => Decision::Revision(Revision { level: Level::Blue, ..it }),
+            other => other,
+        };
+        decided.into_iter().map(lower).collect()
+    };
+    check_upgrade(lower, &[(Reason::Upgraded, 2)]);
+}
+
+#[test]
+fn a_trouble_that_the_former_version_kept_to_itself_is_told_at_the_next_start() {
+    let mut run = Run::new(plan());
+    let event = Event { at: run.at, position: Position(3), input: Input::Source(SourceIx(0), false) };
+    assert!(run.engine.recover(&event, &[], &mut Vec::new()));
+    assert_eq!(run.engine.troubles().count(), 0);
+    run.put(started(Some(Span::ZERO)));
+    let told: Vec<_> = run.engine.troubles().map(|(key, _)| key.code).collect();
+    assert_eq!(told, [TroubleCode::SourceDown]);
+}
+
+#[test]
+fn a_recorded_red_that_this_version_would_not_send_stands_and_ends() {
+    let mut sent = Run::new(plan());
+    sent.at = sent.at + Span::from_mins(1);
+    sent.read(0, 4.0);
+    let (_, red) = sent.log.pop().expect("the red was recorded");
+    let mut run = Run::new(plan());
+    run.at = sent.at;
+    let event = Event { at: run.at, position: Position(3), input: Input::Tick };
+    assert!(run.engine.recover(&event, &red, &mut Vec::new()));
+    assert_eq!(run.engine.incidents().map(|it| it.phase).collect::<Vec<_>>(), [Phase::Active]);
+    run.put(started(Some(Span::ZERO)));
+    assert_eq!(run.engine.incidents().next().map(|it| it.level), Some(Level::Red));
+    run.at = run.at + Span::from_mins(61);
+    run.put(Input::Tick);
+    let end = run.revisions.last().expect("its end was told");
+    assert_eq!((end.reason, end.number, end.due.len()), (Reason::Eased, 2, 3));
+}
+
+#[test]
+fn a_plan_that_drops_the_place_of_a_warning_is_refused() {
+    let mut run = Run::new(plan());
+    run.read(3, 4.0);
+    let refused = run.put(Input::Plan(plan_ref(variant(2), false)));
+    assert!(matches!(refused.as_slice(), [Decision::PlanRefused(words)] if words.contains("flood/town")));
+    assert_eq!(run.engine.plan_id(), plan().id());
+    run.put(Input::Plan(plan_ref(variant(2), true)));
+    assert_eq!(run.engine.plan_id(), variant(2).id());
+    assert_eq!(counted(&run, Reason::Orphaned), 1);
+}
+
+#[test]
+fn a_snapshot_of_a_later_version_or_another_plan_is_refused() {
+    let run = Run::new(plan());
+    let bytes = run.engine.to_bytes();
+    let body = Arc::new(plan());
+    assert!(matches!(Engine::from_bytes(&bytes, variant(1).id(), &body), Err(SnapshotError::Plan(_))));
+    assert!(matches!(Engine::from_bytes(&bytes[..9], plan().id(), &body), Err(SnapshotError::Bytes(_))));
+    let later = minicbor::to_vec(Engine { version: SNAPSHOT_VERSION + 1, ..run.engine }).expect("into a Vec");
+    assert!(matches!(Engine::from_bytes(&later, plan().id(), &body), Err(SnapshotError::Version(2))));
+}

@@ -1,0 +1,130 @@
+//! Making decisions so: the only place where incidents, revision numbers,
+//! target sets and rounds change.
+
+use super::votes::Votes;
+use super::{AreaStage, cell_name, state_of};
+use crate::event::Decision;
+use crate::finding::{Verdict, Why};
+use crate::plan::Plan;
+use crate::time::{Moment, Timestamp};
+use crate::warning::{About, Incident, Phase, Reason, Revision, TroubleCode, TroubleKey};
+
+impl AreaStage {
+    /// Makes a decision so.
+    pub fn apply(&mut self, decision: &Decision, moment: Moment) {
+        match decision {
+            Decision::Incident(incident) => self.apply_incident(incident, moment.at),
+            Decision::Revision(revision) => self.apply_revision(revision, moment.at),
+            Decision::Trouble(report) => {
+                self.held |= report.present && report.key.code == TroubleCode::Held;
+                self.troubles.apply(report, moment.civil());
+            }
+            Decision::Resumed => self.resumed(),
+            Decision::Resent { warning, number: _, due } => self.warnings.resent(*warning, *due),
+            Decision::WouldHave(_) | Decision::PlanRefused(_) => {}
+        }
+    }
+
+    fn apply_incident(&mut self, incident: &Incident, at: Timestamp) {
+        let cell = incident.cell;
+        let state = state_of(&mut self.cells, cell, &self.plan);
+        let name = state.name.clone();
+        let open = match incident.phase {
+            Phase::Pending | Phase::Active | Phase::Easing => true,
+            Phase::Watching | Phase::Closed => false,
+        };
+        let troubles = &mut self.troubles;
+        if open {
+            let former = state.incident.replace(incident.clone());
+            let was = |mark: fn(&Incident) -> bool| former.as_ref().is_some_and(mark);
+            if incident.orphaned && !was(|it| it.orphaned) {
+                let detail = format!("no rule supports {name} any more; it stands until a person ends it");
+                troubles.raise(TroubleCode::Orphaned, name.clone(), detail);
+            } else if !incident.orphaned && was(|it| it.orphaned) {
+                troubles.end(TroubleCode::Orphaned, name.clone());
+            }
+            if incident.stale
+                && !was(|it| it.stale)
+                && let Some(detail) = unusable(&state.votes, incident, at, &self.plan)
+            {
+                troubles.raise(TroubleCode::SensorSilent, name, detail);
+            } else if !incident.stale {
+                troubles.end(TroubleCode::SensorSilent, name);
+            }
+        } else {
+            state.incident = None;
+            state.votes.close(at);
+            troubles.end(TroubleCode::Orphaned, name.clone());
+            troubles.end(TroubleCode::SensorSilent, name);
+        }
+        if state.is_empty() {
+            self.cells.remove(&cell);
+        }
+    }
+
+    fn apply_revision(&mut self, revision: &Revision, at: Timestamp) {
+        self.warnings.record(revision, at);
+        let ends = revision.kind.is_last() || revision.about == About::NotifyTest;
+        if ends {
+            self.warnings.end(revision.warning);
+        }
+        match &revision.about {
+            About::Incident(cell) => {
+                let state = state_of(&mut self.cells, *cell, &self.plan);
+                let name = state.name.clone();
+                state.warning = (!ends).then_some(revision.warning);
+                state.owes = false;
+                if matches!(revision.reason, Reason::EndedByHand | Reason::InError) {
+                    state.votes.spend(at);
+                }
+                if state.is_empty() {
+                    self.cells.remove(cell);
+                }
+                if revision.due.is_empty() && !ends {
+                    let detail = format!("nobody is routed to hear of {name} at {}", revision.level);
+                    self.troubles.raise(TroubleCode::Unrouted, name, detail);
+                } else {
+                    self.troubles.end(TroubleCode::Unrouted, name);
+                }
+            }
+            About::Trouble(key) => {
+                if let Some(trouble) = self.troubles.get_mut(key) {
+                    trouble.warning = Some(revision.warning);
+                }
+            }
+            About::NotifyTest => {}
+        }
+    }
+
+    fn resumed(&mut self) {
+        self.held = false;
+        for (&cell, state) in &mut self.cells {
+            if state.incident.is_some() || state.warning.is_some() {
+                state.edit().owes = true;
+                self.dirty.insert(cell);
+            }
+        }
+        self.troubles.end(TroubleCode::Held, String::new());
+        let held: Vec<TroubleKey> =
+            self.troubles.standing().keys().filter(|key| key.code == TroubleCode::Held).cloned().collect();
+        for key in held {
+            self.troubles.end(key.code, key.subject);
+        }
+    }
+}
+
+/// What the operator has to know of a blind incident that no outage tells: data come, but are no use.
+fn unusable(votes: &Votes, incident: &Incident, at: Timestamp, plan: &Plan) -> Option<String> {
+    let missed = votes.missed(incident, at, plan);
+    let useless = missed.iter().find(|vote| match vote.finding.tip {
+        Verdict::Unknown(Why::BadData | Why::TooFew | Why::Suspect) => true,
+        Verdict::Unknown(Why::Warming | Why::Silent(_) | Why::SourceDown | Why::Removed | Why::Old)
+        | Verdict::Clear
+        | Verdict::Breach(_) => false,
+    })?;
+    let sensor = plan.sensor(useless.finding.sensor).map_or("a sensor", |sensor| &sensor.id);
+    Some(format!(
+        "{sensor} gives no usable data while a warning of {} stands",
+        cell_name(incident.cell, plan)
+    ))
+}

@@ -1,0 +1,314 @@
+//! The desk: carries out what people ask of a running service, by control
+//! socket, signal or HTTP, and says how the service is.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use forewarn_core::event::{Command, Decision, Input, TroubleReport};
+use forewarn_core::ids::TargetIx;
+use forewarn_core::plan::Plan;
+use forewarn_core::warning::{Cell, TroubleCode, TroubleKey};
+use tokio::sync::{Mutex, watch};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::control::{Operator, Request, Response};
+use super::opening::{self, Drafted, Orphan};
+use super::service::Options;
+use super::sources::Sources;
+use crate::config::plan::Setup;
+use crate::config::targets::TargetIds;
+use crate::driver::inbox::{Answer, DriverInbox};
+use crate::driver::picture::{Picture, Pulse};
+use crate::http::{Health, Readiness, Reload, Sensors};
+use crate::log::Indices;
+use crate::state::StateReader;
+
+/// The projection may lag by this many events and the service still counts as ready.
+const LAG_READY_MAX: u64 = 100_000;
+
+/// Rows counted at most when asked what is undelivered.
+const UNDELIVERED_MAX: usize = 100_000;
+
+/// What the desk is made of.
+pub(super) struct Parts {
+    pub(super) options: Options,
+    pub(super) data: PathBuf,
+    pub(super) current: watch::Sender<Arc<Setup>>,
+    pub(super) inbox: Arc<DriverInbox>,
+    pub(super) indices: Indices,
+    pub(super) targets: TargetIds,
+    pub(super) picture: watch::Receiver<Arc<Picture>>,
+    pub(super) pulse: watch::Receiver<Pulse>,
+    pub(super) state: Arc<StateReader>,
+    pub(super) sources: Arc<Sources>,
+}
+
+/// The desk.
+pub struct Desk {
+    parts: Parts,
+    /// One reload at a time; it alone changes the tables of names.
+    names: Mutex<(Indices, TargetIds)>,
+    /// Cancelled when somebody asked the service to stop.
+    asked_to_stop: CancellationToken,
+}
+
+impl Desk {
+    pub(super) fn new(mut parts: Parts) -> Self {
+        let names = (std::mem::take(&mut parts.indices), std::mem::take(&mut parts.targets));
+        Desk { parts, names: Mutex::new(names), asked_to_stop: CancellationToken::new() }
+    }
+
+    /// Resolves once somebody asked the service to stop by its control socket.
+    pub async fn asked_to_stop(&self) {
+        self.asked_to_stop.cancelled().await;
+    }
+
+    /// Deliveries that have no outcome yet.
+    pub(super) fn undelivered(&self) -> usize {
+        self.parts.state.outstanding_deliveries(UNDELIVERED_MAX).map_or(0, |rows| rows.len())
+    }
+
+    /// Reads the configuration again. All or nothing: with a fault, or where
+    /// the engine refuses the plan, the old one stays in force.
+    pub async fn reload(&self, orphan: bool) -> Result<String, Vec<String>> {
+        let reloaded = self.try_reload(if orphan { Orphan::Allow } else { Orphan::Refuse }).await;
+        let key = TroubleKey { code: TroubleCode::ReloadRefused, subject: "configuration".into() };
+        let detail = match &reloaded {
+            Ok(_) => String::new(),
+            Err(faults) => {
+                format!("{} faults; the first: {}", faults.len(), faults.first().map_or("", String::as_str))
+            }
+        };
+        let report = TroubleReport { key, present: reloaded.is_err(), detail };
+        self.parts.inbox.ask(vec![Input::Trouble(report)], None);
+        match &reloaded {
+            Ok(said) => info!(said, "configuration reloaded"),
+            Err(faults) => {
+                warn!(faults = faults.len(), "configuration not reloaded: the old one stays in force")
+            }
+        }
+        reloaded
+    }
+
+    async fn try_reload(&self, orphan: Orphan) -> Result<String, Vec<String>> {
+        let mut names = self.names.lock().await;
+        let (mut indices, mut targets) = names.clone();
+        let mut draft = Drafted::new(&mut indices);
+        let loaded = opening::load(&self.parts.options, &mut draft, &mut targets).map_err(lines)?;
+        let assigned = draft.assigned;
+        targets.save(&self.parts.data).map_err(|error| vec![format!("table of target ids: {error}")])?;
+        let before = self.parts.picture.borrow().plan.id();
+        let change = opening::plan_change(&self.parts.data, &loaded.setup.plan, assigned, before, orphan)
+            .map_err(lines)?;
+
+        let old = self.parts.current.borrow().clone();
+        let restart = needs_restart(&old, &loaded.setup);
+        if let Some(inputs) = change {
+            // The courier must know the new addresses before the log names their targets,
+            // and intake must not name new sensors before the log knows them.
+            let mut bridge = (*old).clone();
+            let mut addresses = (*old.addresses).clone();
+            addresses
+                .extend(loaded.setup.addresses.iter().map(|(id, address)| (id.clone(), address.clone())));
+            bridge.addresses = Arc::new(addresses);
+            self.parts.current.send_replace(Arc::new(bridge));
+            let answer = self.parts.inbox.answer(inputs).await;
+            if let Some(refused) = refusal(answer.as_ref()) {
+                self.parts.current.send_replace(old);
+                return Err(vec![refused]);
+            }
+        }
+        let setup = Arc::new(loaded.setup);
+        self.parts.current.send_replace(setup.clone());
+        self.parts.sources.follow(&setup).await;
+        *names = (indices, targets);
+        Ok(match restart.as_slice() {
+            [] => format!("reloaded, {} warnings of check", loaded.warnings.len()),
+            some => format!("reloaded; {} take effect at the next start", some.join(", ")),
+        })
+    }
+
+    async fn command(&self, command: Command, done: String) -> Response {
+        match self.parts.inbox.answer(vec![Input::Command(command)]).await {
+            Some(answer) if answer.decisions.is_empty() => Response::refused(
+                "nothing followed from it: there is nothing standing that it could apply to",
+            ),
+            Some(_) => Response::done(done),
+            None => Response::refused("the service is stopping"),
+        }
+    }
+
+    async fn notify_test(&self, contacts: Vec<String>, note: String) -> Response {
+        let plan = self.parts.picture.borrow().plan.clone();
+        let targets: Vec<TargetIx> = if contacts.is_empty() {
+            plan.operator.clone()
+        } else {
+            let is_meant = |contact: &str| contacts.iter().any(|meant| meant == contact);
+            (0..plan.targets.len() as u32)
+                .map(TargetIx)
+                .filter(|ix| plan.target(*ix).is_some_and(|target| is_meant(&target.contact)))
+                .collect()
+        };
+        if targets.is_empty() {
+            return Response::refused(format!(
+                "no contact is called {}, expected ids of contacts.csv",
+                contacts.join(", ")
+            ));
+        }
+        let told = targets.len();
+        let done = format!("a test goes to {told} targets; `forewarn warnings list` shows what became of it");
+        self.command(Command::NotifyTest(targets, note), done).await
+    }
+
+    async fn resend(&self, key: &str) -> Response {
+        let dead = self.parts.state.dead_letters(UNDELIVERED_MAX).unwrap_or_default();
+        let Some(row) = dead.iter().find(|row| row.key.to_string() == key) else {
+            return Response::refused(format!(
+                "no dead delivery has the key {key}, expected one of `warnings dead`"
+            ));
+        };
+        self.command(Command::Resend(row.warning, row.target), "sent again, in a new round".into()).await
+    }
+
+    async fn resume(&self, dry_run: bool) -> Response {
+        if dry_run {
+            let picture = self.parts.picture.borrow().clone();
+            let mut lines =
+                vec![format!("{} incidents stand and would be told again:", picture.incidents.len())];
+            lines.extend(
+                picture.incidents.values().map(|incident| {
+                    format!("  {} {}", cell_word(&picture.plan, incident.cell), incident.level)
+                }),
+            );
+            return Response { done: true, lines };
+        }
+        self.command(Command::Resume, "resumed: what stands is told again".into()).await
+    }
+
+    async fn on_cell(&self, cell: &str, command: impl FnOnce(Cell) -> Command) -> Response {
+        let found = {
+            let picture = self.parts.picture.borrow();
+            find_cell(&picture.plan, cell)
+        };
+        match found {
+            Some(cell_ix) => {
+                self.command(command(cell_ix), format!("{cell}: done, its targets are told")).await
+            }
+            None => Response::refused(format!(
+                "{cell:?} is no incident, expected hazard@area as `warnings list` shows"
+            )),
+        }
+    }
+}
+
+/// What a reload cannot change while the service runs.
+fn needs_restart(old: &Setup, new: &Setup) -> Vec<&'static str> {
+    let mut restart = Vec::new();
+    if format!("{:?}", old.listener) != format!("{:?}", new.listener) {
+        restart.push("listener");
+    }
+    if old.http.bind != new.http.bind || old.http.body_max != new.http.body_max {
+        restart.push("http.bind");
+    }
+    if format!("{:?}{:?}", old.influx, old.store) != format!("{:?}{:?}", new.influx, new.store) {
+        restart.push("influx and store");
+    }
+    if format!("{:?}", old.log) != format!("{:?}", new.log) {
+        restart.push("log");
+    }
+    restart
+}
+
+fn refusal(answer: Option<&Answer>) -> Option<String> {
+    let Some(answer) = answer else { return Some("the service is stopping".into()) };
+    answer.decisions.iter().find_map(|decision| match decision {
+        Decision::PlanRefused(why) => Some(why.clone()),
+        _ => None,
+    })
+}
+
+fn lines(error: anyhow::Error) -> Vec<String> {
+    format!("{error:#}").lines().map(str::to_owned).collect()
+}
+
+/// `hazard@area`, as people write a cell.
+pub(crate) fn cell_word(plan: &Plan, cell: Cell) -> String {
+    let area = plan.area(cell.area).map_or("?", |area| area.id.as_str());
+    format!("{}@{area}", plan.hazard(cell.hazard))
+}
+
+fn find_cell(plan: &Plan, word: &str) -> Option<Cell> {
+    let (hazard, area) = word.split_once('@')?;
+    let hazard = plan.hazards.iter().position(|name| name == hazard)?;
+    let area = plan.areas.iter().position(|it| it.as_ref().is_some_and(|it| it.id == area))?;
+    Some(Cell {
+        hazard: forewarn_core::ids::HazardIx(hazard as u32),
+        area: forewarn_core::ids::AreaIx(area as u32),
+    })
+}
+
+impl Operator for Desk {
+    fn handle(&self, request: Request) -> Pin<Box<dyn Future<Output = Response> + Send + '_>> {
+        Box::pin(async move {
+            match request {
+                Request::Reload { orphan } => match self.reload(orphan).await {
+                    Ok(said) => Response::done(said),
+                    Err(lines) => Response { done: false, lines },
+                },
+                Request::NotifyTest { contacts, note } => self.notify_test(contacts, note).await,
+                Request::AllClear { cell, reason } => {
+                    self.on_cell(&cell, |at| Command::AllClear(at, reason)).await
+                }
+                Request::Cancel { cell, reason } => {
+                    self.on_cell(&cell, |at| Command::Cancel(at, reason)).await
+                }
+                Request::Resend { key } => self.resend(&key).await,
+                Request::Resume { dry_run } => self.resume(dry_run).await,
+                Request::Stop => {
+                    self.asked_to_stop.cancel();
+                    Response::done("stopping")
+                }
+            }
+        })
+    }
+}
+
+impl Reload for Desk {
+    fn reload(&self) -> Pin<Box<dyn Future<Output = Result<String, Vec<String>>> + Send + '_>> {
+        Box::pin(Desk::reload(self, false))
+    }
+}
+
+impl Health for Desk {
+    fn readiness(&self) -> Readiness {
+        let picture = self.parts.picture.borrow().clone();
+        let position = self.parts.pulse.borrow().position;
+        let mut reasons = Vec::new();
+        if picture.intake_stopped {
+            reasons.push("no room on the disk: readings are not taken".to_owned());
+        }
+        match self.parts.state.cursor() {
+            Ok(cursor) if position.0.saturating_sub(cursor.0) > LAG_READY_MAX => {
+                reasons.push(format!("the projection is {} events behind", position.0 - cursor.0));
+            }
+            Ok(_) => {}
+            Err(error) => reasons.push(format!("the projection cannot be read: {error}")),
+        }
+        Readiness {
+            ready: reasons.is_empty(),
+            reasons,
+            position: position.0,
+            sensors: Sensors { configured: picture.sensors, silent: picture.silent },
+            incidents: picture.incidents.len(),
+        }
+    }
+}
+
+impl fmt::Debug for Desk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Desk").field("data", &self.parts.data).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,251 @@
+//! From a data directory and a configuration to a driver that can run: lock,
+//! log, recovery, clock, plan.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use forewarn_core::event::{Input, PlanRef, Started, TroubleReport};
+use forewarn_core::ids::{LogId, Position, RunId};
+use forewarn_core::level::Status;
+use forewarn_core::plan::Plan;
+use forewarn_core::warning::{TroubleCode, TroubleKey};
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+use super::service::{Options, Timekeeping};
+use crate::clock::{self, Beginning, Clock, System};
+use crate::config::names::FreshIndices;
+use crate::config::targets::TargetIds;
+use crate::config::{self, Loaded, Request};
+use crate::driver::embedded::Embedded;
+use crate::driver::inbox::DriverInbox;
+use crate::driver::picture::{Picture, Pulse};
+use crate::driver::recovery::{Recovered, Recovery};
+use crate::driver::snapshots::Snapshots;
+use crate::log::{Indices, Lock, Log, LogReader, Opened, Stamp, save_plan};
+use crate::state::StateReader;
+
+/// A data directory, opened.
+pub(super) struct Opening {
+    pub(super) loaded: Loaded,
+    pub(super) driver: Embedded,
+    /// The first inputs of the run, a record each.
+    pub(super) begin: Vec<Vec<Input>>,
+    pub(super) reader: LogReader,
+    pub(super) clock: Clock,
+    pub(super) targets: TargetIds,
+    pub(super) log_id: LogId,
+    pub(super) stamp: Stamp,
+}
+
+/// Opens it, or says what is in the way.
+pub(super) fn open(options: &Options) -> anyhow::Result<Opening> {
+    // Read once on scratch tables, to learn where the data stand and that all is well.
+    let first = load(options, &mut FreshIndices::default(), &mut TargetIds::counted())?;
+    let data = first.setup.data.clone();
+    make_private(&data)?;
+
+    let lock = Lock::take(&data)?;
+    let stamp = if options.status == Status::Actual { Stamp::Live } else { Stamp::Drill };
+    let (log, opened) = if Log::exists(&data) {
+        Log::open(lock, &first.setup.log, stamp, floor(&data))?
+    } else {
+        Log::create(lock, &first.setup.log, stamp)?
+    };
+    let recovery = Recovery { data: data.clone() };
+    let recovered = recovery.recover()?;
+    let (clock, beginning) = begin_clock(&options.time, &recovered);
+    info!(log = %log.id(), position = recovered.position.0, trusted = beginning.moment.trusted, "log opened");
+
+    let mut indices = log.indices().clone();
+    let mut targets = TargetIds::open(&data).context("table of target ids")?;
+    let mut draft = Drafted::new(&mut indices);
+    let loaded = load(options, &mut draft, &mut targets)?;
+    let assigned = draft.assigned;
+    targets.save(&data).context("table of target ids")?;
+
+    let run = RunId(getrandom::u64().context("the system gives no random numbers")?);
+    let mut begin = vec![vec![Input::Started(Started {
+        log: log.id(),
+        run,
+        downtime: beginning.downtime,
+        offset: beginning.moment.offset,
+        trusted: beginning.moment.trusted,
+    })]];
+    begin.extend(plan_change(
+        &data,
+        &loaded.setup.plan,
+        assigned,
+        recovered.engine.plan_id(),
+        Orphan::Allow,
+    )?);
+    let troubles = troubles(&opened, &recovered);
+    if !troubles.is_empty() {
+        begin.push(troubles);
+    }
+
+    let gap = match options.time {
+        Timekeeping::System => Duration::from_micros(loaded.setup.log.gap.0.unsigned_abs()),
+        Timekeeping::Led(_) => Duration::ZERO,
+    };
+    let (log_id, reader) = (log.id(), log.reader());
+    let driver = Embedded {
+        engine: recovered.engine,
+        log,
+        inbox: Arc::new(DriverInbox::new(clock.clone())),
+        clock: clock.clone(),
+        run,
+        gap,
+        picture: watch::Sender::new(Arc::new(Picture::default())),
+        pulse: watch::Sender::new(Pulse::default()),
+        snapshots: Snapshots::start(&data, recovered.snapshot)?,
+        recovery,
+        moment: beginning.moment,
+        position: recovered.position,
+    };
+    Ok(Opening { loaded, driver, begin, reader, clock, targets, log_id, stamp })
+}
+
+/// Reads the configuration in its surroundings. All faults come as one error, a line each.
+pub(super) fn load(
+    options: &Options,
+    indices: &mut dyn config::names::Assign,
+    targets: &mut TargetIds,
+) -> anyhow::Result<Loaded> {
+    let at = match &options.time {
+        Timekeeping::System => clock::wall(),
+        Timekeeping::Led(led) => led.now(),
+    };
+    let request = Request {
+        dir: &options.config,
+        data: options.data.as_deref(),
+        status: options.status,
+        at,
+        env: &|name| std::env::var(name).ok(),
+    };
+    config::load(&request, indices, targets).map_err(anyhow::Error::from)
+}
+
+/// Whether an active incident whose area has gone may be orphaned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Orphan {
+    /// It stays active, without a rule, until a person ends it.
+    Allow,
+    /// Then the plan is refused.
+    Refuse,
+}
+
+/// The record that brings a plan into force, if it is another than `before`:
+/// its body is durable before the event that names it.
+pub(super) fn plan_change(
+    data: &Path,
+    plan: &Arc<Plan>,
+    assigned: Vec<Input>,
+    before: forewarn_core::plan::PlanId,
+    orphan: Orphan,
+) -> anyhow::Result<Option<Vec<Input>>> {
+    let id = save_plan(data, plan)?;
+    if id == before && assigned.is_empty() {
+        return Ok(None);
+    }
+    let mut inputs = assigned;
+    inputs.push(Input::Plan(PlanRef { id, orphan: orphan == Orphan::Allow, body: Some(plan.clone()) }));
+    Ok(Some(inputs))
+}
+
+/// The log's table of indices, drafting new names as inputs of the log.
+pub(super) struct Drafted<'a> {
+    indices: &'a mut Indices,
+    /// What the log must hold before these names are used.
+    pub(super) assigned: Vec<Input>,
+}
+
+impl<'a> Drafted<'a> {
+    pub(super) fn new(indices: &'a mut Indices) -> Self {
+        Drafted { indices, assigned: Vec::new() }
+    }
+}
+
+impl config::names::Assign for Drafted<'_> {
+    fn index(&mut self, kind: forewarn_core::ids::IndexKind, name: &str) -> u32 {
+        let (index, assignment) = self.indices.assign(kind, name);
+        self.assigned.extend(assignment.map(Input::Assign));
+        index
+    }
+}
+
+fn begin_clock(time: &Timekeeping, recovered: &Recovered) -> (Clock, Beginning) {
+    match time {
+        Timekeeping::System => {
+            let (system, beginning) = System::begin(recovered.left_off);
+            (Clock::System(system), beginning)
+        }
+        Timekeeping::Led(led) => {
+            if let Some(left_off) = recovered.left_off {
+                led.advance(left_off.at);
+            }
+            let moment = forewarn_core::time::Moment {
+                at: led.now(),
+                offset: forewarn_core::time::Span::ZERO,
+                trusted: true,
+            };
+            (Clock::Led(led.clone()), Beginning { moment, downtime: None })
+        }
+    }
+}
+
+/// What the operator must know of how the directory was found.
+fn troubles(opened: &Opened, recovered: &Recovered) -> Vec<Input> {
+    let mut found = Vec::new();
+    let mut tell = |code, subject: String, detail: String| {
+        warn!(?code, subject, detail, "found at the start");
+        let key = TroubleKey { code, subject };
+        found.push(Input::Trouble(TroubleReport { key, present: true, detail }));
+    };
+    for rot in &opened.rot {
+        tell(TroubleCode::Rot, "log".into(), rot.to_string());
+    }
+    for bad in &recovered.bad_snapshots {
+        tell(TroubleCode::Rot, "snapshots".into(), bad.clone());
+    }
+    for position in &recovered.poison {
+        let detail = format!("position {} makes the engine stumble: passed over in recovery", position.0);
+        tell(TroubleCode::PoisonInput, "log".into(), detail);
+    }
+    if let Some(position) = recovered.diverged {
+        let detail = format!(
+            "this version would have decided otherwise from position {} on; what was decided stands",
+            position.0
+        );
+        tell(TroubleCode::Diverged, "engine".into(), detail);
+    }
+    if let Some(torn) = &opened.torn {
+        info!(?torn, "a record that was never finished was cut off; nobody had been told of it");
+    }
+    found
+}
+
+/// The highest position that the projection has kept: below it, what is missing is rot.
+fn floor(data: &Path) -> Position {
+    let path = data.join("state.db");
+    if !path.exists() {
+        return Position(0);
+    }
+    StateReader::open_read_only(&path).and_then(|reader| reader.cursor()).unwrap_or_else(|error| {
+        warn!(%error, "the projection does not say how far it is; it will be rebuilt");
+        Position(0)
+    })
+}
+
+fn make_private(data: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(data)
+        .with_context(|| format!("data directory {}", data.display()))
+}

@@ -1,0 +1,378 @@
+//! A log, channels, a clock and an archive for tests of the whole courier.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+use forewarn_core::event::{Assignment, Decision, Input, Started};
+use forewarn_core::ids::{IndexKind, Key, LogId, OutputId, Position, RunId, SourceIx, TargetIx};
+use forewarn_core::level::Level;
+use forewarn_core::plan::{Plan, PlanId, Target as PlanTarget};
+use forewarn_core::time::{Span, Timestamp};
+use forewarn_core::warning::Revision;
+use tokio::sync::watch;
+
+use crate::channels::door::{Live, Target};
+use crate::channels::{Channel, Envelope, Sent};
+use crate::config::plan::{Address, Devices, Http, Log, Setup, Store, Webhook};
+use crate::courier::CourierClock;
+use crate::log::Record;
+use crate::ports::{Archive, Batch, Follow, Inbox, Outstanding};
+
+/// A log in memory. Followers wait at its end until it is closed.
+#[derive(Debug, Default)]
+pub(super) struct FakeLog {
+    inner: Mutex<Records>,
+    more: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Records {
+    records: Vec<Arc<Record>>,
+    closed: bool,
+}
+
+impl FakeLog {
+    /// A log that names its targets and trusts its clock.
+    pub(super) fn with_targets(targets: u32) -> Arc<FakeLog> {
+        let log = Arc::new(FakeLog::default());
+        let started =
+            Started { log: LogId([7; 16]), run: RunId(3), downtime: None, offset: Span::ZERO, trusted: true };
+        let mut inputs = vec![Input::Started(started)];
+        inputs.extend((0..targets).map(|index| {
+            Input::Assign(Assignment { kind: IndexKind::Target, index, name: target_id(index) })
+        }));
+        log.append(inputs, vec![]);
+        log
+    }
+
+    pub(super) fn append(&self, inputs: Vec<Input>, decisions: Vec<Decision>) -> Position {
+        let mut inner = self.inner.lock().unwrap();
+        let first = inner.records.last().map_or(Position(1), |last| last.last().next());
+        let record = Record {
+            first,
+            at: Timestamp(0),
+            offset: Span::ZERO,
+            run: RunId(3),
+            engine: 1,
+            plan: PlanId::default(),
+            inputs,
+            decisions: decisions.into_iter().map(|decision| (0, decision)).collect(),
+            flagged: vec![],
+            refused: vec![],
+        };
+        let last = record.last();
+        inner.records.push(Arc::new(record));
+        self.more.notify_all();
+        last
+    }
+
+    pub(super) fn decide(&self, revisions: &[Arc<Revision>]) -> Position {
+        let decisions = revisions.iter().map(|revision| Decision::Revision((**revision).clone()));
+        self.append(vec![Input::Tick], decisions.collect())
+    }
+
+    pub(super) fn records(&self) -> Vec<Arc<Record>> {
+        self.inner.lock().unwrap().records.clone()
+    }
+
+    pub(super) fn end(&self) -> Position {
+        self.records().last().map_or(Position(0), |last| last.last())
+    }
+
+    pub(super) fn close(&self) {
+        self.inner.lock().unwrap().closed = true;
+        self.more.notify_all();
+    }
+
+    pub(super) fn follow(self: &Arc<Self>, after: Position) -> Box<dyn Follow> {
+        Box::new(FakeFollow { log: Arc::clone(self), after })
+    }
+}
+
+struct FakeFollow {
+    log: Arc<FakeLog>,
+    after: Position,
+}
+
+impl FakeFollow {
+    fn find(&mut self, inner: &Records) -> Option<Arc<Record>> {
+        let at = inner.records.partition_point(|record| record.last() <= self.after);
+        let record = inner.records.get(at)?;
+        self.after = record.last();
+        Some(Arc::clone(record))
+    }
+}
+
+impl Follow for FakeFollow {
+    fn next(&mut self) -> Option<Arc<Record>> {
+        let log = Arc::clone(&self.log);
+        let mut inner = log.inner.lock().unwrap();
+        loop {
+            if let Some(record) = self.find(&inner) {
+                return Some(record);
+            }
+            if inner.closed {
+                return None;
+            }
+            inner = log.more.wait(inner).unwrap();
+        }
+    }
+
+    fn try_next(&mut self) -> Option<Arc<Record>> {
+        let log = Arc::clone(&self.log);
+        let inner = log.inner.lock().unwrap();
+        self.find(&inner)
+    }
+}
+
+/// An inbox that commits what it gets, unless told to lose it: the driver that
+/// is killed before its sync.
+#[derive(Debug)]
+pub(super) struct FakeInbox {
+    pub(super) log: Arc<FakeLog>,
+    pub(super) losing: std::sync::atomic::AtomicBool,
+}
+
+impl Inbox for FakeInbox {
+    fn offer(&self, batch: Batch) -> Result<(), Batch> {
+        Err(batch)
+    }
+
+    fn control(&self, input: Input) {
+        if !self.losing.load(std::sync::atomic::Ordering::SeqCst) {
+            self.log.append(vec![input], vec![]);
+        }
+    }
+
+    fn room(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(std::future::pending())
+    }
+}
+
+/// How a target's receiver behaves.
+#[derive(Debug, Clone)]
+pub(super) enum Mood {
+    /// Takes everything.
+    Takes,
+    /// Answers this.
+    Says(Sent),
+    /// Never answers.
+    Hangs,
+    /// The channel itself breaks.
+    Panics,
+}
+
+/// What a receiver saw of one attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Seen {
+    pub(super) key: Key,
+    pub(super) target: String,
+    pub(super) warning: OutputId,
+    pub(super) number: u32,
+}
+
+/// A channel to receivers that remember, each a server of its own.
+#[derive(Debug, Default)]
+pub(super) struct FakeChannel {
+    pub(super) moods: Mutex<BTreeMap<String, Mood>>,
+    seen: Mutex<Vec<Seen>>,
+}
+
+impl FakeChannel {
+    pub(super) fn mood(&self, target: u32, mood: Mood) {
+        self.moods.lock().unwrap().insert(target_id(target), mood);
+    }
+
+    pub(super) fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().unwrap().clone()
+    }
+
+    /// Numbers of the revisions that a target saw, in order.
+    pub(super) fn numbers(&self, target: u32) -> Vec<u32> {
+        let seen = self.seen();
+        seen.iter().filter(|seen| seen.target == target_id(target)).map(|seen| seen.number).collect()
+    }
+
+    pub(super) fn keys(&self) -> BTreeSet<Key> {
+        self.seen().iter().map(|seen| seen.key).collect()
+    }
+}
+
+impl Channel<Live> for FakeChannel {
+    fn name(&self) -> &'static str {
+        "fake"
+    }
+
+    fn server(&self, target: &Target<Live>) -> String {
+        target.address.clone()
+    }
+
+    fn send<'a>(&'a self, envelope: &'a Envelope<Live>) -> Pin<Box<dyn Future<Output = Sent> + Send + 'a>> {
+        let revision = &envelope.revisions[0];
+        self.seen.lock().unwrap().push(Seen {
+            key: envelope.key,
+            target: envelope.target.id.clone(),
+            warning: revision.warning,
+            number: revision.number,
+        });
+        let mood = self.moods.lock().unwrap().get(&envelope.target.id).cloned().unwrap_or(Mood::Takes);
+        Box::pin(async move {
+            match mood {
+                Mood::Takes => Sent::Accepted,
+                Mood::Says(sent) => sent,
+                Mood::Hangs => std::future::pending().await,
+                Mood::Panics => panic!("the channel is broken"),
+            }
+        })
+    }
+}
+
+/// A clock that moves when told.
+#[derive(Debug)]
+pub(super) struct ManualClock(watch::Sender<Timestamp>);
+
+impl ManualClock {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(ManualClock(watch::channel(Timestamp(0)).0))
+    }
+
+    pub(super) fn advance(&self, span: Span) {
+        self.0.send_modify(|now| *now = *now + span);
+    }
+}
+
+impl CourierClock for ManualClock {
+    fn now(&self) -> Timestamp {
+        *self.0.borrow()
+    }
+
+    fn sleep_until(&self, at: Timestamp) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        let mut now = self.0.subscribe();
+        Box::pin(async move {
+            if now.wait_for(|now| *now >= at).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        })
+    }
+}
+
+/// A projection that reads the log whenever it is asked.
+#[derive(Debug)]
+pub(super) struct FakeArchive(pub(super) Arc<FakeLog>);
+
+impl FakeArchive {
+    /// Deliveries released up to a position, in order, and keys with an outcome in the whole log.
+    pub(super) fn deliveries(&self, upto: Position) -> (Vec<Outstanding>, BTreeSet<Key>) {
+        let (mut rows, mut decided) = (Vec::new(), BTreeSet::new());
+        for record in self.0.records() {
+            for (_, decision) in record.decisions.iter().filter(|_| record.last() <= upto) {
+                if let Decision::Revision(revision) = decision {
+                    let revision = Arc::new(revision.clone());
+                    let row = |&due| Outstanding { revision: Arc::clone(&revision), due };
+                    rows.extend(revision.due.iter().map(row));
+                }
+            }
+            decided.extend(record.inputs.iter().filter_map(|input| match input {
+                Input::Outcome(outcome) => Some(outcome.key),
+                _ => None,
+            }));
+        }
+        (rows, decided)
+    }
+}
+
+impl Archive for FakeArchive {
+    fn revision(&self, warning: &OutputId, number: u32) -> anyhow::Result<Option<Arc<Revision>>> {
+        let (rows, _) = self.deliveries(self.0.end());
+        let found = rows.into_iter().map(|row| row.revision);
+        Ok(found.into_iter().find(|revision| revision.warning == *warning && revision.number == number))
+    }
+
+    fn outstanding(
+        &self,
+        after: &Outstanding,
+        upto: Position,
+        limit: usize,
+    ) -> anyhow::Result<Vec<Outstanding>> {
+        let (rows, decided) = self.deliveries(upto);
+        let after = rows.iter().position(|row| row == after).expect("a row of the log");
+        let open = rows.into_iter().skip(after + 1).filter(|row| !decided.contains(&key(row)));
+        Ok(open.take(limit).collect())
+    }
+}
+
+/// The delivery key of a row.
+pub(super) fn key(row: &Outstanding) -> Key {
+    Key::of_delivery(&row.revision.id, &target_id(row.due.target.0), row.due.round)
+}
+
+/// A target's opaque id.
+pub(super) fn target_id(target: u32) -> String {
+    format!("t-{target}")
+}
+
+/// A target's address, which must stay out of log, state and errors.
+pub(super) fn address(target: u32) -> String {
+    format!("person-{target}@example.org")
+}
+
+/// A setup with these targets, all on the fake channel, without those in `erased`.
+pub(super) fn setup(targets: u32, erased: &[u32]) -> Arc<Setup> {
+    let target = |index| PlanTarget {
+        id: target_id(index),
+        contact: format!("c-{index}"),
+        roles: vec!["duty".into()],
+        area: None,
+        channel: "fake".into(),
+        language: "en".into(),
+        min_level: Level::Blue,
+        hours: None,
+    };
+    let plan = Plan { targets: (0..targets).map(|index| Some(target(index))).collect(), ..Plan::default() };
+    let addresses: BTreeMap<String, Address> = (0..targets)
+        .filter(|index| !erased.contains(index))
+        .map(|index| (target_id(index), Address { address: address(index), name: "A. Person".into() }))
+        .collect();
+    let bind = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+    Arc::new(Setup {
+        plan: Arc::new(plan),
+        catalog: Arc::default(),
+        sources: vec![],
+        listener: None,
+        http: Http { bind, tokens: vec![], body_max: 1_024, source: SourceIx(0) },
+        email: None,
+        webhook: Webhook {
+            secret: None,
+            allow: vec![],
+            plaintext: false,
+            ca: None,
+            timeout: Span::from_secs(15),
+            connections_max: 4,
+        },
+        influx: None,
+        store: Store { keep: Span::from_hours(72) },
+        log: Log { segment_bytes: 1 << 20, keep: Span::from_hours(72), gap: Span(400), reserve_segments: 1 },
+        devices: Arc::new(Devices::default()),
+        addresses: Arc::new(addresses),
+        messages: Arc::default(),
+        url: None,
+        data: PathBuf::new(),
+    })
+}
+
+/// Waits until something is so, a few seconds at most.
+pub(super) async fn until(what: &str, so: impl Fn() -> bool) {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+    while !so() {
+        assert!(tokio::time::Instant::now() < deadline, "not within 10 s: {what}");
+        tokio::task::yield_now().await;
+    }
+}
+
+/// The index of every target.
+pub(super) fn all(targets: u32) -> Vec<u32> {
+    (0..targets).map(TargetIx).map(|target| target.0).collect()
+}

@@ -1,0 +1,76 @@
+//! Sessions with outside MQTT brokers, 3.1.1 and 5, over `rumqttc`.
+//!
+//! `rumqttc` is fast, but its defaults lose or stall data. What was seen, and
+//! the rule for each, so that nobody takes one out for tidiness:
+//!
+//! | seen | rule |
+//! |---|---|
+//! | Nagle's delay is on by default: QoS 1 falls to a fortieth | `set_tcp_nodelay(true)`, [`client`] |
+//! | a message above the limit is redelivered for ever, and nothing behind it arrives | room for it, quarantined and acknowledged; Trouble, [`session`] |
+//! | publishes in flight are dropped when the broker lost the session | nothing is published here |
+//! | messages of a lost connection come out after the next CONNACK; acknowledging them acknowledges others | a new client for each connection; acknowledgements carry their epoch, [`gate`] |
+//! | tens of thousands of messages wait for acknowledgement; waiting for room to acknowledge blocks the poll | `try_ack`, wide channel, bounded backlog, `receive_maximum` in 5, [`gate`] |
+//! | acknowledgements queue behind publishes | this client only subscribes |
+//! | subscriptions are not restored | subscribed on every CONNACK, [`session`] |
+//! | no poll, no ping | the poll has a task of its own and waits on nothing else, [`session`] |
+
+mod client;
+mod gate;
+mod session;
+mod supervisor;
+mod tls;
+
+use std::sync::Arc;
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::plan::{self, Source};
+use crate::ports::{CivilClock, Current, Inbox};
+
+/// A running session with an outside broker: it reconnects for ever, until told to stop.
+#[derive(Debug)]
+pub struct Session {
+    task: JoinHandle<()>,
+}
+
+/// A source that is no session with a broker, or cannot be one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StartError {
+    /// The source is read some other way.
+    #[error("source {0:?} is no MQTT broker, expected one with mqtt = {{ url = ... }}")]
+    NotMqtt(String),
+    /// A persistent session needs a name.
+    #[error("source {0:?} has an empty client id, expected one of its own")]
+    NoClientId(String),
+}
+
+impl Session {
+    /// Starts it. `client_id` names the persistent session at the broker: the
+    /// source's own if it has one, else derived from the log's id, so that a
+    /// restored or cloned directory never takes over another's session.
+    pub fn start(
+        source: &Source,
+        current: Current,
+        inbox: Arc<dyn Inbox>,
+        client_id: String,
+        clock: Arc<dyn CivilClock>,
+        shutdown: CancellationToken,
+    ) -> Result<Session, StartError> {
+        let plan::From::Mqtt(mqtt) = &source.from else {
+            return Err(StartError::NotMqtt(source.name.clone()));
+        };
+        if client_id.is_empty() {
+            return Err(StartError::NoClientId(source.name.clone()));
+        }
+        let taking = session::Taking::new(source, mqtt, current, inbox, clock);
+        let supervisor = supervisor::Supervisor::new((**mqtt).clone(), client_id, taking, shutdown);
+        Ok(Session { task: tokio::spawn(supervisor.run()) })
+    }
+
+    /// Resolves once it has stopped: cancel its token first.
+    pub async fn stopped(self) {
+        // A panic in it was a bug of ours, and reported where it happened.
+        let _ = self.task.await;
+    }
+}

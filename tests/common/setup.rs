@@ -1,0 +1,111 @@
+//! A setup for tests, complete and small; a test changes what it is about.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use forewarn::config::plan::{
+    Catalog, CatalogEntry, Decode, Device, Devices, From, Http, Listener, Log, Setup, Source, Store, Webhook,
+};
+use forewarn::formats::AnyFormat;
+use forewarn::ingest::credentials;
+use forewarn_core::ids::{SensorIx, SourceIx};
+use forewarn_core::plan::Plan;
+use forewarn_core::time::Span;
+use forewarn_core::units::Unit;
+
+/// A setup with the listener on a free loopback port, JSON without mapping,
+/// one sensor `level` in metres for each station, and a device for each
+/// station that goes by the station's name with the secret `secret of <name>`.
+pub(crate) fn setup(stations: &[&str]) -> Setup {
+    let listener = listener();
+    let any_port = "127.0.0.1:0".parse().expect("an address");
+    Setup {
+        plan: Arc::new(Plan::default()),
+        catalog: Arc::new(catalog(stations)),
+        sources: vec![Source {
+            name: "listener".into(),
+            ix: listener.source,
+            from: From::Listener,
+            decode: Decode { format: json("{}") },
+        }],
+        http: Http {
+            bind: any_port,
+            tokens: vec![],
+            operator_token: None,
+            body_max: 1 << 20,
+            source: SourceIx(1),
+        },
+        listener: Some(listener),
+        email: None,
+        webhook: Webhook {
+            secret: None,
+            allow: vec![],
+            plaintext: false,
+            ca: None,
+            timeout: Span::from_secs(15),
+            connections_max: 8,
+        },
+        influx: None,
+        store: Store { keep: Span::from_hours(72) },
+        log: Log { segment_bytes: 1 << 20, keep: Span::from_hours(72), gap: Span(400), reserve_segments: 1 },
+        devices: Arc::new(devices(stations)),
+        addresses: Arc::new(BTreeMap::new()),
+        messages: Arc::new(BTreeMap::new()),
+        url: None,
+        data: PathBuf::new(),
+    }
+}
+
+/// A listener on a free loopback port with generous limits.
+pub(crate) fn listener() -> Listener {
+    Listener {
+        bind: Some("127.0.0.1:0".parse().expect("an address")),
+        bind_tls: None,
+        tls: None,
+        source: SourceIx(0),
+        connections_max: 1_000,
+        packet_max: 64 * 1024,
+        rate_max: 0,
+        handshake_max: Span::from_secs(10),
+    }
+}
+
+/// The JSON format as configured by this document.
+pub(crate) fn json(config: &str) -> AnyFormat {
+    AnyFormat::read("json", &mut serde_json::Deserializer::from_str(config))
+        .expect("json is a format")
+        .expect("a sound configuration")
+}
+
+/// The secret of a device.
+pub(crate) fn secret(identity: &str) -> String {
+    format!("secret of {identity}")
+}
+
+/// A device that may speak for these stations.
+pub(crate) fn device(identity: &str, stations: &[&str]) -> (String, Device) {
+    let device = Device {
+        identity: identity.into(),
+        stations: stations.iter().map(|&station| station.into()).collect(),
+        secret_sha256: credentials::hash(secret(identity).as_bytes()),
+    };
+    (identity.into(), device)
+}
+
+fn devices(stations: &[&str]) -> Devices {
+    Devices { by_identity: stations.iter().map(|station| device(station, &[station])).collect(), open: false }
+}
+
+fn catalog(stations: &[&str]) -> Catalog {
+    let metre = Unit::parse("m").expect("a unit");
+    Catalog::new((0..).zip(stations).map(|(number, &station)| {
+        let entry = CatalogEntry {
+            quantity: "level".into(),
+            sensor: SensorIx(number),
+            device_unit: metre,
+            unit: metre,
+        };
+        (station.to_owned(), entry)
+    }))
+}
