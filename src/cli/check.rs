@@ -93,7 +93,7 @@ fn summary(loaded: &Loaded, out: &mut dyn Write) -> io::Result<()> {
                 )?;
             }
             From::Http => {
-                writeln!(out, "  readings over HTTP: {}, {}", http.bind, there(http.tokens.len(), "token"))?
+                writeln!(out, "  readings over HTTP: {}, {}", http.bind, there(http.tokens.len(), "token"))?;
             }
         }
     }

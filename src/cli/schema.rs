@@ -12,15 +12,11 @@ pub(super) fn schema(args: &SchemaArgs, around: &mut Surroundings<'_>) -> io::Re
         None => Some(all()),
         Some(file) => of(file),
     };
-    match found {
-        Some(schema) => {
-            writeln!(around.out, "{schema:#}")?;
-            Ok(Exit::Done)
-        }
-        None => {
-            let file = args.file.as_deref().unwrap_or_default();
-            writeln!(around.err, "file is {file:?}, expected one of {}", FILES.join(", "))?;
-            Ok(Exit::Fault)
-        }
+    if let Some(schema) = found {
+        writeln!(around.out, "{schema:#}")?;
+        return Ok(Exit::Done);
     }
+    let file = args.file.as_deref().unwrap_or_default();
+    writeln!(around.err, "file is {file:?}, expected one of {}", FILES.join(", "))?;
+    Ok(Exit::Fault)
 }

@@ -1,4 +1,4 @@
-//! How answers look: in colour for people, plain for files and for NO_COLOR.
+//! How answers look: in colour for people, plain for files and for `NO_COLOR`.
 
 use std::fmt;
 use std::io::IsTerminal;

@@ -82,15 +82,15 @@ fn named(plan: &Plan, args: &WhoArgs) -> Result<(AreaIx, HazardIx), String> {
     let areas = || plan.areas.iter().zip(0..).filter_map(|(area, ix)| Some((area.as_ref()?.id.as_str(), ix)));
     let area = areas()
         .find(|(id, _)| *id == args.area)
-        .ok_or_else(|| unknown("area", &args.area, areas().map(|(id, _)| id).collect()))?;
+        .ok_or_else(|| unknown("area", &args.area, &areas().map(|(id, _)| id).collect::<Vec<_>>()))?;
     let hazards = || plan.hazards.iter().zip(0..).filter(|(name, _)| !name.is_empty());
-    let hazard = hazards()
-        .find(|(name, _)| **name == args.hazard)
-        .ok_or_else(|| unknown("hazard", &args.hazard, hazards().map(|(name, _)| name.as_str()).collect()))?;
+    let hazard = hazards().find(|(name, _)| **name == args.hazard).ok_or_else(|| {
+        unknown("hazard", &args.hazard, &hazards().map(|(name, _)| name.as_str()).collect::<Vec<_>>())
+    })?;
     Ok((AreaIx(area.1), HazardIx(hazard.1)))
 }
 
-fn unknown(what: &str, word: &str, known: Vec<&str>) -> String {
+fn unknown(what: &str, word: &str, known: &[&str]) -> String {
     let hint = nearest(word, known.iter().copied())
         .map_or(String::new(), |near| format!(", did you mean {}?", quote(near)));
     format!("{what} is {}, expected one of the configuration's{hint}", quote(word))

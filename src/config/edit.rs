@@ -33,10 +33,10 @@ pub struct Row {
 pub fn devices(dir: &Path) -> Result<Vec<(String, Vec<String>)>, Faults> {
     let mut faults = Faults::default();
     let devices = raw::read(dir, &mut faults);
-    match faults.is_empty() {
-        true => Ok(devices.into_iter().map(|device| (device.identity, device.stations)).collect()),
-        false => Err(faults.in_order()),
+    if !faults.is_empty() {
+        return Err(faults.in_order());
     }
+    Ok(devices.into_iter().map(|device| (device.identity, device.stations)).collect())
 }
 
 /// The row of a new device, in the columns that the file has; refused where

@@ -52,12 +52,11 @@ pub fn at_local(zone: &TimeZone, local: DateTime) -> Timestamp {
 pub fn parse(settings: &Settings, text: &str, now: Timestamp) -> Option<Timestamp> {
     let zone = zone(&settings.zone)?;
     let text = text.trim();
-    let local = match Day::parse(text) {
-        Some(day) => day.0,
-        None => {
-            let today = instant(now).to_zoned(zone.clone()).date();
-            Day::parse(&format!("{today} {text}"))?.0
-        }
+    let local = if let Some(day) = Day::parse(text) {
+        day.0
+    } else {
+        let today = instant(now).to_zoned(zone.clone()).date();
+        Day::parse(&format!("{today} {text}"))?.0
     };
     Some(at_local(&zone, local))
 }

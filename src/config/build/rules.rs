@@ -34,7 +34,7 @@ impl Build<'_> {
             );
         }
         let mut after = vec![None; self.plan.sensors.len()];
-        for written in &raw.rules.rules {
+        for written in &raw.rules.written {
             if let Some(rule) = self.rule(written, &mut table) {
                 let intervals = written.body.outage.as_ref().and_then(|outage| outage.value.after.as_ref());
                 for subject in &rule.subjects {

@@ -211,13 +211,11 @@ impl Build<'_> {
             return Some(Decode { format: written.0.clone() });
         }
         let nothing = Spanned::new(0..0, DeValue::Table(DeTable::new()));
-        match AnyFormat::read("json", ValueDeserializer::from(nothing)) {
-            Some(Ok(format)) => Some(Decode { format }),
-            Some(Err(_)) | None => {
-                self.fault(&at(line), format!("{path} has no decode"), "decode = { format = \"...\" }");
-                None
-            }
+        if let Some(Ok(format)) = AnyFormat::read("json", ValueDeserializer::from(nothing)) {
+            return Some(Decode { format });
         }
+        self.fault(&at(line), format!("{path} has no decode"), "decode = { format = \"...\" }");
+        None
     }
 
     /// A number within bounds, or its default.

@@ -210,7 +210,7 @@ impl Lines<'_> {
 
     fn advance(&mut self, to: usize) {
         let bytes = &self.text.as_bytes()[self.offset..to.min(self.text.len())];
-        self.line += bytes.iter().filter(|&&byte| byte == b'\n').count() as u32;
+        self.line += super::lines_in(bytes);
         self.offset = to.min(self.text.len());
     }
 }
@@ -294,12 +294,11 @@ impl Row<'_> {
             .collect();
         let mut read = vec![];
         for text in texts {
-            match T::parse(&text) {
-                Some(word) => read.push(word),
-                None => {
-                    let what = format!("{name} has {}", T::shown(&text));
-                    self.fault(Fault::new(self.place.clone(), what, T::EXPECTED), faults);
-                }
+            if let Some(word) = T::parse(&text) {
+                read.push(word);
+            } else {
+                let what = format!("{name} has {}", T::shown(&text));
+                self.fault(Fault::new(self.place.clone(), what, T::EXPECTED), faults);
             }
         }
         read
