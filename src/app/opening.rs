@@ -28,6 +28,7 @@ use crate::driver::recovery::{Recovered, Recovery, Standing};
 use crate::driver::snapshots::Snapshots;
 use crate::log::{Indices, Lock, Log, LogReader, Opened, Stamp, save_plan};
 use crate::state::StateReader;
+use crate::stores;
 
 /// Warnings that stand at most; the plan has far fewer cells.
 const STANDING_MAX: usize = 1_000_000;
@@ -55,7 +56,7 @@ pub(super) fn open(options: &Options) -> anyhow::Result<Opening> {
     let lock = Lock::take(&data)?;
     let stamp = if options.status == Status::Actual { Stamp::Live } else { Stamp::Drill };
     let (log, opened) = if Log::exists(&data) {
-        Log::open(lock, &first.setup.log, stamp, floor(&data))?
+        Log::open(lock, &first.setup.log, stamp, floor(&data).max(stores::floor(&data)))?
     } else {
         Log::create(lock, &first.setup.log, stamp)?
     };

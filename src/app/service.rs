@@ -216,7 +216,7 @@ impl Service {
         // The log is closed with the driver, so the followers come to its end by themselves.
         let (state, stores) = (self.state, self.stores);
         let ended = tokio::task::spawn_blocking(move || {
-            stores.stop();
+            stores.join();
             state.join();
         });
         if tokio::time::timeout(DRAIN_WITHIN, ended).await.is_err() {

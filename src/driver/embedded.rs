@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use forewarn_core::engine::{ENGINE_VERSION, Engine};
 use forewarn_core::event::{ClockStep, Decision, Event, Input, Output, TroubleReport};
-use forewarn_core::ids::{Position, RunId, SourceIx};
+use forewarn_core::ids::{Position, RunId};
 use forewarn_core::plan::PlanId;
 use forewarn_core::reading::Checked;
 use forewarn_core::time::{Moment, Span, Timestamp};
@@ -21,6 +21,7 @@ use super::draft::Draft;
 use super::inbox::{Answer, DriverInbox, Hold, Waited};
 use super::picture::{Picture, Pulse};
 use super::recovery::Recovery;
+use super::release::{acknowledge, bytes_of, gone, source_of, tell};
 use super::snapshots::Snapshots;
 use super::stamp::Stamper;
 use crate::clock::Clock;
@@ -448,75 +449,5 @@ impl Loop {
         let report = Input::Trouble(TroubleReport { key, present: true, detail });
         let replies = replies.into_iter().map(|(_, reply)| (0..1, reply)).collect();
         self.commit(Draft { at, inputs: vec![report], replies, acks, refused });
-    }
-}
-
-/// Decisions are rare: encoding one twice costs less than any bookkeeping.
-fn bytes_of(decision: &Decision) -> usize {
-    minicbor::to_vec(decision).map_or(0, |bytes| bytes.len())
-}
-
-/// One call a gate, with all its tokens of this commit.
-fn acknowledge(mut acks: Vec<Acks>) {
-    // Brought together by address: which gate goes first means nothing.
-    acks.sort_by_key(|ack| Arc::as_ptr(&ack.gate).addr());
-    let mut gathered: Option<Acks> = None;
-    for ack in acks {
-        match &mut gathered {
-            Some(last) if Arc::ptr_eq(&last.gate, &ack.gate) => last.tokens.extend(ack.tokens),
-            _ => {
-                if let Some(Acks { gate, tokens }) = gathered.replace(ack) {
-                    gate.durable(&tokens);
-                }
-            }
-        }
-    }
-    if let Some(Acks { gate, tokens }) = gathered {
-        gate.durable(&tokens);
-    }
-}
-
-/// One line a decision that people act on.
-fn tell(decision: &Decision) {
-    match decision {
-        Decision::Revision(revision) => {
-            counter!("forewarn_revisions_total", "kind" => revision.kind.word()).increment(1);
-            info!(
-                warning = %revision.warning.digest(),
-                number = revision.number,
-                kind = revision.kind.word(),
-                reason = ?revision.reason,
-                level = revision.level.word(),
-                targets = revision.due.len(),
-                "revision"
-            );
-        }
-        Decision::Trouble(report) => {
-            warn!(
-                code = report.key.code.word(),
-                subject = report.key.subject,
-                present = report.present,
-                "trouble"
-            );
-        }
-        Decision::PlanRefused(why) => warn!(why, "plan refused"),
-        Decision::Incident(_) | Decision::WouldHave(_) | Decision::Resumed | Decision::Resent { .. } => {}
-    }
-}
-
-fn gone(source: SourceIx, sensor: u32) -> Refused {
-    Refused {
-        source,
-        topic: String::new(),
-        bytes: bytes::Bytes::new(),
-        reason: format!("sensor #{sensor} left the plan while its reading was under way"),
-    }
-}
-
-fn source_of(input: &Input) -> SourceIx {
-    match input {
-        Input::Reading(reading) => reading.source,
-        Input::Source(source, _) => *source,
-        _ => SourceIx::default(),
     }
 }

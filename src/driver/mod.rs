@@ -7,6 +7,7 @@ pub mod embedded;
 pub mod inbox;
 pub mod picture;
 pub mod recovery;
+mod release;
 pub mod snapshots;
 pub mod stamp;
 #[cfg(test)]
