@@ -219,6 +219,12 @@ impl Votes {
         self.iter().filter_map(|vote| vote.awaits(at)).min()
     }
 
+    /// The highest level that is on its way.
+    pub(super) fn awaited_level(&self, at: Timestamp) -> Level {
+        let awaited = self.iter().filter(|vote| vote.awaits(at).is_some());
+        awaited.filter_map(|vote| vote.finding.pending).map(|it| it.level).max().unwrap_or(Level::Normal)
+    }
+
     /// Civil time of the first reading of the breach.
     pub(super) fn onset(&self, at: Timestamp) -> Option<Timestamp> {
         self.iter()
