@@ -347,6 +347,7 @@ impl Writer {
         self.rows.clear();
         let lag = self.parts.log.reader.last().0.saturating_sub(self.upto.0);
         self.health.kept(lag);
+        self.health.refusals(self.member.refusals().as_ref());
         self.expire();
         Done::Yes
     }
