@@ -207,8 +207,123 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 mod tests {
+    use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+    use std::net::TcpListener;
+    use std::sync::{Arc, Mutex};
+
     use super::*;
+    use crate::config::secret::Secret;
+
+    /// A server that answers by what is in the body, and remembers the lines it took.
+    fn server(answer: fn(&str) -> (u16, &'static str)) -> (Settings, Arc<Mutex<Vec<String>>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let took = Arc::<Mutex<Vec<String>>>::default();
+        let taking = Arc::clone(&took);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = BufReader::new(stream.unwrap());
+                let (mut length, mut line) = (0, String::new());
+                while stream.read_line(&mut line).unwrap() > 2 {
+                    if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length: ") {
+                        length = value.trim().parse().unwrap();
+                    }
+                    line.clear();
+                }
+                let mut body = vec![0; length];
+                stream.read_exact(&mut body).unwrap();
+                let body = String::from_utf8(body).unwrap();
+                let (code, text) = answer(&body);
+                if code == 204 || code == 422 {
+                    let good = body.lines().filter(|line| !line.contains("bad"));
+                    taking.lock().unwrap().extend(good.map(str::to_owned));
+                }
+                let length = text.len();
+                let head =
+                    format!("HTTP/1.1 {code} x\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
+                stream.get_mut().write_all(format!("{head}{text}").as_bytes()).unwrap();
+            }
+        });
+        let settings = Settings { url, org: "o".into(), bucket: "b".into(), token: Secret::new("t") };
+        (settings, took)
+    }
+
+    /// Sends `lines` lines, of which those in `bad` are bad.
+    fn send(settings: &Settings, lines: usize, bad: &[usize]) -> (anyhow::Result<()>, Vec<Dead>) {
+        let wire = Wire::new(settings, CancellationToken::new()).unwrap();
+        let (mut body, mut at) = (String::new(), vec![]);
+        for n in 0..lines {
+            let start = body.len();
+            body.push_str(&format!("{}{n}\n", if bad.contains(&n) { "bad" } else { "good" }));
+            at.push(start..body.len());
+        }
+        let mut dead = vec![];
+        let done = wire.store(body.as_bytes(), &at, &mut dead);
+        (done, dead)
+    }
+
+    fn unparsed(body: &str) -> (u16, &'static str) {
+        if body.contains("bad") { (400, "unable to parse 'bad'") } else { (204, "") }
+    }
+
+    fn partial(body: &str) -> (u16, &'static str) {
+        match body.matches("bad").count() {
+            0 => (204, ""),
+            1..=8 => (422, "partial write: dropped=3"),
+            _ => (422, "partial write: points beyond retention policy dropped=9"),
+        }
+    }
+
+    fn too_large(body: &str) -> (u16, &'static str) {
+        if body.len() > 100 || body.contains("bad") { (413, "too large") } else { (204, "") }
+    }
+
+    #[test]
+    fn a_bad_line_is_found_and_all_its_neighbours_are_stored() {
+        for (name, answer) in [("400", unparsed as fn(&str) -> _), ("422", partial), ("413", too_large)] {
+            for (lines, bad) in
+                [(1, vec![0]), (1, vec![]), (0, vec![]), (100, vec![0, 99]), (77, vec![5, 6, 7, 60])]
+            {
+                let (settings, took) = server(answer);
+                let (done, dead) = send(&settings, lines, &bad);
+                done.unwrap();
+                let lines_of_dead: Vec<usize> = dead.iter().filter_map(|it| it.line).collect();
+                assert_eq!(lines_of_dead, bad, "{name}");
+                let mut took = took.lock().unwrap().clone();
+                took.sort_unstable();
+                took.dedup();
+                assert_eq!(took.len(), lines - bad.len(), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn many_dropped_points_are_counted_and_not_looked_for() {
+        let (settings, took) = server(partial);
+        let (done, dead) = send(&settings, 100, &(0..9).collect::<Vec<_>>());
+        done.unwrap();
+        let reason = "partial write: points beyond retention policy dropped=9".to_owned();
+        assert_eq!(dead, [Dead { line: None, points: 9, reason }]);
+        assert_eq!(took.lock().unwrap().len(), 91);
+    }
+
+    #[test]
+    fn a_server_that_refuses_everything_condemns_no_line() {
+        let (settings, _) = server(|_| (400, "unable to parse anything today"));
+        let (done, _) = send(&settings, 200, &[]);
+        assert!(done.unwrap_err().to_string().contains("refuses everything"));
+    }
+
+    #[test]
+    fn an_address_that_the_library_would_mend_is_refused() {
+        for url in ["http://host:8086/influx", "not an address", "unix:/run/influx"] {
+            let settings =
+                Settings { url: url.into(), org: "o".into(), bucket: "b".into(), token: Secret::new("t") };
+            assert!(Wire::new(&settings, CancellationToken::new()).is_err(), "{url}");
+        }
+    }
 
     #[test]
     fn only_words_about_lines_condemn_lines() {
