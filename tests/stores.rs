@@ -3,6 +3,9 @@
 #[path = "common/influx.rs"]
 #[cfg(feature = "influxdb")]
 mod influx;
+#[path = "common/setup.rs"]
+#[allow(dead_code, reason = "the whole service has more parts than its stores")]
+mod setup;
 #[path = "stores/suite.rs"]
 mod suite;
 #[path = "stores/world.rs"]

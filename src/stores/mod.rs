@@ -76,6 +76,12 @@ pub trait Member: Store {
     /// Up to here, what was kept is durable: the log may forget it.
     fn synced(&self) -> Position;
 
+    /// What of it does not read back as it was written, in words for the
+    /// operator; `None` while all does.
+    fn rot(&self) -> Option<String> {
+        None
+    }
+
     /// What it would not take since the start; `None` while there is nothing.
     fn refusals(&self) -> Option<Refusals> {
         None
@@ -143,6 +149,10 @@ pub fn floor(data: &Path) -> Position {
 }
 
 /// Starts every store that the setup asks for.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the stores keep a share each; the caller gives its own away"
+)]
 pub fn start(
     setup: &Setup,
     reader: LogReader,

@@ -297,10 +297,10 @@ impl Writer {
     fn take(&mut self, record: &Record) {
         if self.plan != Some(record.plan) {
             self.plan = Some(record.plan);
-            let plan = load_plan(&self.parts.data, record.plan).map(Arc::new).unwrap_or_else(|error| {
+            let plan = load_plan(&self.parts.data, record.plan).map_or_else(|error| {
                 tracing::warn!(%error, "a plan of the log cannot be read, the one in force stands in for it");
                 Arc::clone(&self.parts.plan)
-            });
+            }, Arc::new);
             self.member.plan_is(&plan);
         }
         for input in &record.inputs {
@@ -348,6 +348,7 @@ impl Writer {
         let lag = self.parts.log.reader.last().0.saturating_sub(self.upto.0);
         self.health.kept(lag);
         self.health.refusals(self.member.refusals().as_ref());
+        self.health.rot(self.member.rot());
         self.expire();
         Done::Yes
     }

@@ -1,6 +1,7 @@
 //! A real `InfluxDB` 2: `FOREWARN_TEST_INFLUX_URL` if set, else `influxd` in
 //! PATH, else what `tests/influx/build.sh` built into the user's cache.
 
+use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -12,7 +13,7 @@ use forewarn::config::plan::Influx;
 use forewarn::config::secret::Secret;
 
 /// Longest wait for a server to be healthy.
-const START_MAX: Duration = Duration::from_secs(60);
+const START_MAX: Duration = Duration::from_mins(1);
 const ORG: &str = "forewarn-tests";
 const TOKEN: &str = "forewarn-tests-token";
 
@@ -124,7 +125,10 @@ impl InfluxServer {
 
     /// Writes lines past the store.
     pub(crate) fn write(&self, bucket: &Influx, lines: &str) {
-        let escaped: String = bucket.bucket.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let mut escaped = String::new();
+        for byte in bucket.bucket.bytes() {
+            write!(escaped, "%{byte:02x}").expect("a String takes all");
+        }
         let path = format!("/api/v2/write?org={}&bucket={escaped}", bucket.org);
         let (code, answer) = self.ask("POST", &path, lines);
         assert_eq!(code, 204, "{answer}");

@@ -85,7 +85,7 @@ fn a_point_of_the_wrong_type_is_set_aside_and_its_neighbours_are_kept() {
     let Some(server) = InfluxServer::any() else { return };
     let bucket = server.bucket();
     // Somebody else wrote rain as text, on the day of the readings.
-    server.write(&bucket, &format!("rain\\ rate,station=other value=\"heavy\" {}000\n", NOON));
+    server.write(&bucket, &format!("rain\\ rate,station=other value=\"heavy\" {NOON}000\n"));
     let mut house = House::new();
     house.append(16);
     house.log.close();

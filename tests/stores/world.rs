@@ -12,13 +12,14 @@ use forewarn_core::plan::{Area, Plan, PlanId, Sensor, Station};
 use forewarn_core::reading::{Checked, Flag, Marks, Reading};
 use forewarn_core::time::{Span, Timestamp};
 use forewarn_core::units::Unit;
+use forewarn_core::warning::TroubleCode;
 
 /// The log that all records are of.
 pub(crate) const LOG: LogId = LogId([7; 16]);
 /// Noon of some day, microseconds.
 pub(crate) const NOON: i64 = 1_700_000_000_000_000;
 /// How long any wait may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Stations with a level gauge and a rain gauge each, under awkward names too.
 pub(crate) fn plan() -> Plan {
@@ -92,9 +93,13 @@ impl Ears {
         self.0.lock().expect("no holder panics").clone()
     }
 
-    /// Of these present or over, those about the store itself.
+    /// Those about a store that is behind, or refuses points: present, or over.
     pub(crate) fn about(&self, subject: &str) -> Vec<bool> {
-        self.heard().iter().filter(|it| it.key.subject == subject).map(|it| it.present).collect()
+        self.heard()
+            .iter()
+            .filter(|it| it.key.code == TroubleCode::StoreBehind && it.key.subject == subject)
+            .map(|it| it.present)
+            .collect()
     }
 }
 

@@ -5,9 +5,9 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use forewarn::log::{Appender as _, LogError, MemoryLog, Partition, Reader, save_plan};
+use forewarn::log::{Appender as _, Lock, Log, LogError, MemoryLog, Partition, Reader, Stamp, save_plan};
 use forewarn::ports::{Follow, Inbox, Kept, Store};
-use forewarn::stores::sqlite::{FILE, Origin, Sqlite};
+use forewarn::stores::sqlite::{FILE, Origin, Readings, Sqlite};
 use forewarn::stores::{Batching, Member, Parts, Source, StoreHistory, StoreWriter, Tuning};
 use forewarn_core::event::{Input, Started};
 use forewarn_core::ids::{LogId, Position, RunId, SensorIx};
@@ -91,11 +91,13 @@ fn a_store_has_what_the_log_has_and_goes_on_from_its_cursor() {
     let mut house = House::new();
     for stop in [true, true, false] {
         house.append(1_000);
-        let writer = house.start(Box::new(house.open()), house.source(), QUICK);
+        let store = house.open();
+        let readings = store.reader().expect("it opens");
+        let writer = house.start(Box::new(store), house.source(), QUICK);
         house.append(500);
         let (mut synced, last) = (writer.synced(), house.log.last());
         if stop {
-            until("something is kept", || synced.borrow_and_update().0 > 0);
+            until("something is kept", || readings.latest(SensorIx(3)).expect("it reads").is_some());
             writer.ask_to_stop();
             writer.join();
             continue;
@@ -342,4 +344,37 @@ async fn history_answers_from_memory_and_disk() {
     }
     writer.ask_to_stop();
     writer.join();
+}
+
+#[test]
+fn they_start_from_a_setup_on_a_real_log_and_go_on_after_it_ends() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let setup = crate::setup::setup(&[]);
+    let plan = save_plan(dir.path(), &plan()).expect("a plan");
+    for run in 0..3u64 {
+        let floor = forewarn::stores::floor(dir.path());
+        assert_eq!(floor, Position(run * 4_000));
+        let lock = Lock::take(dir.path()).expect("nobody else has it");
+        let opened = match run {
+            0 => Log::create(lock, &setup.log, Stamp::Live),
+            _ => Log::open(lock, &setup.log, Stamp::Live, floor),
+        };
+        let (mut log, _) = opened.expect("it opens");
+        let ears: Arc<Ears> = Arc::default();
+        let inbox = Arc::clone(&ears) as Arc<dyn Inbox>;
+        let stores = forewarn::stores::start(&setup, log.reader(), dir.path(), inbox).expect("they start");
+        for _ in 0..40 {
+            let first = log.next().0;
+            let rows: Vec<_> = (first..first + 100).map(|n| kept(3, n as i64, 0.25, n).checked).collect();
+            log.append(record(first, plan, &rows)).expect("room");
+        }
+        drop(log);
+        let cursors = stores.synced_cursors();
+        stores.join();
+        assert_eq!(*cursors[0].borrow(), Position((run + 1) * 4_000));
+        assert!(ears.heard().iter().all(|trouble| !trouble.present));
+    }
+    let readings = Readings::open_read_only(&dir.path().join(FILE)).expect("it opens");
+    let all = readings.range(SensorIx(3), Timestamp(0), Timestamp::MAX, usize::MAX).expect("it reads");
+    assert_eq!(all.len(), 12_000);
 }

@@ -169,6 +169,10 @@ const FIELDS: &str = r#"["value", "flag", "marks", "received", "position"]"#;
 
 /// Puts fields together that belong to one point. Of two series of a sensor
 /// (its area or unit changed) the later in the log counts.
+#[expect(
+    clippy::redundant_closure_for_method_calls,
+    reason = "`influxdb2` does not name the type of its values"
+)]
 fn assemble(sensor: SensorIx, records: &[FluxRecord]) -> Vec<Kept> {
     let mut points: BTreeMap<(i64, String), BTreeMap<String, f64>> = BTreeMap::new();
     for record in records {

@@ -101,7 +101,8 @@ impl Wire {
         lines: &[Range<usize>],
         dead: &mut Vec<Dead>,
     ) -> anyhow::Result<()> {
-        let mut parts = vec![0..lines.len()];
+        let whole = 0..lines.len();
+        let mut parts = vec![whole];
         let mut refused_in_a_row = 0;
         while let Some(part) = parts.pop() {
             let (Some(first), Some(last)) = (lines[part.clone()].first(), lines[part.clone()].last()) else {
@@ -209,6 +210,7 @@ pub(super) fn quoted(text: &str) -> String {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 mod tests {
+    use std::fmt::Write as _;
     use std::io::{BufRead as _, BufReader, Read as _, Write as _};
     use std::net::TcpListener;
     use std::sync::{Arc, Mutex};
@@ -256,7 +258,8 @@ mod tests {
         let (mut body, mut at) = (String::new(), vec![]);
         for n in 0..lines {
             let start = body.len();
-            body.push_str(&format!("{}{n}\n", if bad.contains(&n) { "bad" } else { "good" }));
+            let word = if bad.contains(&n) { "bad" } else { "good" };
+            writeln!(body, "{word}{n}").unwrap();
             at.push(start..body.len());
         }
         let mut dead = vec![];
