@@ -361,7 +361,16 @@ impl Writer {
         if let Err(error) = self.member.gap(first, last) {
             tracing::error!(store = self.member.name(), %error, "a gap could not be recorded");
         }
-        self.health.gap(first, last);
+        if first == Position(1) {
+            // A store that is new beside an old log has lost nothing.
+            tracing::info!(
+                store = self.member.name(),
+                last = last.0,
+                "a new store begins where the log does"
+            );
+        } else {
+            self.health.gap(first, last);
+        }
     }
 
     /// What is too old goes, but never by a clock that nobody trusts.

@@ -93,6 +93,10 @@ impl Ears {
         self.0.lock().expect("no holder panics").clone()
     }
 
+    pub(crate) fn forget(&self) {
+        self.0.lock().expect("no holder panics").clear();
+    }
+
     /// Those about a store that is behind, or refuses points: present, or over.
     pub(crate) fn about(&self, subject: &str) -> Vec<bool> {
         self.heard()

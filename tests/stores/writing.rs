@@ -289,16 +289,19 @@ fn what_the_log_forgot_is_a_recorded_gap_and_it_goes_on() {
     }
     let forgetful = Forgetful { log: house.log.clone(), first: Position(21), rot: Position(31) };
     let source = Source { log: LOG, reader: Arc::new(forgetful) };
-    let sick = Sick::new(0);
+    let sick = Sick { cursor: Position(4), ..Sick::new(0) };
     let (got, gaps) = (Arc::clone(&sick.kept), Arc::clone(&sick.gaps));
     house.start(Box::new(sick), source.clone(), QUICK).join();
-    let want = [(Position(1), Position(20)), (Position(31), Position(40))];
-    assert_eq!(*gaps.lock().expect("no holder panics"), want);
+    let rot = (Position(31), Position(40));
+    assert_eq!(*gaps.lock().expect("no holder panics"), [(Position(5), Position(20)), rot]);
     assert_eq!(got.lock().expect("no holder panics").len(), 20);
-    assert!(house.ears.heard().iter().any(|it| it.present && it.detail.contains("positions 1 to 20")));
+    assert!(house.ears.heard().iter().any(|it| it.present && it.detail.contains("positions 5 to 20")));
 
+    // One that is new beside an old log has lost nothing of its own.
+    house.ears.forget();
     house.start(Box::new(house.open()), source, QUICK).join();
-    assert_eq!(house.open().gaps().expect("they read"), want);
+    assert_eq!(house.open().gaps().expect("they read"), [(Position(1), Position(20)), rot]);
+    assert!(house.ears.heard().iter().all(|it| !it.detail.contains("positions 1 to 20")));
     assert_eq!(house.count(), 20);
 }
 
