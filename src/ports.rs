@@ -175,6 +175,13 @@ pub struct Outstanding {
     pub due: Due,
 }
 
+/// Stands in the delivery key for a target that neither log nor plan names, so
+/// that two of them are two. The log names targets before their first use;
+/// this is for a log that lost a record.
+pub fn unnamed_target(target: TargetIx) -> String {
+    format!("#{}", target.0)
+}
+
 /// What the projection knows at one position of the log, so that a courier can go on from there.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Resume {
@@ -184,6 +191,8 @@ pub struct Resume {
     pub offset: Span,
     /// Whether civil time could be trusted there.
     pub trusted: bool,
+    /// Whether a restored directory is held there: nothing but Trouble goes out.
+    pub held: bool,
     /// Opaque target ids by index, as the log assigned them.
     pub targets: BTreeMap<TargetIx, String>,
     /// The first page of what is outstanding, in the order of its release.

@@ -188,6 +188,7 @@ pub(super) fn setup() -> Setup {
         http: Http {
             bind: "127.0.0.1:0".parse().expect("an address"),
             tokens: vec![],
+            operator_token: None,
             body_max: 1 << 20,
             source: SourceIx(0),
         },

@@ -1,1 +1,192 @@
-//! Under construction.
+//! The command line: what people may ask, and how they are answered.
+//!
+//! `check`, `who`, `schema`, `devices` and `completions` need no service and
+//! are done here. The others run the service or speak with a running one, and
+//! are handed on as [`Command`]s.
+
+mod args;
+mod check;
+mod devices;
+mod schema;
+mod show;
+mod who;
+
+use std::io::{self, Write};
+
+use clap::{CommandFactory, Parser};
+use forewarn_core::time::Timestamp;
+
+pub use args::CheckArgs;
+pub use args::{
+    Cli, Command, CompletionsArgs, DemoArgs, DevicesAction, DevicesArgs, LogAction, LogArgs, NotifyTestArgs,
+    Places, QuarantineAction, QuarantineArgs, RunArgs, SchemaArgs, WarningsAction, WarningsArgs, WhoArgs,
+};
+pub use show::Paint;
+
+/// How a command ends, for scripts; stands in the help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done, and nothing to remark.
+    Done,
+    /// Done, but there are warnings (with `--strict`), or nothing was found.
+    Remarks,
+    /// The configuration is at fault, or the command was not understood.
+    Fault,
+    /// The running service cannot be reached.
+    Unreachable,
+    /// Anything else that failed.
+    Failed,
+}
+
+impl Exit {
+    /// The process's exit code.
+    pub const fn code(self) -> u8 {
+        match self {
+            Exit::Done => 0,
+            Exit::Remarks => 1,
+            Exit::Fault => 2,
+            Exit::Unreachable => 3,
+            Exit::Failed => 4,
+        }
+    }
+}
+
+/// What became of a command line.
+#[derive(Debug)]
+pub enum Handled {
+    /// It was answered.
+    Done(Exit),
+    /// It is for a service, or for the running one.
+    Service(Command),
+}
+
+/// Where answers go, and in which surroundings they are found.
+pub struct Surroundings<'a> {
+    /// What was asked for.
+    pub out: &'a mut dyn Write,
+    /// What went wrong.
+    pub err: &'a mut dyn Write,
+    /// Whether to colour.
+    pub paint: Paint,
+    /// Civil time now.
+    pub now: Timestamp,
+    /// Reads environment variables, for secrets.
+    pub env: &'a dyn Fn(&str) -> Option<String>,
+}
+
+/// Reads the command line; explains itself and ends the process where it was
+/// not understood (code 2) or only asked for help (code 0).
+pub fn parse() -> Command {
+    Cli::parse().command
+}
+
+/// Answers a command that needs no service, or hands it back.
+pub fn handle(command: Command, around: &mut Surroundings<'_>) -> Handled {
+    let answered = match command {
+        Command::Check(args) => check::check(&args, around),
+        Command::Who(args) => who::who(&args, around),
+        Command::Schema(args) => schema::schema(&args, around),
+        Command::Devices(args) => devices::devices(&args, around),
+        Command::Completions(args) => completions(&args, around),
+        Command::Run(_)
+        | Command::Demo(_)
+        | Command::NotifyTest(_)
+        | Command::Warnings(_)
+        | Command::Quarantine(_)
+        | Command::Log(_) => return Handled::Service(command),
+    };
+    Handled::Done(answered.and_then(|exit| around.out.flush().map(|()| exit)).unwrap_or_else(|error| {
+        // Whoever reads us has read enough (`forewarn schema | head`).
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Exit::Done;
+        }
+        // If that cannot be written either, the exit code is all there is to say.
+        let _ = writeln!(around.err, "{error}");
+        Exit::Failed
+    }))
+}
+
+fn completions(args: &CompletionsArgs, around: &mut Surroundings<'_>) -> io::Result<Exit> {
+    // The generator panics where it cannot write, so it writes to memory.
+    let mut script = vec![];
+    clap_complete::generate(args.shell, &mut Cli::command(), "forewarn", &mut script);
+    around.out.write_all(&script)?;
+    Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_is_understood() {
+        for line in [
+            "run",
+            "run --config c --data d",
+            "demo",
+            "demo --recording hugo-1989 --seed 7 --data d",
+            "check --strict",
+            "who --area a --level red --hazard flood --at 2026-07-01T03:00",
+            "schema",
+            "schema rules",
+            "devices list",
+            "devices add gw-1 --stations a,b",
+            "notify-test --contact it-duty",
+            "notify-test --target t-1",
+            "warnings",
+            "warnings list",
+            "warnings show W1",
+            "warnings all-clear flood@upper --reason done",
+            "warnings cancel flood@upper --reason error",
+            "warnings resend 0123",
+            "quarantine",
+            "quarantine show 4",
+            "log verify",
+            "log show 17",
+            "completions bash",
+        ] {
+            let words = std::iter::once("forewarn").chain(line.split(' '));
+            assert!(Cli::try_parse_from(words).is_ok(), "{line}");
+        }
+    }
+
+    #[test]
+    fn every_exit_code_stands_in_the_help() {
+        let help = Cli::command().render_long_help().to_string();
+        for exit in [Exit::Done, Exit::Remarks, Exit::Fault, Exit::Unreachable, Exit::Failed] {
+            assert!(help.contains(&format!("\n  {}  ", exit.code())), "{exit:?} in {help}");
+        }
+    }
+
+    struct Closed;
+
+    impl Write for Closed {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_reader_that_left_is_no_failure() {
+        for line in ["forewarn schema", "forewarn completions zsh"] {
+            let command = Cli::try_parse_from(line.split(' ')).expect(line).command;
+            let mut around = Surroundings {
+                out: &mut Closed,
+                err: &mut io::sink(),
+                paint: Paint::Off,
+                now: Timestamp(0),
+                env: &|_| None,
+            };
+            assert!(matches!(handle(command, &mut around), Handled::Done(Exit::Done)), "{line}");
+        }
+    }
+}

@@ -9,11 +9,13 @@ use forewarn_core::plan::{Plan, Rule, Side};
 use forewarn_core::time::{Span, Timestamp};
 
 use super::build::Places;
+use super::coverage;
 use super::fault::{Place, Warning, quote};
 use super::plan::Setup;
+use crate::channels::words::Messages;
 
 /// Adds what is to be said of a configuration that can be used.
-pub(super) fn advise(setup: &Setup, places: &Places, _at: Timestamp, warnings: &mut Vec<Warning>) {
+pub(super) fn advise(setup: &Setup, places: &Places, at: Timestamp, warnings: &mut Vec<Warning>) {
     let plan = &setup.plan;
     for (ix, place) in &places.rules {
         if let Some(rule) = plan.rule(*ix) {
@@ -21,6 +23,27 @@ pub(super) fn advise(setup: &Setup, places: &Places, _at: Timestamp, warnings: &
             advice.lasting();
             advice.beyond_span();
             advice.corroboration();
+        }
+    }
+    words(setup, places, warnings);
+    coverage::advise(plan, places, at, warnings);
+}
+
+/// A warning whose hazard has no word in a language says less than it must.
+fn words(setup: &Setup, places: &Places, warnings: &mut Vec<Warning>) {
+    let plan = &setup.plan;
+    let messages = Messages::read(&setup.messages);
+    let languages: BTreeSet<&str> =
+        plan.targets.iter().flatten().map(|target| target.language.as_str()).collect();
+    for (ix, place) in &places.rules {
+        let Some(hazard) = plan.rule(*ix).map(|rule| plan.hazard(rule.hazard)) else { continue };
+        for language in &languages {
+            let path = format!("hazards.{hazard}");
+            if messages.language(language).find(&path).is_none() {
+                let what = format!("hazard {} has no word in {language}", quote(hazard));
+                let hint = format!("add {path} to messages/zh/words.toml and messages/en/words.toml");
+                warnings.push(Warning::new(place.clone(), what, hint));
+            }
         }
     }
 }

@@ -165,10 +165,7 @@ impl Warning {
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: warning: {}", self.place, self.what)?;
-        match self.hint.is_empty() {
-            true => Ok(()),
-            false => write!(f, ", {}", self.hint),
-        }
+        if self.hint.is_empty() { Ok(()) } else { write!(f, ", {}", self.hint) }
     }
 }
 
@@ -204,7 +201,8 @@ pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
         .into_iter()
         .filter(|name| name.chars().count().abs_diff(length) <= allowed)
         .map(|name| (distance(word, name), name))
-        .filter(|&(distance, _)| distance <= allowed)
+        // The word itself is no hint: it stands there, and something else about it is wrong.
+        .filter(|&(distance, name)| distance <= allowed && name != word)
         .min()
         .map(|(_, name)| name)
 }

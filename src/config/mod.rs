@@ -6,6 +6,8 @@
 
 mod advice;
 mod build;
+mod coverage;
+pub mod edit;
 pub mod fault;
 pub mod names;
 pub mod plan;
@@ -50,6 +52,8 @@ pub struct Loaded {
     pub warnings: Vec<Warning>,
     /// Every name of the plan with its index, in the order they were asked for.
     pub assignments: Vec<Assignment>,
+    /// Where each route of the plan was written.
+    pub routes: Vec<Place>,
     /// Memory that sensors and rules will take.
     pub memory: predict::Memory,
 }
@@ -81,6 +85,7 @@ pub fn load(
         return Err(faults);
     }
     let raw = raw::Raw::read(request.dir, &mut faults);
+    words(&raw.messages, &mut faults);
     // Built twice: first on scratch tables, so that a faulty configuration assigns nothing for good.
     let trial = build::build(&raw, request, &mut FreshIndices::default(), &mut targets.clone(), &mut faults);
     let memory = trial.as_ref().map(|built| affordable(built, &mut faults)).unwrap_or_default();
@@ -94,7 +99,22 @@ pub fn load(
     advice::advise(&built.setup, &built.places, request.at, &mut warnings);
     warnings.sort();
     warnings.dedup();
-    Ok(Loaded { setup: built.setup, warnings, assignments: built.assignments, memory })
+    Ok(Loaded {
+        setup: built.setup,
+        warnings,
+        assignments: built.assignments,
+        routes: built.places.routes,
+        memory,
+    })
+}
+
+/// The site's own templates and words, as the channels judge them.
+fn words(messages: &raw::messages::Messages, faults: &mut Faults) {
+    for fault in crate::channels::words::Words::check(messages) {
+        let (file, what) = fault.split_once(": ").unwrap_or(("messages", &fault));
+        let (what, expected) = what.split_once(", expected ").unwrap_or((what, ""));
+        faults.push(Fault::new(Place::new(file, 0), what, expected));
+    }
 }
 
 /// The memory that a plan takes; more than the limit is a fault.

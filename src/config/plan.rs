@@ -278,7 +278,7 @@ pub struct Webhook {
     pub connections_max: usize,
 }
 
-/// InfluxDB 2.
+/// `InfluxDB` 2.
 #[derive(Debug, Clone)]
 pub struct Influx {
     /// Base address.

@@ -1,10 +1,12 @@
 //! The site's zone: its offsets as a table, since the engine knows no tz database.
 
-use forewarn_core::plan::ZoneOffset;
+use forewarn_core::plan::{Settings, ZoneOffset};
 use forewarn_core::time::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{ToSpan, Zoned};
+
+use super::raw::words::{Day, Word};
 
 /// Years before now that the table covers, so that late readings fall in it.
 const YEARS_BEFORE: i32 = 1;
@@ -44,6 +46,28 @@ pub fn offsets(zone: &TimeZone, at: Timestamp) -> Vec<ZoneOffset> {
 /// repeated is read as most calendars do: later, or the first.
 pub fn at_local(zone: &TimeZone, local: DateTime) -> Timestamp {
     zone.to_ambiguous_timestamp(local).compatible().map_or(Timestamp::MIN, micros)
+}
+
+/// Reads a local date and time, or a time of the day that `now` is on.
+pub fn parse(settings: &Settings, text: &str, now: Timestamp) -> Option<Timestamp> {
+    let zone = zone(&settings.zone)?;
+    let text = text.trim();
+    let local = if let Some(day) = Day::parse(text) {
+        day.0
+    } else {
+        let today = instant(now).to_zoned(zone.clone()).date();
+        Day::parse(&format!("{today} {text}"))?.0
+    };
+    Some(at_local(&zone, local))
+}
+
+/// An instant as the clocks at the site show it, with its offset from UTC.
+pub fn shown(settings: &Settings, at: Timestamp) -> String {
+    let local = settings.local(at);
+    let east_mins = (local - at).0 / 60_000_000;
+    let (sign, east) = if east_mins < 0 { ('-', -east_mins) } else { ('+', east_mins) };
+    let date = instant(local).to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M").to_string();
+    format!("{date} {sign}{:02}:{:02}", east / 60, east % 60)
 }
 
 fn instant(at: Timestamp) -> jiff::Timestamp {

@@ -33,7 +33,7 @@ impl Backoff {
         jittered.max(asked.unwrap_or(Span::ZERO).min(RETRY_AFTER_MAX))
     }
 
-    /// SplitMix64 (Steele, Lea, Flood 2014): spreads retries, guards no secret.
+    /// `SplitMix64` (Steele, Lea, Flood 2014): spreads retries, guards no secret.
     fn next(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.state;

@@ -34,6 +34,15 @@ pub(super) enum Admission {
     Refused,
 }
 
+/// Whether a restored directory waits for a person's `resume`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hold {
+    /// It acts.
+    No,
+    /// It judges, and tells Trouble alone.
+    UntilResumed,
+}
+
 /// What came of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Attempt {
@@ -57,7 +66,8 @@ pub(super) enum Action {
 /// Where a delivery stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// An earlier one of its target and warning has no outcome in the log.
+    /// An earlier one of its target and warning has no outcome in the log, or
+    /// the directory is held.
     Blocked,
     /// Only permits and the receiver's health hold it.
     Ready,

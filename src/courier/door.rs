@@ -14,10 +14,11 @@ use super::lane::Place;
 use crate::channels::door::{Target, World};
 use crate::channels::{Channel, Envelope, Sent};
 use crate::config::plan::Setup;
+use crate::ports::unnamed_target;
 
 /// Longest attempt. A channel has its own, shorter limit; this one guards
 /// against a channel that does not keep it.
-const ATTEMPT_MAX: Duration = Duration::from_secs(60);
+const ATTEMPT_MAX: Duration = Duration::from_mins(1);
 
 /// Longest reason that is noted, in bytes.
 const REASON_MAX: usize = 400;
@@ -67,14 +68,15 @@ impl<W: World> Door<W> {
         round: u32,
         setup: &Setup,
     ) -> Delivery {
-        let key = Key::of_delivery(&revision.id, self.name(target, setup).unwrap_or(""), round);
+        let name = self.name(target, setup).map_or_else(|| unnamed_target(target), str::to_owned);
+        let key = Key::of_delivery(&revision.id, &name, round);
         let admission = if W::admits(revision) { Admission::Admitted } else { Admission::Refused };
         Delivery { key, target, round, revision: Arc::clone(revision), admission }
     }
 
     /// Where a target is reached under this setup; `None`: nowhere, its address is gone.
     pub(super) fn place(&self, target: TargetIx, setup: &Setup) -> Option<Place> {
-        let target = self.target(target, setup)?;
+        let target = Self::target(target, setup)?;
         Some(match self.channel(&target.channel) {
             Some(channel) => Place {
                 server: format!("{} {}", channel.name(), channel.server(&target)).into(),
@@ -96,8 +98,7 @@ impl<W: World> Door<W> {
         if !W::admits(&delivery.revision) {
             return Err(refuse(Death::Forbidden, "its status does not belong to this world"));
         }
-        let target = self
-            .target(delivery.target, setup)
+        let target = Self::target(delivery.target, setup)
             .ok_or_else(|| refuse(Death::Erased, "the address is gone, expected one in contacts"))?;
         let channel = self
             .channel(&target.channel)
@@ -111,7 +112,7 @@ impl<W: World> Door<W> {
         Ok(Ready { channel: Arc::clone(channel), envelope })
     }
 
-    fn target(&self, ix: TargetIx, setup: &Setup) -> Option<Target<W>> {
+    fn target(ix: TargetIx, setup: &Setup) -> Option<Target<W>> {
         let target = setup.plan.target(ix)?;
         let address = setup.addresses.get(&target.id)?;
         Some(Target::new(

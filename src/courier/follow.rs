@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use forewarn_core::ids::Position;
 use tokio::sync::mpsc;
@@ -13,17 +14,32 @@ use crate::log::Record;
 /// rest stays in the log.
 const RECORDS_MAX: usize = 64;
 
+/// Rest before a log that could not be read is opened again.
+const FAULT_REST: Duration = Duration::from_secs(1);
+
 /// Follows the log after a position on a thread of its own, which ends with
 /// the log, or at the next record once nobody takes them.
 pub(super) fn follow(opener: &Opener, after: Position) -> io::Result<mpsc::Receiver<Arc<Record>>> {
     let (sender, receiver) = mpsc::channel(RECORDS_MAX);
     let reopen = Arc::clone(&opener.0);
     std::thread::Builder::new().name("courier-log".into()).spawn(move || {
-        let mut follow = reopen(after);
-        while let Some(record) = follow.next() {
-            if record.last() > after && sender.blocking_send(record).is_err() {
-                break;
+        let mut reached = after;
+        while !sender.is_closed() {
+            let mut follow = reopen(reached);
+            while let Some(record) = follow.next() {
+                if record.last() <= reached {
+                    continue;
+                }
+                reached = record.last();
+                if sender.blocking_send(record).is_err() {
+                    return;
+                }
             }
+            let Some(fault) = follow.fault() else { return };
+            // A courier that ended here would be silent: it stays, and says why it stands.
+            tracing::error!(after = reached.0, fault, "the courier cannot read the log, trying again");
+            metrics::counter!("forewarn_courier_log_faults_total").increment(1);
+            std::thread::sleep(FAULT_REST);
         }
     })?;
     Ok(receiver)

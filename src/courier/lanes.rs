@@ -2,7 +2,7 @@
 //! what to do comes out. No IO, no clock, no tasks.
 //!
 //! A delivery is *blocked* while an earlier one of its target and warning has
-//! no outcome in the log, *ready* when only permits and the receiver's health
+//! no outcome in the log, or the directory is held, *ready* when only permits and the receiver's health
 //! hold it, *resting* between two attempts, *flying* during one, *reported*
 //! once its outcome was handed to the driver, and forgotten when that outcome
 //! is seen in the log.
@@ -13,10 +13,10 @@ use std::sync::Arc;
 use forewarn_core::event::DeliveryOutcome;
 use forewarn_core::ids::{Key, OutputId, TargetIx};
 use forewarn_core::time::{Span, Timestamp};
-use forewarn_core::warning::{Death, Outcome};
+use forewarn_core::warning::{About, Death, Outcome};
 
 use super::backoff::Backoff;
-use super::delivery::{Action, Admission, Attempt, Delivery, Flight, Item, Stage};
+use super::delivery::{Action, Admission, Attempt, Delivery, Flight, Hold, Item, Stage};
 use super::lane::{Health, Lane, Place, Server, Sick};
 use super::told::Told;
 
@@ -25,9 +25,10 @@ use super::told::Told;
 pub(super) struct Lanes {
     offset: Span,
     trusted: bool,
+    hold: Hold,
     backoff: Backoff,
     pub(super) items: BTreeMap<Key, Item>,
-    pub(super) lanes: BTreeMap<TargetIx, Lane>,
+    pub(super) by_target: BTreeMap<TargetIx, Lane>,
     pub(super) servers: BTreeMap<Arc<str>, Server>,
     pub(super) flights: BTreeMap<Key, Flight>,
     pub(super) told: Told,
@@ -46,9 +47,10 @@ impl Lanes {
         Lanes {
             offset: Span::ZERO,
             trusted: false,
+            hold: Hold::No,
             backoff: Backoff::new(seed),
             items: BTreeMap::new(),
-            lanes: BTreeMap::new(),
+            by_target: BTreeMap::new(),
             servers: BTreeMap::new(),
             flights: BTreeMap::new(),
             told: Told::default(),
@@ -68,6 +70,31 @@ impl Lanes {
         self.advance(now);
     }
 
+    /// Whether a restored directory is held. While it is, nothing but Trouble is attempted.
+    pub(super) fn hold(&mut self, hold: Hold, now: Timestamp) {
+        if self.hold == hold {
+            return;
+        }
+        self.hold = hold;
+        let fronts = |lane: &Lane| lane.chains.values().filter_map(|chain| chain.front().copied()).collect();
+        let keys: Vec<Vec<Key>> = self.by_target.values().map(fronts).collect();
+        for key in keys.into_iter().flatten() {
+            match (hold, self.items[&key].stage) {
+                (Hold::UntilResumed, Stage::Ready) | (Hold::No, Stage::Blocked) => {
+                    self.unqueue(key);
+                    self.expiries.insert((self.items[&key].delivery.revision.expires, key));
+                    self.make_ready(key, now);
+                }
+                (
+                    Hold::UntilResumed,
+                    Stage::Blocked | Stage::Resting(_) | Stage::Flying | Stage::Reported,
+                )
+                | (Hold::No, Stage::Ready | Stage::Resting(_) | Stage::Flying | Stage::Reported) => {}
+            }
+        }
+        self.advance(now);
+    }
+
     /// What the projection knows of a warning that has not ended.
     pub(super) fn recall(&mut self, warning: OutputId, target: TargetIx, number: u32) {
         self.told.recall(warning, target, number);
@@ -77,7 +104,7 @@ impl Lanes {
     /// `None`: its address is gone.
     pub(super) fn place(&mut self, target: TargetIx, place: Option<Place>, now: Timestamp) {
         self.withdraw(target);
-        let Some(lane) = self.lanes.get_mut(&target) else { return };
+        let Some(lane) = self.by_target.get_mut(&target) else { return };
         let erased = place.is_none();
         lane.place = place;
         if erased {
@@ -101,15 +128,14 @@ impl Lanes {
         self.expiries.insert((delivery.revision.expires, key));
         self.ages.insert((delivery.revision.sent, key));
         self.items.insert(key, Item { delivery, stage: Stage::Blocked, attempts: 0 });
-        self.lanes.entry(target).or_default().chains.entry(warning).or_default().push_back(key);
-        match fate {
-            Some(outcome) => self.report(key, outcome),
-            None => {
-                self.overtake(key, target, &warning);
-                if is_last && !self.told.may_have_heard(&warning, target) {
-                    // No all-clear for what was never said.
-                    self.report(key, Outcome::Superseded);
-                }
+        self.by_target.entry(target).or_default().chains.entry(warning).or_default().push_back(key);
+        if let Some(outcome) = fate {
+            self.report(key, outcome);
+        } else {
+            self.overtake(key, target, &warning);
+            if is_last && !self.told.may_have_heard(&warning, target) {
+                // No all-clear for what was never said.
+                self.report(key, Outcome::Superseded);
             }
         }
         self.place(target, place, now);
@@ -141,7 +167,7 @@ impl Lanes {
         self.reported -= usize::from(item.stage == Stage::Reported);
         self.ages.remove(&(item.delivery.revision.sent, outcome.key));
         self.told.close(&warning);
-        if let Some(lane) = self.lanes.get_mut(&target)
+        if let Some(lane) = self.by_target.get_mut(&target)
             && let Some(chain) = lane.chains.get_mut(&warning)
         {
             chain.retain(|key| *key != outcome.key);
@@ -192,7 +218,7 @@ impl Lanes {
 
     /// Targets with something outstanding.
     pub(super) fn targets(&self) -> Vec<TargetIx> {
-        self.lanes.keys().copied().collect()
+        self.by_target.keys().copied().collect()
     }
 
     /// Deliveries without an outcome in the log.
@@ -233,7 +259,7 @@ impl Lanes {
         let (target, revision) = (delivery.target, &delivery.revision);
         let order = (revision.number, delivery.round);
         let later = self
-            .lanes
+            .by_target
             .get(&target)
             .and_then(|lane| lane.chains.get(&revision.warning))
             .is_some_and(|chain| chain.iter().any(|key| self.items[key].order() > order));
@@ -250,7 +276,7 @@ impl Lanes {
     /// A later revision is complete in itself: those before it that are not in
     /// the air give way.
     fn overtake(&mut self, by: Key, target: TargetIx, warning: &OutputId) {
-        let chain = self.lanes.get(&target).and_then(|lane| lane.chains.get(warning));
+        let chain = self.by_target.get(&target).and_then(|lane| lane.chains.get(warning));
         let keys: Vec<Key> = chain.into_iter().flatten().copied().filter(|key| *key != by).collect();
         self.report_waiting(keys, Outcome::Superseded);
     }
@@ -260,7 +286,7 @@ impl Lanes {
         let item = self.items.get_mut(&key).expect("the caller looked it up");
         item.attempts = item.attempts.saturating_add(1);
         let (attempts, expires) = (item.attempts, item.delivery.revision.expires);
-        let lane = self.lanes.get(&item.delivery.target).expect("a delivery has a lane");
+        let lane = self.by_target.get(&item.delivery.target).expect("a delivery has a lane");
         let overtaken = lane.chains.get(&item.delivery.revision.warning).and_then(|chain| chain.back());
         if overtaken.is_some_and(|last| *last != key) {
             self.report(key, Outcome::Superseded);
@@ -283,7 +309,7 @@ impl Lanes {
             server.probing -= usize::from(flight.health == Health::Sick);
             self.dirty.insert(Arc::clone(&flight.server));
         }
-        let Some(lane) = self.lanes.get_mut(&flight.target) else { return };
+        let Some(lane) = self.by_target.get_mut(&flight.target) else { return };
         lane.flying -= 1;
         match attempt {
             // Whoever refuses is there.
@@ -320,7 +346,7 @@ impl Lanes {
 
     /// Lets the first of a chain go, once all before it have their outcome in the log.
     fn promote(&mut self, target: TargetIx, warning: &OutputId, now: Timestamp) {
-        let chain = self.lanes.get(&target).and_then(|lane| lane.chains.get(warning));
+        let chain = self.by_target.get(&target).and_then(|lane| lane.chains.get(warning));
         if let Some(&key) = chain.and_then(|chain| chain.front())
             && self.items[&key].stage == Stage::Blocked
         {
@@ -330,10 +356,17 @@ impl Lanes {
         }
     }
 
+    /// Ready, or blocked while the directory is held.
     fn make_ready(&mut self, key: Key, now: Timestamp) {
-        self.set(key, Stage::Ready);
-        let (rank, target) = (self.items[&key].rank(), self.items[&key].delivery.target);
-        self.lanes.entry(target).or_default().ready.insert(rank);
+        let item = &self.items[&key];
+        let (rank, target) = (item.rank(), item.delivery.target);
+        let revision = &item.delivery.revision;
+        if self.hold == Hold::UntilResumed && !matches!(revision.about, About::Trouble(_)) {
+            self.set(key, Stage::Blocked);
+        } else {
+            self.set(key, Stage::Ready);
+            self.by_target.entry(target).or_default().ready.insert(rank);
+        }
         self.refresh(target, now);
     }
 
@@ -346,7 +379,7 @@ impl Lanes {
             Stage::Ready => {
                 let rank = item.rank();
                 self.withdraw(target);
-                self.lanes.entry(target).or_default().ready.remove(&rank);
+                self.by_target.entry(target).or_default().ready.remove(&rank);
             }
             Stage::Resting(until) => {
                 self.rests.remove(&(until, key));

@@ -7,6 +7,7 @@ mod clock;
 mod delivery;
 mod door;
 mod follow;
+mod intake;
 mod lane;
 mod lanes;
 mod permits;
@@ -104,6 +105,17 @@ pub struct Standing {
     pub idle: bool,
     /// Engine time of the next attempt, if any rests.
     pub next_attempt: Option<Timestamp>,
+    /// Engine time at which it has something to do by itself: the next attempt
+    /// or the next expiry.
+    pub wake_at: Option<Timestamp>,
+}
+
+impl Standing {
+    /// Whether nothing is left to do at this engine time of all that the log
+    /// released up to a position. A clock that is led moves on once this holds.
+    pub fn is_settled(&self, upto: Position, now: Timestamp) -> bool {
+        self.idle && self.upto >= upto && self.wake_at.is_none_or(|at| at > now)
+    }
 }
 
 /// The courier.
@@ -132,8 +144,8 @@ pub struct CourierHandle {
 }
 
 impl CourierHandle {
-    /// Where it stands, as it changes. The led clock moves on once `upto` has
-    /// reached the last commit and it is idle.
+    /// Where it stands, as it changes. The led clock moves on once it
+    /// [is settled](Standing::is_settled) up to the last commit.
     pub fn standing(&self) -> watch::Receiver<Standing> {
         self.standing.clone()
     }

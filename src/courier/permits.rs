@@ -12,7 +12,7 @@ use super::lanes::Lanes;
 impl Lanes {
     /// Takes the lane's offer back from its server, and its timer.
     pub(super) fn withdraw(&mut self, target: TargetIx) {
-        let Some(lane) = self.lanes.get_mut(&target) else { return };
+        let Some(lane) = self.by_target.get_mut(&target) else { return };
         if let (Some((health, rank)), Some(place)) = (lane.offer.take(), &lane.place)
             && let Some(server) = self.servers.get_mut(&place.server)
         {
@@ -27,9 +27,9 @@ impl Lanes {
     /// Offers the server what the lane would send now, or waits for the lane's time.
     pub(super) fn refresh(&mut self, target: TargetIx, now: Timestamp) {
         self.withdraw(target);
-        let Some(lane) = self.lanes.get_mut(&target) else { return };
+        let Some(lane) = self.by_target.get_mut(&target) else { return };
         if lane.is_idle() && lane.sick.is_none_or(|sick| sick.until <= now) {
-            self.lanes.remove(&target);
+            self.by_target.remove(&target);
             return;
         }
         if let Some(sick) = lane.sick.filter(|sick| sick.until > now) {
@@ -58,7 +58,7 @@ impl Lanes {
             server.probing += usize::from(health == Health::Sick);
             self.unqueue(rank.key);
             self.set(rank.key, Stage::Flying);
-            let lane = self.lanes.get_mut(&target).expect("a lane that offers is there");
+            let lane = self.by_target.get_mut(&target).expect("a lane that offers is there");
             lane.flying += 1;
             let failures = lane.sick.map_or(0, |sick| sick.failures);
             let flight = Flight { target, server: Arc::clone(name), health, failures };

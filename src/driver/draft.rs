@@ -42,13 +42,12 @@ impl Draft {
         self.inputs.iter().any(|input| matches!(input, Input::Plan(_) | Input::Started(_)))
     }
 
-    /// Cuts it in two halves, to find out which input makes the engine stumble.
-    /// Whoever waits is told with the second half: by then both are durable.
-    pub(super) fn halve(mut self) -> (Draft, Draft) {
-        let middle = self.inputs.len() / 2;
+    /// Cuts it in two: the first `at` inputs, and the rest.
+    /// Whoever waits is told with the second part: by then both are durable.
+    pub(super) fn cut(mut self, at: usize) -> (Draft, Draft) {
         let second = Draft {
             at: self.at,
-            inputs: self.inputs.split_off(middle),
+            inputs: self.inputs.split_off(at),
             replies: Vec::new(),
             acks: std::mem::take(&mut self.acks),
             refused: std::mem::take(&mut self.refused),
@@ -56,10 +55,10 @@ impl Draft {
         let mut first = self;
         let mut second = second;
         for (range, reply) in std::mem::take(&mut first.replies) {
-            if range.end <= middle {
+            if range.end <= at {
                 first.replies.push((range, reply));
             } else {
-                let range = range.start.saturating_sub(middle)..range.end - middle;
+                let range = range.start.saturating_sub(at)..range.end - at;
                 second.replies.push((range, reply));
             }
         }
@@ -72,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn halving_keeps_every_input_and_everybody_who_waits() {
+    fn a_cut_keeps_every_input_and_everybody_who_waits() {
         let mut draft = Draft::default();
         for inputs in [1, 2, 2] {
             let asked = Asked {
@@ -82,9 +81,9 @@ mod tests {
             };
             draft.ask(asked);
         }
-        let (first, second) = draft.halve();
+        let (first, second) = draft.cut(2);
         assert_eq!((first.inputs.len(), second.inputs.len()), (2, 3));
         assert_eq!((first.replies.len(), second.replies.len()), (1, 2));
-        assert_eq!(second.replies[0].0, 0..1, "what straddles the cut is told with the second half");
+        assert_eq!(second.replies[0].0, 0..1, "what straddles the cut is told with the second part");
     }
 }

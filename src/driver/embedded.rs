@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use forewarn_core::engine::{ENGINE_VERSION, Engine};
 use forewarn_core::event::{ClockStep, Decision, Event, Input, Output, TroubleReport};
-use forewarn_core::ids::{Position, RunId, SourceIx};
+use forewarn_core::ids::{Position, RunId};
 use forewarn_core::plan::PlanId;
 use forewarn_core::reading::Checked;
 use forewarn_core::time::{Moment, Span, Timestamp};
@@ -16,26 +16,31 @@ use metrics::{counter, gauge, histogram};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
+use super::cursors::Cursors;
 use super::draft::Draft;
 use super::inbox::{Answer, DriverInbox, Hold, Waited};
 use super::picture::{Picture, Pulse};
 use super::recovery::Recovery;
+use super::release::{acknowledge, bytes_of, gone, source_of, tell};
 use super::snapshots::Snapshots;
 use super::stamp::Stamper;
 use crate::clock::Clock;
 use crate::log::{Appender, Lane, Log, READING_BYTES_MAX, Record};
 use crate::ports::{Acks, Batch, Refused};
 
-/// Readings a record holds at most, but for a single larger batch.
-const READINGS_A_RECORD_MAX: usize = 16_384;
+/// Inputs a record holds at most; further ones go into the next.
+const INPUTS_A_RECORD_MAX: usize = 16_384;
 
-/// Bytes the decisions of one record take at worst: what the engine may put
-/// out at one event, each revision with its evidence and targets.
-const DECISIONS_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Bytes of decisions after which a record takes no further input; what one
+/// input may lead to comes on top.
+const DECISIONS_BYTES_ENOUGH: usize = 4 * 1024 * 1024;
 
 /// Two ticks are at least this far apart, so that a thousand timers due
 /// within one blink are one record.
 const TICK_APART: Span = Span(10_000);
+
+/// How often the log lets go of old segments.
+const TRIM_APART: Duration = Duration::from_mins(1);
 
 /// How often the wall clock is held against civil time, and room looked for when there was none.
 const LOOK_AROUND: Duration = Duration::from_secs(1);
@@ -58,6 +63,8 @@ pub struct Embedded {
     pub picture: watch::Sender<Arc<Picture>>,
     /// Where every commit is told.
     pub pulse: watch::Sender<Pulse>,
+    /// How far the readers of the log are.
+    pub cursors: Cursors,
     /// Photographs the engine now and then.
     pub snapshots: Snapshots,
     /// Rebuilds the engine after a panic.
@@ -77,6 +84,32 @@ struct Loop {
     last_tick: Timestamp,
     intake_stopped: bool,
     looked_around: Instant,
+    trimmed: Instant,
+    /// What a record may hold, by the size of the log's segments.
+    bounds: Bounds,
+}
+
+/// What a record may hold.
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    inputs: usize,
+    decisions_bytes: usize,
+}
+
+impl Bounds {
+    /// A quarter of a record is for readings, a quarter for what was decided on
+    /// them; the rest is room for the last input's decisions and for what was refused.
+    fn of(log: &Log) -> Self {
+        let quarter = log.record_bytes_max() as usize / 4;
+        Bounds {
+            inputs: (quarter / READING_BYTES_MAX).clamp(1, INPUTS_A_RECORD_MAX),
+            decisions_bytes: quarter.min(DECISIONS_BYTES_ENOUGH),
+        }
+    }
+
+    fn worst(self) -> usize {
+        self.inputs * READING_BYTES_MAX + self.decisions_bytes
+    }
 }
 
 /// What a draft's inputs led to.
@@ -86,12 +119,16 @@ struct Stepped {
     decisions: Vec<(u32, Decision)>,
     /// One a reading.
     flagged: Vec<Checked>,
+    /// How many of the draft's inputs were stepped.
+    inputs: usize,
 }
 
 impl Embedded {
     /// Runs until the inbox is closed and all that was in it is committed.
     pub fn run(self) {
+        let bounds = Bounds::of(&self.log);
         let mut this = Loop {
+            bounds,
             parts: self,
             stamper: Stamper::default(),
             outputs: Vec::new(),
@@ -99,6 +136,7 @@ impl Embedded {
             last_tick: Timestamp::MIN,
             intake_stopped: false,
             looked_around: Instant::now(),
+            trimmed: Instant::now(),
         };
         this.publish();
         this.beat();
@@ -136,7 +174,7 @@ impl Loop {
 
     fn turn(&mut self) {
         self.look_around();
-        let work = self.parts.inbox.drain(READINGS_A_RECORD_MAX);
+        let work = self.parts.inbox.drain(self.bounds.inputs);
         let mut draft = Draft::default();
         for asked in work.control {
             let falls_due_before = self.parts.engine.wake_at().is_some_and(|due| due <= asked.at);
@@ -204,18 +242,39 @@ impl Loop {
             self.commit(Draft { at: now.at, inputs: vec![Input::Clock(step)], ..Draft::default() });
         }
         self.look_for_room();
+        self.trim();
         self.publish();
         let (readings, control) = self.parts.inbox.fill();
         gauge!("forewarn_inbox_readings").set(readings as f64);
         gauge!("forewarn_inbox_control").set(control as f64);
     }
 
-    /// Stops the readings lane when the log has no room for a full record, and
+    /// Lets go of what is older than the log is to be kept, once every reader and
+    /// the second-newest snapshot have it. What a reader may still lose of its
+    /// cursor in a power cut is seconds; what is kept is hours at least.
+    fn trim(&mut self) {
+        let below = self.parts.cursors.lowest().min(self.parts.snapshots.trimmable());
+        if below == Position(0) || self.trimmed.elapsed() < TRIM_APART {
+            return;
+        }
+        self.trimmed = Instant::now();
+        match self.parts.log.trim(below, self.parts.moment.at) {
+            Ok(0) => {}
+            Ok(segments) => info!(segments, below = below.0, "old segments of the log recycled"),
+            Err(error) => warn!(%error, "old segments of the log not recycled"),
+        }
+    }
+
+    /// Tells what readers met of rot, and stops the readings lane when the log has no room for a full record, and
     /// resumes it by itself. What waits stays unacknowledged meanwhile, and our
     /// stop is no sensor's silence.
     fn look_for_room(&mut self) {
-        let worst = READINGS_A_RECORD_MAX * READING_BYTES_MAX + DECISIONS_BYTES_MAX;
-        let room = self.parts.log.room_for(worst, Lane::Readings).is_ok();
+        for rot in self.parts.log.take_rot() {
+            let key = TroubleKey { code: TroubleCode::Rot, subject: "log".into() };
+            let report = TroubleReport { key, present: true, detail: rot.to_string() };
+            self.commit(Draft { at: self.now(), inputs: vec![Input::Trouble(report)], ..Draft::default() });
+        }
+        let room = self.parts.log.room_for(self.bounds.worst(), Lane::Readings).is_ok();
         if room == !self.intake_stopped {
             return;
         }
@@ -239,35 +298,54 @@ impl Loop {
         if draft.inputs.is_empty() {
             draft.inputs.push(Input::Tick);
         }
-        let plan = self.parts.engine.plan_id();
-        let stepped = catch_unwind(AssertUnwindSafe(|| self.step(&draft)));
-        match stepped {
-            Ok(stepped) => self.make_durable(draft, plan, stepped),
-            Err(_) => self.find_culprit(draft),
+        while !draft.inputs.is_empty() {
+            let plan = self.parts.engine.plan_id();
+            let Ok(stepped) = catch_unwind(AssertUnwindSafe(|| self.step(&draft))) else {
+                return self.find_culprit(draft);
+            };
+            let rest;
+            (draft, rest) = match stepped.inputs {
+                all if all == draft.inputs.len() => (draft, Draft::default()),
+                some => draft.cut(some),
+            };
+            self.make_durable(draft, plan, stepped);
+            draft = rest;
         }
     }
 
+    /// Steps the draft's inputs, as many as one record can hold with what they led to.
+
     fn step(&mut self, draft: &Draft) -> Stepped {
         let at = draft.at.max(self.parts.moment.at);
-        let Stepped { mut decisions, mut flagged } = Stepped::default();
-        for (index, input) in draft.inputs.iter().enumerate() {
+        let Stepped { mut decisions, mut flagged, mut inputs } = Stepped::default();
+        let mut bytes = 0;
+        for (index, input) in draft.inputs.iter().enumerate().take(self.bounds.inputs) {
+            if bytes > self.bounds.decisions_bytes {
+                break;
+            }
             let position = Position(self.parts.position.0 + 1 + index as u64);
+            #[cfg(test)]
+            super::tests::stumble_over(input);
             // Inputs are small; the one that is not, a plan, sits behind a shared pointer.
             let event = Event { at, position, input: input.clone() };
             self.parts.engine.step(&event, &mut self.outputs);
+            inputs += 1;
             for output in self.outputs.drain(..) {
                 match output {
-                    Output::Decision(decision) => decisions.push((index as u32, decision)),
+                    Output::Decision(decision) => {
+                        bytes += bytes_of(&decision);
+                        decisions.push((index as u32, decision));
+                    }
                     Output::Flagged(checked) => flagged.push(checked),
                 }
             }
         }
-        Stepped { decisions, flagged }
+        Stepped { decisions, flagged, inputs }
     }
 
     fn make_durable(&mut self, draft: Draft, plan: PlanId, stepped: Stepped) {
         let Draft { at, inputs, replies, acks, refused } = draft;
-        let Stepped { decisions, flagged } = stepped;
+        let Stepped { decisions, flagged, .. } = stepped;
         let at = at.max(self.parts.moment.at);
         let moment = self.parts.engine.moment();
         let record = Arc::new(Record {
@@ -349,7 +427,8 @@ impl Loop {
             }
         };
         if draft.inputs.len() > 1 {
-            let (first, second) = draft.halve();
+            let middle = draft.inputs.len() / 2;
+            let (first, second) = draft.cut(middle);
             self.commit(first);
             self.commit(second);
             return;
@@ -370,70 +449,5 @@ impl Loop {
         let report = Input::Trouble(TroubleReport { key, present: true, detail });
         let replies = replies.into_iter().map(|(_, reply)| (0..1, reply)).collect();
         self.commit(Draft { at, inputs: vec![report], replies, acks, refused });
-    }
-}
-
-/// One call a gate, with all its tokens of this commit.
-fn acknowledge(mut acks: Vec<Acks>) {
-    // Brought together by address: which gate goes first means nothing.
-    acks.sort_by_key(|ack| Arc::as_ptr(&ack.gate).addr());
-    let mut gathered: Option<Acks> = None;
-    for ack in acks {
-        match &mut gathered {
-            Some(last) if Arc::ptr_eq(&last.gate, &ack.gate) => last.tokens.extend(ack.tokens),
-            _ => {
-                if let Some(Acks { gate, tokens }) = gathered.replace(ack) {
-                    gate.durable(&tokens);
-                }
-            }
-        }
-    }
-    if let Some(Acks { gate, tokens }) = gathered {
-        gate.durable(&tokens);
-    }
-}
-
-/// One line a decision that people act on.
-fn tell(decision: &Decision) {
-    match decision {
-        Decision::Revision(revision) => {
-            counter!("forewarn_revisions_total", "kind" => revision.kind.word()).increment(1);
-            info!(
-                warning = %revision.warning.digest(),
-                number = revision.number,
-                kind = revision.kind.word(),
-                reason = ?revision.reason,
-                level = revision.level.word(),
-                targets = revision.due.len(),
-                "revision"
-            );
-        }
-        Decision::Trouble(report) => {
-            warn!(
-                code = report.key.code.word(),
-                subject = report.key.subject,
-                present = report.present,
-                "trouble"
-            );
-        }
-        Decision::PlanRefused(why) => warn!(why, "plan refused"),
-        Decision::Incident(_) | Decision::WouldHave(_) | Decision::Resumed | Decision::Resent { .. } => {}
-    }
-}
-
-fn gone(source: SourceIx, sensor: u32) -> Refused {
-    Refused {
-        source,
-        topic: String::new(),
-        bytes: bytes::Bytes::new(),
-        reason: format!("sensor #{sensor} left the plan while its reading was under way"),
-    }
-}
-
-fn source_of(input: &Input) -> SourceIx {
-    match input {
-        Input::Reading(reading) => reading.source,
-        Input::Source(source, _) => *source,
-        _ => SourceIx::default(),
     }
 }

@@ -207,8 +207,12 @@ impl Lanes {
     }
 }
 
+/// Bytes of a refused message that weigh as much as a reading.
+const REFUSED_BYTES_A_READING: usize = 64;
+
 fn size(batch: &Batch) -> usize {
-    (batch.taken.len() + batch.refused.len()).max(1)
+    let refused = batch.refused.iter().map(|refused| 1 + refused.bytes.len() / REFUSED_BYTES_A_READING);
+    (batch.taken.len() + refused.sum::<usize>()).max(1)
 }
 
 impl Inbox for DriverInbox {

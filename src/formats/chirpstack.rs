@@ -5,8 +5,9 @@ use serde::Deserialize;
 
 use super::mapping::{Mapping, RawReadings, slot};
 use super::record::Record;
+use super::records::{self, Records};
 use super::topic::Named;
-use super::walk::{self, Records};
+use super::walk;
 use super::{Format, Message, Refusal, Session, Sink, pointer};
 
 /// Reads ChirpStack v4 events. The station is the device's EUI unless told
@@ -72,7 +73,7 @@ impl Format for ChirpStack {
         }
         let mapping = &self.mapping;
         let text = walk::text(message.payload)?;
-        walk::records(text, &mapping.tree, mapping.slots(), Records::Document, |_, found| {
+        records::each(text, &mapping.tree, mapping.slots(), Records::Document, |_, found| {
             Record { mapping, found, around: None, named: Named::default() }.give(sink);
         })
     }

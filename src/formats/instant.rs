@@ -70,7 +70,7 @@ impl EpochUnit {
 const YEARS: std::ops::Range<i128> = -62_135_596_800_000_000..253_402_300_800_000_000;
 
 fn bounded(micros: i128) -> Option<Timestamp> {
-    YEARS.contains(&micros).then(|| Timestamp(micros as i64))
+    YEARS.contains(&micros).then_some(Timestamp(micros as i64))
 }
 
 /// How far a local time is ahead of UTC, in seconds.

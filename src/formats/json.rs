@@ -5,8 +5,9 @@ use serde::Deserialize;
 use super::instant::{EpochUnit, ZoneOffset};
 use super::mapping::{Mapping, RawReadings, Strings, slot};
 use super::record::Record;
+use super::records::{self, Records};
 use super::topic::{Named, Template};
-use super::walk::{self, Records};
+use super::walk;
 use super::{Format, Message, Refusal, Session, Sink, pointer};
 
 /// Reads JSON payloads. Without any mapping: an object, or an array of them,
@@ -68,12 +69,9 @@ impl TryFrom<Raw> for Json {
                 .find(slot::STATION, pointer.as_deref().unwrap_or("/station"))
                 .map_err(fault("station"))?,
         }
-        match raw.time.as_deref() {
-            Some(pointer) => mapping.find(slot::TIME, pointer).map_err(fault("time"))?,
-            None => {
-                mapping.find(slot::TIME, "/time")?;
-                mapping.find(slot::TIME_ELSE, "/ts")?;
-            }
+        mapping.find(slot::TIME, raw.time.as_deref().unwrap_or("/time")).map_err(fault("time"))?;
+        if raw.time.is_none() {
+            mapping.find(slot::TIME_ELSE, "/ts")?;
         }
         mapping.find(slot::SEQ, raw.seq.as_deref().unwrap_or("/seq")).map_err(fault("seq"))?;
         mapping.find(slot::UNIT, raw.unit.as_deref().unwrap_or("/unit")).map_err(fault("unit"))?;
@@ -116,7 +114,7 @@ impl Format for Json {
             None => None,
         };
         let records = self.each.as_deref().map_or(Records::Document, Records::At);
-        walk::records(text, &mapping.tree, mapping.slots(), records, |number, found| {
+        records::each(text, &mapping.tree, mapping.slots(), records, |number, found| {
             let record = Record { mapping, found, around: around.as_ref(), named };
             record.give(&mut Numbered { number, sink: &mut *sink });
         })
@@ -308,7 +306,7 @@ mod tests {
                 "expected \"value\" or \"zero - value\"",
             ),
             (r#"readings = { level = { from = "/a", unti = "m" } }"#, "unknown field `unti`"),
-            (r#"readings = { level = 3 }"#, "expected a pointer"),
+            ("readings = { level = 3 }", "expected a pointer"),
             (r#"topic = "a/{statoin}""#, "expected {station}"),
             (r#"topic = "a/{station}", station = "/a""#, "expected one"),
             (r#"time_unit = "min""#, "expected s, ms, us or ns"),

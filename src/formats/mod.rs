@@ -6,9 +6,11 @@ mod instant;
 mod json;
 mod known;
 mod line_protocol;
+mod lines;
 mod mapping;
 mod pointer;
 mod record;
+mod records;
 mod senml;
 #[cfg(test)]
 mod testing;

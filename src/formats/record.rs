@@ -44,7 +44,7 @@ pub(super) struct Record<'a, 'de> {
     pub(super) named: Named<'a>,
 }
 
-impl<'a> Record<'a, '_> {
+impl Record<'_, '_> {
     /// Hands over the record's readings; what is wrong with it is a fault of
     /// the message, and its neighbours count.
     pub(super) fn give(&self, sink: &mut dyn Sink) {

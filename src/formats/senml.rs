@@ -11,7 +11,8 @@ use super::instant::EpochUnit;
 use super::known::Known;
 use super::mapping::parse_unit;
 use super::pointer::{self, Node};
-use super::walk::{self, Found, Records, Scalar};
+use super::records::{self, Records};
+use super::walk::{self, Found, Scalar};
 use super::{Decoded, Format, Message, Refusal, Session, Sink};
 
 /// Reads SenML packs. The name, base and own, holds station and quantity as
@@ -217,7 +218,7 @@ impl Format for SenMl {
         }
         let mut base = Base::default();
         let mut known = Known::new(sink);
-        walk::records(text, &self.tree, LABELS.len(), Records::Document, |number, found| {
+        records::each(text, &self.tree, LABELS.len(), Records::Document, |number, found| {
             if let Err(what) = self.record(&mut base, message.received, found, &mut known) {
                 known.fault(format!("record {number}: {what}"));
             }

@@ -29,13 +29,25 @@ impl Permit<'_> {
     }
 }
 
+/// Which time a message is sent, as far as its sender says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sending {
+    /// The first, or it does not say.
+    First,
+    /// Perhaps again: MQTT's DUP flag, an HTTP idempotency key.
+    PerhapsAgain,
+}
+
 /// Where a message came from, beyond its own bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct Origin<'a> {
     /// Which way.
     pub source: SourceIx,
-    /// Packet id of a QoS 1 message, or what else tells repeats apart; 0 for none.
+    /// Packet id of a QoS 1 message, or what else tells repeats apart; 0 where
+    /// the sender never repeats: then two of the same bytes are two measurements.
     pub packet: u64,
+    /// Whether the sender says that it may have sent it before.
+    pub sending: Sending,
     /// Whom it may speak for.
     pub permit: Permit<'a>,
 }
@@ -54,6 +66,7 @@ pub fn take(
         catalog: &setup.catalog,
         origin,
         message,
+        place_in_batch: before as u64,
         taken: &mut batch.taken,
         identity: None,
         fault: None,
@@ -92,7 +105,7 @@ pub fn take(
 pub fn refuse(source: SourceIx, message: &Message<'_>, mut reason: String) -> Refused {
     let kept = message.payload.len().min(REFUSED_BYTES_MAX);
     if kept < message.payload.len() {
-        reason.push_str(&format!(" (first {kept} of {} bytes kept)", message.payload.len()));
+        reason = format!("{reason} (first {kept} of {} bytes kept)", message.payload.len());
     }
     Refused {
         source,
@@ -107,6 +120,8 @@ struct Sorter<'a, 'b> {
     origin: Origin<'a>,
     message: &'a Message<'a>,
     taken: &'b mut Vec<Taken>,
+    /// Of the message's first reading: two messages of one read have one time of receipt.
+    place_in_batch: u64,
     identity: Option<u64>,
     fault: Option<String>,
     faults: usize,
@@ -131,6 +146,9 @@ impl Sorter<'_, '_> {
             )
         })?;
         let mut marks = decoded.marks;
+        if self.origin.sending == Sending::PerhapsAgain {
+            marks = marks.with(Marks::REPEATED);
+        }
         if self.message.retained {
             marks = marks.with(Marks::RETAINED);
         }
@@ -154,6 +172,10 @@ impl Sorter<'_, '_> {
             let mut hash = Sha256::new();
             hash.update(self.origin.source.0.to_be_bytes());
             hash.update(self.origin.packet.to_be_bytes());
+            if self.origin.packet == 0 {
+                hash.update(self.message.received.0.to_be_bytes());
+                hash.update(self.place_in_batch.to_be_bytes());
+            }
             hash.update(self.message.topic.as_bytes());
             hash.update(self.message.payload);
             let digest = hash.finalize();
@@ -191,5 +213,81 @@ impl Sink for Sorter<'_, '_> {
     fn fault(&mut self, reason: String) {
         self.faults += 1;
         self.fault.get_or_insert(reason);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use forewarn_core::ids::SensorIx;
+    use forewarn_core::time::Timestamp;
+    use forewarn_core::units::Unit;
+
+    use super::*;
+
+    /// What comes of one value: raw values taken, and the fault.
+    fn check(
+        station: &str,
+        quantity: &str,
+        unit: Option<&str>,
+        permit: Permit<'_>,
+    ) -> (Offered, Vec<f64>, String) {
+        let unit_of = |symbol: &str| Unit::parse(symbol).expect("a unit");
+        let entry = |quantity: &str, sensor| CatalogEntry {
+            quantity: quantity.into(),
+            sensor: SensorIx(sensor),
+            device_unit: unit_of("mm"),
+            unit: unit_of("m"),
+        };
+        let catalog =
+            Catalog::new([("qj-1".to_owned(), entry("level", 0)), ("qj-2".to_owned(), entry("level", 1))]);
+        let message = Message { topic: "t", payload: b"1", received: Timestamp(0), retained: false };
+        let mut taken = vec![];
+        let mut sorter = Sorter {
+            place_in_batch: 0,
+            catalog: &catalog,
+            origin: Origin { source: SourceIx(0), packet: 0, sending: Sending::First, permit },
+            message: &message,
+            taken: &mut taken,
+            identity: None,
+            fault: None,
+            faults: 0,
+        };
+        let offered = sorter.offer(Decoded {
+            station,
+            quantity,
+            value: 1500.0,
+            unit: unit.map(unit_of),
+            observed: None,
+            seq: None,
+            marks: Marks::default(),
+        });
+        let fault = sorter.fault.take().unwrap_or_default();
+        (offered, taken.iter().map(|taken| taken.raw).collect(), fault)
+    }
+
+    #[test]
+    fn a_value_is_taken_in_its_sensors_unit_and_what_is_no_sensors_is_left() {
+        let any = Permit::Any;
+        assert_eq!(check("qj-1", "level", None, any), (Offered::Taken, vec![1.5], String::new()));
+        assert_eq!(check("qj-1", "level", Some("cm"), any), (Offered::Taken, vec![15.0], String::new()));
+        assert_eq!(check("qj-1", "battery", None, any), (Offered::UnknownQuantity, vec![], String::new()));
+        assert_eq!(check("qj-9", "level", None, any), (Offered::UnknownStation, vec![], String::new()));
+    }
+
+    #[test]
+    fn a_known_sensor_with_a_foreign_unit_or_speaker_is_a_fault() {
+        let own = ["qj-2".to_owned()];
+        for (station, unit, permit, why) in [
+            ("qj-1", Some("°C"), Permit::Any, "does not convert to m"),
+            ("qj-1", None, Permit::Stations(&own), "not this device's to speak for"),
+        ] {
+            let (offered, taken, fault) = check(station, "level", unit, permit);
+            assert_eq!(
+                (offered, taken),
+                (Offered::Taken, vec![]),
+                "it was a sensor's, and is no longer offered"
+            );
+            assert!(fault.contains(why), "{fault}");
+        }
     }
 }

@@ -13,7 +13,7 @@ use rusqlite::{Connection, OptionalExtension, Result, Transaction, TransactionBe
 use super::rows::{death_word, id_blob, phase_word, reason_word};
 use super::schema::{ATTEMPTS_ROWS_MAX, NEWS_ROWS_MAX, QUARANTINE_BYTES_MAX, QUARANTINE_ROWS_MAX};
 use crate::log::Record;
-use crate::ports::{Note, Refused};
+use crate::ports::{Note, Refused, unnamed_target};
 
 /// All of it in one transaction; gives the cursor it reached.
 pub(super) fn commit(
@@ -116,7 +116,10 @@ fn apply(transaction: &Transaction<'_>, record: &Record) -> Result<()> {
             }
             Decision::Trouble(report) => trouble(transaction, report, place)?,
             Decision::PlanRefused(words) => notice(transaction, "plan-refused", words, place)?,
-            Decision::Resumed => {}
+            Decision::Resumed => {
+                let delete = "DELETE FROM troubles WHERE code = ?1";
+                transaction.prepare_cached(delete)?.execute([TroubleCode::Held.word()])?;
+            }
             Decision::Resent { warning, number, due } => resent(transaction, warning, *number, *due, place)?,
         }
     }
@@ -219,7 +222,8 @@ fn revision(transaction: &Transaction<'_>, revision: &Revision, place: Place<'_>
 
 fn delivery(transaction: &Transaction<'_>, revision: &Revision, due: Due, place: Place<'_>) -> Result<()> {
     let name = target_name(transaction, due.target)?;
-    let key = Key::of_delivery(&revision.id, name.as_deref().unwrap_or(""), due.round);
+    let name = name.unwrap_or_else(|| unnamed_target(due.target));
+    let key = Key::of_delivery(&revision.id, &name, due.round);
     let insert = "INSERT OR IGNORE INTO deliveries
             (key, warning, number, target, round, state, level, position, ordinal, released)
         VALUES (?1, ?2, ?3, ?4, ?5, 'queued', ?6, ?7, ?8, ?9)";
@@ -254,13 +258,12 @@ fn resent(
         .prepare_cached(select)?
         .query_row(params![id_blob(warning), number], |row| row.get(0))
         .optional()?;
-    match found.map(|body| minicbor::decode::<Revision>(&body)) {
-        Some(Ok(revision)) => delivery(transaction, &revision, due, place),
-        Some(Err(_)) | None => {
-            tracing::error!(number, "a resend names a revision that is not in the projection");
-            Ok(())
-        }
+    if let Some(Ok(revision)) = found.map(|body| minicbor::decode::<Revision>(&body)) {
+        delivery(transaction, &revision, due, place)?;
+    } else {
+        tracing::error!(number, "a resend names a revision that is not in the projection");
     }
+    Ok(())
 }
 
 /// The first outcome counts: what is decided stays decided.
@@ -273,7 +276,16 @@ fn decided(transaction: &Transaction<'_>, outcome: &DeliveryOutcome, at: Positio
     let update = "UPDATE deliveries SET state = ?2, death = ?3, decided = ?4
                   WHERE key = ?1 AND state = 'queued'";
     let row = params![outcome.key.0, state, death, at.0 as i64];
-    transaction.prepare_cached(update)?.execute(row)?;
+    if transaction.prepare_cached(update)?.execute(row)? == 0 {
+        // The courier knew a name from the plan that the log did not give: its key is the true one.
+        let update = "UPDATE OR IGNORE deliveries SET key = ?1, state = ?2, death = ?3, decided = ?4
+                      WHERE warning = ?5 AND number = ?6 AND target = ?7 AND state = 'queued'
+                          AND target NOT IN (SELECT ix FROM targets)";
+        let target = outcome.target.0;
+        let warning = id_blob(&outcome.warning);
+        let row = params![outcome.key.0, state, death, at.0 as i64, warning, outcome.number, target];
+        transaction.prepare_cached(update)?.execute(row)?;
+    }
     Ok(())
 }
 

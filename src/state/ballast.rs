@@ -1,4 +1,4 @@
-//! A file that takes up room until the disk is full, and then gives it to SQLite.
+//! A file that takes up room until the disk is full, and then gives it to `SQLite`.
 
 use std::fs::File;
 use std::io::Write;
@@ -37,7 +37,7 @@ impl Ballast {
     pub(super) fn free(&mut self) {
         match std::fs::remove_file(&self.path) {
             Ok(()) => {
-                tracing::warn!(path = %self.path.display(), "disk is full, the projection's ballast is freed")
+                tracing::warn!(path = %self.path.display(), "disk is full, the projection's ballast is freed");
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => tracing::error!(path = %self.path.display(), %error, "the ballast cannot be freed"),

@@ -63,7 +63,7 @@ pub enum StateError {
         /// The stamp of the data directory.
         expected: &'static str,
     },
-    /// SQLite refused. Try again, or rebuild.
+    /// `SQLite` refused. Try again, or rebuild.
     #[error("{path}: {source}")]
     Sqlite {
         /// The file.

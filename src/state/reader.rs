@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use forewarn_core::ids::{Key, OutputId, Position, SourceIx, TargetIx};
 use forewarn_core::time::{Span, Timestamp};
-use forewarn_core::warning::{Due, Incident, Revision};
+use forewarn_core::warning::{Due, Incident, Revision, TroubleCode};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Params, Row, params};
 
 use super::rows::{
@@ -155,6 +155,8 @@ impl StateReader {
         let number = |name| meta::<i64>(&transaction, name).map_err(|source| self.fault(source));
         let offset = Span(number("offset")?.unwrap_or_default());
         let trusted = number("trusted")? == Some(1);
+        let held = "SELECT 1 FROM troubles WHERE code = ?1";
+        let held = !self.rows(&transaction, held, [TroubleCode::Held.word()], |_| Ok(()))?.is_empty();
         let targets = self.rows(&transaction, "SELECT ix, id FROM targets", [], |row| {
             Ok((TargetIx(row.get(0)?), row.get(1)?))
         })?;
@@ -165,7 +167,15 @@ impl StateReader {
             Ok((id_from(row.get(0)?), TargetIx(row.get(1)?), row.get(2)?))
         })?;
         let outstanding = self.page(&transaction, (-1, 0, 0, 0), cursor, page)?;
-        Ok(Resume { cursor, offset, trusted, targets: targets.into_iter().collect(), outstanding, told })
+        Ok(Resume {
+            cursor,
+            offset,
+            trusted,
+            held,
+            targets: targets.into_iter().collect(),
+            outstanding,
+            told,
+        })
     }
 
     fn cursor_of(&self, connection: &Connection) -> Read<Position> {

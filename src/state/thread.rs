@@ -26,7 +26,7 @@ const RETRY_FIRST: Duration = Duration::from_millis(100);
 /// Longest rest between two tries of a transaction.
 const RETRY_MAX: Duration = Duration::from_secs(5);
 /// How often the ballast is put back, if it is gone.
-const BALLAST_EVERY: Duration = Duration::from_secs(60);
+const BALLAST_EVERY: Duration = Duration::from_mins(1);
 
 /// The writer of the projection.
 #[derive(Debug)]
@@ -65,7 +65,8 @@ impl StateHandle {
         self.position.clone()
     }
 
-    /// Whether the writer still runs; it never ends before the log does.
+    /// Whether the writer still runs. One that ended before the log did could
+    /// not read it: the service is not ready then.
     pub fn is_running(&self) -> bool {
         !self.thread.is_finished()
     }
@@ -89,8 +90,12 @@ impl StateHandle {
 fn read_log(mut follow: Box<dyn Follow>, sender: &SyncSender<Arc<Record>>) {
     while let Some(record) = follow.next() {
         if sender.send(record).is_err() {
-            break;
+            return;
         }
+    }
+    if let Some(fault) = follow.fault() {
+        metrics::counter!("forewarn_state_log_faults_total").increment(1);
+        tracing::error!(fault, "the projection cannot read the log any further, it stands still");
     }
 }
 

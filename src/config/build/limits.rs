@@ -110,7 +110,10 @@ impl Build<'_> {
                 what,
                 "one row at least for every sensor that the rule selects",
             );
-            self.faults.push(fault.nearest(&sensor.id, table.by_sensor.keys().copied()));
+            // Where it has rows for another rule, its name is none that was mistaken.
+            let known = table.by_sensor.keys().copied();
+            let mistaken = !table.by_sensor.contains_key(sensor.id.as_str());
+            self.faults.push(if mistaken { fault.nearest(&sensor.id, known) } else { fault });
         }
         let mut rows: Vec<LimitRow> = rows.into_iter().map(|(_, row)| row).collect();
         rows.sort_by_key(|row| row.from);
@@ -135,15 +138,11 @@ impl Build<'_> {
         for ((level, written), limit) in Level::WARNING.iter().zip(inline.levels()).zip(&mut levels) {
             let Some(written) = written else { continue };
             let place = Place { file: under.place.file.clone(), line: written.line };
-            match written.value.0.in_unit(under.unit) {
-                Some(value) => *limit = Some(value),
-                None => {
-                    let what = format!(
-                        "limit {level} in {} does not convert to {}",
-                        written.value.0.unit, under.unit
-                    );
-                    self.fault(&place, what, format!("a unit like that of {}", quote(&sensor.id)));
-                }
+            *limit = written.value.0.in_unit(under.unit);
+            if limit.is_none() {
+                let what =
+                    format!("limit {level} in {} does not convert to {}", written.value.0.unit, under.unit);
+                self.fault(&place, what, format!("a unit like that of {}", quote(&sensor.id)));
             }
         }
         let line = inline.datum.as_ref().map_or(under.place.line, |datum| datum.line);

@@ -215,5 +215,5 @@ fn put_name(table: &mut Vec<String>, index: usize, name: &str) {
     if table.len() <= index {
         table.resize(index + 1, String::new());
     }
-    table[index] = name.to_owned();
+    name.clone_into(&mut table[index]);
 }

@@ -129,11 +129,11 @@ impl Build<'_> {
     /// A hazard is known by the rules that warn of it.
     fn hazard_of_route(&mut self, name: &str, place: &Place) {
         let rules = &self.raw.rules;
-        if rules.torn || rules.rules.iter().any(|rule| rule.body.rule.value.hazard.value.0 == name) {
+        if rules.torn || rules.written.iter().any(|rule| rule.body.rule.value.hazard.value.0 == name) {
             return;
         }
         let known: BTreeSet<&str> =
-            rules.rules.iter().map(|rule| rule.body.rule.value.hazard.value.0.as_str()).collect();
+            rules.written.iter().map(|rule| rule.body.rule.value.hazard.value.0.as_str()).collect();
         let hint = crate::config::fault::nearest(name, known)
             .map_or(String::new(), |near| format!("did you mean {}?", quote(near)));
         self.warn(

@@ -34,7 +34,7 @@ impl Build<'_> {
             );
         }
         let mut after = vec![None; self.plan.sensors.len()];
-        for written in &raw.rules.rules {
+        for written in &raw.rules.written {
             if let Some(rule) = self.rule(written, &mut table) {
                 let intervals = written.body.outage.as_ref().and_then(|outage| outage.value.after.as_ref());
                 for subject in &rule.subjects {
@@ -217,6 +217,7 @@ impl Build<'_> {
             let id = plan.sensor(*other).map_or("", |sensor| &sensor.id);
             let what = format!("sensor {} does not measure {}", quote(id), quote(&quantity.value.0));
             self.faults.push(Fault::new(place.clone(), what, "sensors of that quantity, or no quantity"));
+            picked.clear();
             return;
         }
         picked.retain(same);

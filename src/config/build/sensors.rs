@@ -22,7 +22,8 @@ pub(super) const OUTAGE_INTERVALS: u32 = 3;
 macro_rules! agree {
     ($kept:ident, $row:ident, $of:expr, $faults:expr; $($column:ident),+) => {$(
         match (&$kept.$column, &$row.$column) {
-            (Some(kept), Some(row)) if kept != row => $faults.push(Fault::new(
+            // As written: two numbers that differ in a last digit were meant to differ.
+            (Some(kept), Some(row)) if !same(kept, row) => $faults.push(Fault::new(
                 $row.place.clone(),
                 format!("{} of {} is another than on line {}", stringify!($column), $of, $kept.place.line),
                 "the same in every row, or none",
@@ -32,6 +33,9 @@ macro_rules! agree {
         }
     )+};
 }
+
+/// Lowest and highest; open where infinite.
+type Range = Option<(f64, f64)>;
 
 struct Draft {
     merged: SensorRow,
@@ -160,7 +164,7 @@ impl Build<'_> {
         Some(CatalogEntry { quantity: row.quantity.as_str().into(), sensor: ix, device_unit, unit })
     }
 
-    fn ranges(&mut self, row: &SensorRow) -> (Option<(f64, f64)>, Option<(f64, f64)>) {
+    fn ranges(&mut self, row: &SensorRow) -> (Range, Range) {
         let range = |low: Option<f64>, high: Option<f64>| {
             (low.is_some() || high.is_some())
                 .then(|| (low.unwrap_or(f64::NEG_INFINITY), high.unwrap_or(f64::INFINITY)))
@@ -206,6 +210,11 @@ impl Build<'_> {
         conversions.sort_by_key(|conversion| conversion.from);
         conversions
     }
+}
+
+/// Whether two rows say the same.
+fn same<T: PartialEq>(a: &T, b: &T) -> bool {
+    a == b
 }
 
 /// Rows gathered by station and by sensor, in the order of the file.

@@ -13,8 +13,10 @@ use crate::config::fault::{Place, quote};
 use crate::config::plan::{ClientTls, Decode, From, Http, Listener, Mqtt, MqttVersion, ServerTls, Source};
 use crate::config::raw::addresses::Tls;
 use crate::config::raw::forewarn_toml::{self, Main};
+use crate::config::raw::secret::SecretRef;
 use crate::config::raw::table::At;
 use crate::config::raw::words::{Id, Path, Word};
+use crate::config::secret::Secret;
 use crate::formats::AnyFormat;
 
 const MIB: u64 = 1 << 20;
@@ -178,21 +180,24 @@ impl Build<'_> {
         };
         let mut tokens = vec![];
         for (name, reference) in written.and_then(|http| http.tokens.as_ref()).into_iter().flatten() {
-            if let Some(secret) = self.secret(reference) {
-                if secret.expose().len() < TOKEN_MIN {
-                    let what = format!("token {} is short enough to be guessed", quote(name));
-                    self.fault(&at(reference.line), what, format!("{TOKEN_MIN} characters at least"));
-                }
-                tokens.push((name.clone(), secret));
-            }
+            tokens.extend(self.token(reference, name).map(|secret| (name.clone(), secret)));
         }
-        let operator = written.and_then(|http| http.operator_token.as_ref());
-        let operator_token = operator.and_then(|reference| self.secret(reference));
+        let operator_token = written.and_then(|http| http.operator_token.as_ref());
+        let operator_token = operator_token.and_then(|reference| self.token(reference, "operator_token"));
         let decode = self.decode_or_json(written.and_then(|http| http.decode.as_ref()), "http", line)?;
         let ix = self.source("http");
         let body_max = written.and_then(|http| http.body_max.as_ref()).map_or(8 * MIB, |max| max.0) as usize;
         let http = Http { bind, tokens, operator_token, body_max, source: ix };
         Some((http, Source { name: "http".to_owned(), ix, from: From::Http, decode }))
+    }
+
+    fn token(&mut self, reference: &At<SecretRef>, name: &str) -> Option<Secret> {
+        let secret = self.secret(reference)?;
+        if secret.expose().len() < TOKEN_MIN {
+            let what = format!("token {} is short enough to be guessed", quote(name));
+            self.fault(&at(reference.line), what, format!("{TOKEN_MIN} characters at least"));
+        }
+        Some(secret)
     }
 
     /// What is configured, or JSON as it is by default.
@@ -206,13 +211,11 @@ impl Build<'_> {
             return Some(Decode { format: written.0.clone() });
         }
         let nothing = Spanned::new(0..0, DeValue::Table(DeTable::new()));
-        match AnyFormat::read("json", ValueDeserializer::from(nothing)) {
-            Some(Ok(format)) => Some(Decode { format }),
-            Some(Err(_)) | None => {
-                self.fault(&at(line), format!("{path} has no decode"), "decode = { format = \"...\" }");
-                None
-            }
+        if let Some(Ok(format)) = AnyFormat::read("json", ValueDeserializer::from(nothing)) {
+            return Some(Decode { format });
         }
+        self.fault(&at(line), format!("{path} has no decode"), "decode = { format = \"...\" }");
+        None
     }
 
     /// A number within bounds, or its default.

@@ -82,7 +82,7 @@ impl Word for Topic {
             "#" => at + 1 == levels.len(),
             level => !level.contains(['+', '#']) && !level.chars().any(char::is_control),
         };
-        let fits = !text.is_empty() && text.len() <= usize::from(u16::MAX);
+        let fits = !text.is_empty() && u16::try_from(text.len()).is_ok();
         (fits && levels.iter().enumerate().all(sound)).then(|| Topic(text.to_owned()))
     }
 }

@@ -98,12 +98,14 @@ pub(crate) fn read(dir: &Path, faults: &mut Faults) -> Option<Areas> {
     }
     projection(collection.crs.as_ref(), &file, faults);
     let mut areas = Areas::default();
+    let (mut line, mut counted) = (1, 0);
     for feature in collection.features {
         // The raw text is a slice of the whole, so where it begins tells its line.
         let offset = (feature.get().as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
-        let line =
-            1 + text.as_bytes()[..offset.min(text.len())].iter().filter(|&&byte| byte == b'\n').count();
-        area(feature.get(), Place { file: file.clone(), line: line as u32 }, &mut areas, faults);
+        let offset = offset.clamp(counted, text.len());
+        line += super::lines_in(&text.as_bytes()[counted..offset]);
+        counted = offset;
+        area(feature.get(), Place { file: file.clone(), line }, &mut areas, faults);
     }
     Some(areas)
 }

@@ -43,7 +43,7 @@ raw! {
         email: Option<At<Email>>,
         /// How webhooks are signed and where they may go.
         webhook: Option<At<Webhook>>,
-        /// InfluxDB 2 for the long history.
+        /// `InfluxDB` 2 for the long history.
         influx: Option<At<Influx>>,
         /// The embedded store.
         store: Option<Store>,
@@ -89,7 +89,7 @@ raw! {
 raw! {
     /// A session with an outside MQTT broker.
     pub(crate) struct Mqtt {
-        /// Its address: "mqtt://host:1883", or "mqtts://host:8883" with TLS.
+        /// Its address: `mqtt://host:1883`, or `mqtts://host:8883` with TLS.
         url: At<Broker>,
         /// Topic filter, or a list of them.
         topic: OneOrMany<At<Topic>>,
@@ -121,11 +121,11 @@ raw! {
     pub(crate) struct Listener {
         /// Whether it runs. Default true.
         on: Option<bool>,
-        /// Plain TCP. Default "127.0.0.1:1883" unless bind_tls is given.
+        /// Plain TCP. Default "127.0.0.1:1883" unless `bind_tls` is given.
         bind: Option<At<Socket>>,
         /// TLS; needs tls.
         bind_tls: Option<At<Socket>>,
-        /// Certificate for bind_tls.
+        /// Certificate for `bind_tls`.
         tls: Option<At<ServerTls>>,
         /// Connections at once. Default 5000.
         connections_max: Option<u32>,
@@ -159,12 +159,12 @@ raw! {
         bind: Option<At<Socket>>,
         /// Tokens of integrators that may post readings, by name.
         tokens: Option<BTreeMap<String, At<SecretRef>>>,
+        /// Token of the operator, for `POST /api/v1/reload`; without it that path is off.
+        operator_token: Option<At<SecretRef>>,
         /// Largest body. Default "8 MiB".
         body_max: Option<Bytes>,
         /// How `POST /api/v1/readings` is read. Default { format = "json" }.
         decode: Option<Decode>,
-        /// Token of the operator, for POST /api/v1/reload; that path is off without it.
-        operator_token: Option<At<SecretRef>>,
     }
 }
 
@@ -209,7 +209,7 @@ raw! {
 }
 
 raw! {
-    /// InfluxDB 2.
+    /// `InfluxDB` 2.
     pub(crate) struct Influx {
         /// Base address.
         url: Url,
@@ -225,7 +225,7 @@ raw! {
 raw! {
     /// The embedded store.
     pub(crate) struct Store {
-        /// How long readings are kept. Default "3 d" beside InfluxDB, else "400 d".
+        /// How long readings are kept. Default "3 d" beside `InfluxDB`, else "400 d".
         keep: Option<At<Length>>,
     }
 }

@@ -99,12 +99,17 @@ fn utf8(file: &str, bytes: Vec<u8>) -> Result<String, Fault> {
         }),
         Err(error) => {
             let sound = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-            let line = 1 + sound.iter().filter(|&&byte| byte == b'\n').count();
-            let fault = Fault::new(Place::new(file, line as u32), "is not UTF-8", "UTF-8");
+            let line = 1 + lines_in(sound);
+            let fault = Fault::new(Place::new(file, line), "is not UTF-8", "UTF-8");
             let what = "saved as GBK? in Excel save as \"CSV UTF-8 (comma delimited)\", or run iconv -f GBK -t UTF-8";
             Err(fault.hint(what))
         }
     }
+}
+
+/// Line ends in some bytes.
+fn lines_in(bytes: &[u8]) -> u32 {
+    bytes.split(|&byte| byte == b'\n').count() as u32 - 1
 }
 
 /// The text of a file that must be there.

@@ -22,7 +22,7 @@ pub(crate) const FOLDER: &str = "rules";
 #[derive(Debug, Default)]
 pub(crate) struct Rules {
     /// Those that could be read.
-    pub(crate) rules: Vec<Written>,
+    pub(crate) written: Vec<Written>,
     /// Ids of all, those at fault too.
     pub(crate) named: Names,
     /// Whether a file was at fault as a whole, so that names may be missing.
@@ -53,7 +53,7 @@ pub(crate) fn read(dir: &Path, faults: &mut Faults) -> Rules {
         };
         match Reader::document::<File>(&file, &text, faults) {
             None => all.torn = true,
-            Some(File::One(body)) => all.add(stem.to_owned(), &file, body),
+            Some(File::One(body)) => all.add(stem.to_owned(), &file, *body),
             Some(File::Many(bodies)) => {
                 for (name, body) in bodies {
                     all.add(format!("{stem}/{name}"), &file, body);
@@ -70,14 +70,14 @@ impl Rules {
     fn add(&mut self, id: String, file: &Arc<str>, body: At<Body>) {
         self.named.insert(id.clone());
         let place = Place { file: file.clone(), line: body.value.rule.line };
-        self.rules.push(Written { id, place, body: body.value });
+        self.written.push(Written { id, place, body: body.value });
     }
 }
 
 /// A file of rules.
 #[derive(Debug)]
 enum File {
-    One(At<Body>),
+    One(Box<At<Body>>),
     Many(Vec<(String, At<Body>)>),
 }
 
@@ -85,7 +85,7 @@ impl Read for File {
     fn read(value: Spanned<DeValue<'_>>, path: &str, reader: &mut Reader<'_>) -> Option<Self> {
         let many = matches!(value.get_ref(), DeValue::Table(table) if table.contains_key("rules"));
         if !many {
-            return At::<Body>::read(value, path, reader).map(File::One);
+            return At::<Body>::read(value, path, reader).map(|body| File::One(Box::new(body)));
         }
         let mut table = reader.table(value, path)?;
         let bodies = table.take::<Bodies>("rules", reader);
@@ -165,7 +165,7 @@ raw! {
 raw! {
     /// What a silence means.
     pub(crate) struct Outage {
-        /// When a sensor counts as silent. Default "3 intervals"; a sensor's own outage_intervals goes first.
+        /// When a sensor counts as silent. Default "3 intervals"; a sensor's own `outage_intervals` goes first.
         after: Option<At<Intervals>>,
         /// Whom a silence during an incident is told: "same targets" (the default) or "operator".
         tell: Option<At<Tell>>,

@@ -123,6 +123,23 @@ impl Sheet {
     }
 }
 
+/// The delimiter and the columns of a file's header; those of a new one where
+/// it is not there.
+pub(crate) fn header(
+    dir: &Path,
+    file: &str,
+    columns: &'static [Column],
+    faults: &mut Faults,
+) -> (char, Vec<String>) {
+    let names = || columns.iter().map(|column| column.name.to_owned()).collect();
+    let Ok(Some(text)) = super::optional(dir, file, faults) else { return (',', names()) };
+    let delimiter = char::from(delimiter(&text));
+    let mut lines = text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
+    let Some(header) = lines.next() else { return (delimiter, names()) };
+    let unquoted = |cell: &str| cell.trim().trim_matches('"').to_lowercase();
+    (delimiter, header.split(delimiter).map(unquoted).collect())
+}
+
 /// Where each column stands; `None` when the header is at fault.
 fn columns_of(
     place: &Place,
@@ -193,7 +210,7 @@ impl Lines<'_> {
 
     fn advance(&mut self, to: usize) {
         let bytes = &self.text.as_bytes()[self.offset..to.min(self.text.len())];
-        self.line += bytes.iter().filter(|&&byte| byte == b'\n').count() as u32;
+        self.line += super::lines_in(bytes);
         self.offset = to.min(self.text.len());
     }
 }
@@ -277,12 +294,11 @@ impl Row<'_> {
             .collect();
         let mut read = vec![];
         for text in texts {
-            match T::parse(&text) {
-                Some(word) => read.push(word),
-                None => {
-                    let what = format!("{name} has {}", T::shown(&text));
-                    self.fault(Fault::new(self.place.clone(), what, T::EXPECTED), faults);
-                }
+            if let Some(word) = T::parse(&text) {
+                read.push(word);
+            } else {
+                let what = format!("{name} has {}", T::shown(&text));
+                self.fault(Fault::new(self.place.clone(), what, T::EXPECTED), faults);
             }
         }
         read

@@ -333,7 +333,13 @@ pub(crate) fn member<T>(
         }
     };
     let line = error.span().map_or(line, |span| reader.line(span.start));
-    let (what, expected) = error.message().split_once(", expected ").unwrap_or((error.message(), ""));
+    let (what, expected) = match error.message().split_once(", expected ") {
+        Some(halves) => halves,
+        None => match error.message().strip_suffix(", there are no fields") {
+            Some(what) => (what, "no key of its own"),
+            None => (error.message(), ""),
+        },
+    };
     let what = format!("{path} ({key} {}): {}", quote(&kind.value.0), what.replace('`', "\""));
     let mut fault = Fault::new(reader.place(line), what, expected.replace('`', "\""));
     // serde names an unknown field and those that would do, all in backquotes.

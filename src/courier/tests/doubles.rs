@@ -32,6 +32,8 @@ pub(super) struct FakeLog {
 struct Records {
     records: Vec<Arc<Record>>,
     closed: bool,
+    /// Reads that are still to fail.
+    faults: u32,
 }
 
 impl FakeLog {
@@ -82,19 +84,26 @@ impl FakeLog {
         self.records().last().map_or(Position(0), |last| last.last())
     }
 
+    /// The next reads fail.
+    pub(super) fn fail_reads(&self, faults: u32) {
+        self.inner.lock().unwrap().faults = faults;
+        self.more.notify_all();
+    }
+
     pub(super) fn close(&self) {
         self.inner.lock().unwrap().closed = true;
         self.more.notify_all();
     }
 
     pub(super) fn follow(self: &Arc<Self>, after: Position) -> Box<dyn Follow> {
-        Box::new(FakeFollow { log: Arc::clone(self), after })
+        Box::new(FakeFollow { log: Arc::clone(self), after, fault: None })
     }
 }
 
 struct FakeFollow {
     log: Arc<FakeLog>,
     after: Position,
+    fault: Option<String>,
 }
 
 impl FakeFollow {
@@ -111,6 +120,11 @@ impl Follow for FakeFollow {
         let log = Arc::clone(&self.log);
         let mut inner = log.inner.lock().unwrap();
         loop {
+            if inner.faults > 0 {
+                inner.faults -= 1;
+                self.fault = Some("segment 3: input/output error".into());
+                return None;
+            }
             if let Some(record) = self.find(&inner) {
                 return Some(record);
             }
@@ -125,6 +139,10 @@ impl Follow for FakeFollow {
         let log = Arc::clone(&self.log);
         let inner = log.inner.lock().unwrap();
         self.find(&inner)
+    }
+
+    fn fault(&self) -> Option<String> {
+        self.fault.clone()
     }
 }
 
@@ -342,7 +360,7 @@ pub(super) fn setup(targets: u32, erased: &[u32]) -> Arc<Setup> {
         catalog: Arc::default(),
         sources: vec![],
         listener: None,
-        http: Http { bind, tokens: vec![], body_max: 1_024, source: SourceIx(0) },
+        http: Http { bind, tokens: vec![], operator_token: None, body_max: 1_024, source: SourceIx(0) },
         email: None,
         webhook: Webhook {
             secret: None,

@@ -1,150 +1,21 @@
-//! Hard histories of the whole courier, and its bounds.
+//! Hard histories of the whole courier.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, sync_channel};
-use std::time::Duration;
+use std::sync::atomic::Ordering;
 
-use forewarn_core::event::{ClockStep, Decision, DeliveryOutcome, Input};
-use forewarn_core::ids::{Key, Position, TargetIx};
-use forewarn_core::level::{Level, Status};
-use forewarn_core::time::{Span, Timestamp};
-use forewarn_core::warning::{Death, Due, Kind, Outcome, Revision};
-use tokio::sync::watch;
+use forewarn_core::event::{ClockStep, Decision, Input};
+use forewarn_core::ids::Key;
+use forewarn_core::level::Level;
+use forewarn_core::time::Span;
+use forewarn_core::warning::{About, Death, Kind, Outcome, TroubleCode, TroubleKey};
 
-use super::doubles::{
-    FakeArchive, FakeChannel, FakeInbox, FakeLog, ManualClock, Mood, address, all, key, setup, target_id,
-    until,
-};
-use super::{output, revision};
+use super::doubles::{Mood, address, all, setup, target_id, until};
+use super::revision;
+use super::stage::{Stage, alert, all_clear, retry, update};
 use crate::channels::Sent;
-use crate::config::plan::Setup;
-use crate::courier::{Courier, CourierHandle, Limits, Opener, Parts};
-use crate::ports::{Note, Resume};
-
-/// A whole courier between doubles.
-struct Stage {
-    log: Arc<FakeLog>,
-    channel: Arc<FakeChannel>,
-    clock: Arc<ManualClock>,
-    inbox: Arc<FakeInbox>,
-    setup: watch::Sender<Arc<Setup>>,
-    limits: Limits,
-    courier: Option<CourierHandle>,
-    notes: Option<Receiver<Note>>,
-}
-
-impl Stage {
-    fn new(targets: u32) -> Stage {
-        let log = FakeLog::with_targets(targets);
-        Stage {
-            channel: Arc::new(FakeChannel::default()),
-            clock: ManualClock::new(),
-            inbox: Arc::new(FakeInbox { log: Arc::clone(&log), losing: AtomicBool::new(false) }),
-            setup: watch::channel(setup(targets, &[])).0,
-            limits: Limits::default(),
-            log,
-            courier: None,
-            notes: None,
-        }
-    }
-
-    /// Starts from a projection that has reached the log's end.
-    fn start(&mut self) {
-        let end = self.log.end();
-        let (rows, decided) = FakeArchive(Arc::clone(&self.log)).deliveries(end);
-        let mut told = BTreeMap::new();
-        for row in &rows {
-            if self.outcomes().get(&key(row)) != Some(&Outcome::Superseded) {
-                told.insert((row.revision.warning, row.due.target), row.revision.number);
-            }
-        }
-        let open = rows.into_iter().filter(|row| !decided.contains(&key(row)));
-        let resume = Resume {
-            cursor: end,
-            offset: Span::ZERO,
-            trusted: true,
-            targets: (0..64).map(|target| (TargetIx(target), target_id(target))).collect(),
-            outstanding: open.take(self.limits.page).collect(),
-            told: told.into_iter().map(|((warning, target), number)| (warning, target, number)).collect(),
-        };
-        let (sender, notes) = sync_channel(64);
-        let log = Arc::clone(&self.log);
-        self.inbox.losing.store(false, Ordering::SeqCst);
-        self.notes = Some(notes);
-        self.courier = Some(
-            Courier::start(Parts {
-                current: self.setup.subscribe(),
-                channels: vec![Arc::clone(&self.channel) as Arc<_>],
-                reopen: Opener(Arc::new(move |after: Position| log.follow(after))),
-                resume,
-                archive: Arc::new(FakeArchive(Arc::clone(&self.log))),
-                inbox: Arc::clone(&self.inbox) as Arc<_>,
-                notes: sender,
-                clock: Arc::clone(&self.clock) as Arc<_>,
-                seed: 9,
-                limits: self.limits,
-            })
-            .unwrap(),
-        );
-    }
-
-    /// The service is killed: what was reported from now on never reaches the log.
-    fn kill(&mut self) {
-        self.inbox.losing.store(true, Ordering::SeqCst);
-        self.courier.take().expect("started").abort();
-    }
-
-    /// What the log says became of each delivery.
-    fn outcomes(&self) -> BTreeMap<Key, Outcome> {
-        let mut outcomes = BTreeMap::new();
-        for record in self.log.records() {
-            for input in &record.inputs {
-                if let Input::Outcome(outcome) = input {
-                    let was = outcomes.insert(outcome.key, outcome.outcome);
-                    assert_eq!(was, None, "an outcome was logged twice: {outcome:?}");
-                }
-            }
-        }
-        outcomes
-    }
-
-    fn outcome(&self, revision: &Revision, target: u32) -> Option<Outcome> {
-        self.outcomes().get(&Key::of_delivery(&revision.id, &target_id(target), 0)).copied()
-    }
-
-    /// Until all that stands in the log has its outcome in the log, or rests.
-    async fn idle(&self) {
-        let mut standing = self.courier.as_ref().expect("started").standing();
-        let log = Arc::clone(&self.log);
-        let idle = standing.wait_for(|standing| standing.idle && standing.upto >= log.end());
-        tokio::time::timeout(Duration::from_secs(10), idle).await.expect("idle within 10 s").unwrap();
-    }
-}
-
-impl Drop for Stage {
-    fn drop(&mut self) {
-        // Followers end with the log.
-        self.log.close();
-    }
-}
-
-fn alert(targets: &[u32]) -> Arc<Revision> {
-    revision(100, 1, 100, Kind::Alert, Level::Yellow, targets)
-}
-
-fn update(targets: &[u32]) -> Arc<Revision> {
-    revision(100, 2, 101, Kind::Update, Level::Orange, targets)
-}
-
-fn all_clear(targets: &[u32]) -> Arc<Revision> {
-    revision(100, 3, 102, Kind::AllClear, Level::Normal, targets)
-}
-
-fn retry() -> Mood {
-    Mood::Says(Sent::Retry { after: None, reason: "503 from the receiver".into() })
-}
+use crate::courier::CourierClock;
+use crate::ports::Note;
 
 #[tokio::test]
 async fn every_due_target_gets_each_revision_once_and_in_order() {
@@ -252,7 +123,6 @@ async fn refused_timestamp() {
             "retried, not dead"
         );
         stage.clock.advance(Span::from_secs(30));
-        until("the next attempt", || stage.channel.seen().len() > attempts).await;
     }
     stage.channel.mood(0, Mood::Takes);
     stage.log.append(vec![Input::Clock(ClockStep { offset: Span::ZERO, trusted: true })], vec![]);
@@ -270,18 +140,14 @@ async fn an_unexpired_delivery_is_tried_until_it_expires() {
     stage.start();
     let first = alert(&[0]);
     stage.log.decide(&[Arc::clone(&first)]);
-    while stage.outcome(&first, 0).is_none() {
+    stage.idle().await;
+    let standing = stage.courier.as_ref().expect("started").standing();
+    let next_attempt = || standing.borrow().next_attempt;
+    while let Some(next) = next_attempt() {
+        let rest = next - stage.clock.now();
+        assert!(rest <= Span::from_secs(30), "the back-off is capped");
+        stage.clock.advance(rest);
         stage.idle().await;
-        let standing = *stage.courier.as_ref().expect("started").standing().borrow();
-        let Some(next) = standing.next_attempt else { break };
-        let now = crate::courier::CourierClock::now(&*stage.clock);
-        assert!(next.since(now) <= Span::from_secs(30), "the back-off is capped");
-        let (next, seen) = (next.max(now + Span(1)), stage.channel.seen().len());
-        stage.clock.advance(next - now);
-        until("the next attempt or the end", || {
-            stage.channel.seen().len() > seen || stage.outcome(&first, 0).is_some()
-        })
-        .await;
     }
     stage.idle().await;
     assert_eq!(stage.outcome(&first, 0), Some(Outcome::Dead(Death::Expired)));
@@ -289,102 +155,22 @@ async fn an_unexpired_delivery_is_tried_until_it_expires() {
 }
 
 #[tokio::test]
-async fn a_sick_target_changes_no_healthy_targets_times() {
-    for sick in [Mood::Hangs, Mood::Panics, retry()] {
-        let mut stage = Stage::new(3);
-        stage.channel.mood(0, sick);
-        stage.start();
-        for warning in 0..50 {
-            let position = 200 + warning;
-            stage.log.decide(&[revision(position, 1, position, Kind::Alert, Level::Red, &all(3))]);
-        }
-        // The clock stands still all the while.
-        until("the healthy have all", || {
-            stage.channel.numbers(1).len() == 50 && stage.channel.numbers(2).len() == 50
-        })
-        .await;
-        assert!(stage.channel.numbers(0).len() <= 4, "the sick one is not hammered");
-    }
-}
-
-#[tokio::test]
-async fn a_drill_never_leaves_by_the_live_door() {
+async fn restore_beside() {
     let mut stage = Stage::new(1);
+    stage.held = true;
+    let mut trouble = (*revision(300, 1, 300, Kind::Alert, Level::Yellow, &[0])).clone();
+    trouble.about = About::Trouble(TroubleKey { code: TroubleCode::Held, subject: String::new() });
+    stage.log.decide(&[alert(&[0])]);
     stage.start();
-    let mut drill = (*alert(&[0])).clone();
-    drill.status = Status::Exercise;
-    let drill = Arc::new(drill);
-    stage.log.decide(&[Arc::clone(&drill)]);
+    stage.log.decide(&[Arc::new(trouble)]);
     stage.idle().await;
-    assert_eq!(stage.outcome(&drill, 0), Some(Outcome::Dead(Death::Forbidden)));
-    assert_eq!(stage.channel.seen(), []);
-}
-
-#[tokio::test]
-async fn a_resend_goes_out_under_a_key_of_its_own() {
-    let mut stage = Stage::new(1);
-    stage.channel.mood(0, Mood::Says(Sent::Rejected { reason: "410".into() }));
-    stage.start();
-    let first = alert(&[0]);
-    stage.log.decide(&[Arc::clone(&first)]);
+    let warnings = |stage: &Stage| -> Vec<_> {
+        stage.channel.seen().iter().map(|seen| seen.warning.position.0).collect()
+    };
+    assert_eq!(warnings(&stage), [300], "held: Trouble alone goes out");
+    stage.log.append(vec![Input::Tick], vec![Decision::Resumed]);
     stage.idle().await;
-    assert_eq!(stage.outcome(&first, 0), Some(Outcome::Dead(Death::Rejected)));
-    stage.channel.mood(0, Mood::Takes);
-    let due = Due { target: TargetIx(0), round: 1 };
-    stage.log.append(vec![Input::Tick], vec![Decision::Resent { warning: output(100), number: 1, due }]);
-    stage.idle().await;
-    let key = Key::of_delivery(&first.id, &target_id(0), 1);
-    assert_eq!(stage.outcomes().get(&key), Some(&Outcome::Accepted));
-    assert_eq!(stage.channel.numbers(0), [1, 1]);
-}
-
-#[tokio::test]
-async fn what_does_not_fit_stays_in_the_log_and_red_overtakes_it() {
-    let mut stage = Stage::new(2);
-    stage.limits = Limits { outstanding: 8, red: 4, page: 8 };
-    stage.channel.mood(0, retry());
-    stage.start();
-    for warning in 0..40 {
-        let position = 200 + warning;
-        stage.log.decide(&[revision(position, 1, position, Kind::Alert, Level::Yellow, &[0])]);
-    }
-    let red = revision(900, 1, 900, Kind::Alert, Level::Red, &[1]);
-    stage.log.decide(&[Arc::clone(&red)]);
-    until("red is through", || stage.outcome(&red, 1).is_some()).await;
-    stage.channel.mood(0, Mood::Takes);
-    stage.clock.advance(Span::from_secs(30));
-    until("all are through", || stage.outcomes().len() == 41).await;
-    stage.idle().await;
-    assert_eq!(stage.channel.numbers(1), [1], "the second reader does not repeat what was taken ahead");
-    let outcomes: BTreeSet<bool> =
-        stage.outcomes().values().map(|outcome| *outcome == Outcome::Accepted).collect();
-    assert_eq!(outcomes, BTreeSet::from([true]));
-}
-
-#[tokio::test]
-async fn a_backlog_larger_than_a_page_is_read_in_pages() {
-    let mut stage = Stage::new(1);
-    stage.limits = Limits { outstanding: 8, red: 2, page: 3 };
-    for warning in 0..20 {
-        let position = 200 + warning;
-        stage.log.decide(&[revision(position, 1, position, Kind::Alert, Level::Yellow, &[0])]);
-    }
-    stage.start();
-    stage.log.decide(&[revision(500, 1, 500, Kind::Alert, Level::Yellow, &[0])]);
-    until("all are through", || stage.outcomes().len() == 21).await;
-    stage.idle().await;
-    assert_eq!((stage.channel.seen().len(), stage.channel.keys().len()), (21, 21));
-}
-
-#[tokio::test]
-async fn a_stop_hears_attempts_out_and_reports_them() {
-    let mut stage = Stage::new(1);
-    stage.start();
-    let first = alert(&[0]);
-    stage.log.decide(&[Arc::clone(&first)]);
-    stage.idle().await;
-    stage.courier.take().expect("started").stop().await;
-    assert_eq!(stage.outcome(&first, 0), Some(Outcome::Accepted));
+    assert_eq!(warnings(&stage), [300, 100]);
 }
 
 /// Killed again and again at whatever place it has come to.
@@ -425,19 +211,4 @@ async fn killed_anywhere_each_due_target_gets_its_word_under_one_key() {
             .collect();
         assert!(stage.channel.keys().is_subset(&known), "seed {seed}: a key that no output has");
     }
-}
-
-#[test]
-fn an_outcome_in_the_log_is_what_the_driver_gets() {
-    // The courier matches what it sees in the log with what it reported by key alone.
-    let outcome = DeliveryOutcome {
-        key: Key([1; 16]),
-        warning: output(1),
-        number: 1,
-        target: TargetIx(0),
-        outcome: Outcome::Accepted,
-    };
-    let mut lanes = crate::courier::lanes::Lanes::new(0);
-    lanes.logged(&outcome, Timestamp(0));
-    assert_eq!(lanes.outstanding(), 0, "one it does not know is no business of its own");
 }

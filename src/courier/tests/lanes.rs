@@ -30,8 +30,8 @@ impl Play {
         Play { lanes, now, position, connections_max, reported: vec![], names: vec![] }
     }
 
-    fn place(&self) -> Option<Place> {
-        Some(Place { server: "one".into(), connections_max: self.connections_max })
+    fn place(&self) -> Place {
+        Place { server: "one".into(), connections_max: self.connections_max }
     }
 
     fn key(&self, name: &str) -> Key {
@@ -81,7 +81,7 @@ impl Play {
         let key = Key::of_delivery(&revision.id, &target.to_string(), round);
         self.names.push((key, name.to_owned()));
         let delivery = Delivery { key, target: TargetIx(target), round, revision, admission };
-        self.lanes.release(delivery, self.place(), self.now);
+        self.lanes.release(delivery, Some(self.place()), self.now);
     }
 
     fn finish(&mut self, name: &str, attempt: Attempt) {

@@ -76,9 +76,9 @@ impl World {
         world
     }
 
-    fn place(target: TargetIx) -> Option<Place> {
+    fn place(target: TargetIx) -> Place {
         let server = if target.0 < TARGETS / 2 { "one" } else { "two" };
-        Some(Place { server: server.into(), connections_max: CONNECTIONS_MAX })
+        Place { server: server.into(), connections_max: CONNECTIONS_MAX }
     }
 
     fn step(&mut self, step: &Step) {
@@ -133,7 +133,7 @@ impl World {
     fn release(&mut self, key: Key, target: TargetIx, revision: &Arc<Revision>) {
         let revision = Arc::clone(revision);
         let delivery = Delivery { key, target, round: 0, revision, admission: Admission::Admitted };
-        self.lanes.release(delivery, World::place(target), self.now);
+        self.lanes.release(delivery, Some(World::place(target)), self.now);
     }
 
     fn finish(&mut self, key: Key, attempt: Attempt) {

@@ -1,10 +1,12 @@
 //! Tests of the courier: the lanes alone by tables and over random histories,
 //! then the whole courier against a log, channels and a clock of their own.
 
+mod bounds;
 mod doubles;
 mod histories;
 mod lanes;
 mod laws;
+mod stage;
 
 use std::sync::Arc;
 

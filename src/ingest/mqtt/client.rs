@@ -42,6 +42,8 @@ pub(super) struct Arrived {
     /// Of a QoS 1 message; 0 for QoS 0.
     pub(super) packet: u16,
     pub(super) retained: bool,
+    /// Whether it says that it may have come before.
+    pub(super) again: bool,
 }
 
 /// What a poll brought.
@@ -228,6 +230,7 @@ fn heard_v4(event: rumqttc::Event) -> Heard {
             payload: publish.payload,
             packet: publish.pkid,
             retained: publish.retain,
+            again: publish.dup,
         }),
         Event::Incoming(Packet::ConnAck(connack)) => {
             Heard::Connected { session_kept: connack.session_present }
@@ -249,6 +252,7 @@ fn heard_v5(event: v5::Event) -> Heard {
             payload: publish.payload,
             packet: publish.pkid,
             retained: publish.retain,
+            again: publish.dup,
         }),
         Event::Incoming(Packet::ConnAck(connack)) => {
             Heard::Connected { session_kept: connack.session_present }
@@ -274,12 +278,10 @@ fn lost_v4(fault: &rumqttc::ConnectionError) -> Lost {
 fn lost_v5(fault: &v5::ConnectionError) -> Lost {
     use v5::{ConnectionError, StateError};
     match fault {
-        ConnectionError::MqttState(StateError::Deserialization(
-            v5::mqttbytes::Error::PayloadSizeLimitExceeded { pkt_size, .. },
-        ))
-        | ConnectionError::MqttState(StateError::IncomingPacketTooLarge { pkt_size, .. }) => {
-            Lost::TooLarge(*pkt_size)
-        }
+        ConnectionError::MqttState(
+            StateError::Deserialization(v5::mqttbytes::Error::PayloadSizeLimitExceeded { pkt_size, .. })
+            | StateError::IncomingPacketTooLarge { pkt_size, .. },
+        ) => Lost::TooLarge(*pkt_size),
         other => Lost::Failed(other.to_string()),
     }
 }
@@ -341,16 +343,9 @@ mod tests {
     }
 
     #[test]
-    fn nagle_is_off_sessions_persist_and_nothing_is_acknowledged_by_itself() {
+    fn sessions_persist_sizes_are_set_and_nothing_is_acknowledged_by_itself() {
         let limit = incoming_limit(&mqtt(1 << 20), None);
         let v4 = options_v4(&mqtt(1 << 20), "f-1", limit);
-        let mut nodelay = NetworkOptions::new();
-        nodelay.set_tcp_nodelay(true);
-        nodelay.set_connection_timeout(CONNECT_SECS);
-        // The options have no reader for it, so they are compared as they print.
-        let (client, _) = Client::new(&mqtt(1 << 20), "f-1", limit, None);
-        let Client::V4(_, eventloop) = client else { panic!("asked for 3.1.1") };
-        assert_eq!(eventloop.network_options().connection_timeout(), CONNECT_SECS);
         assert!(!v4.clean_session() && v4.manual_acks());
         assert_eq!(v4.max_packet_size(), 4 << 20);
         assert_eq!(v4.keep_alive(), Duration::from_secs(5));
@@ -359,6 +354,37 @@ mod tests {
         assert_eq!(v5.max_packet_size(), Some(8 << 20));
         assert_eq!(v5.session_expiry_interval(), Some(SESSION_FOR_EVER));
         assert_eq!(v5.receive_maximum(), Some(RECEIVE_MAXIMUM));
+    }
+
+    /// The options tell nobody whether Nagle's delay is off; the socket does.
+    #[tokio::test]
+    async fn nagle_is_off() {
+        for version in [MqttVersion::V4, MqttVersion::V5] {
+            let broker = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+            let address = broker.local_addr().expect("an address");
+            let mqtt = Mqtt { host: "127.0.0.1".into(), port: address.port(), version, ..mqtt(1024) };
+            let (mut client, _) = Client::new(&mqtt, "f-1", OVERSIZE_TAKEN, None);
+            let polling = tokio::spawn(async move { client.poll().await });
+            let (accepted, peer) = tokio::task::spawn_blocking(move || broker.accept())
+                .await
+                .expect("no panic")
+                .expect("a client");
+            let socket = sockets().find(|socket| socket.local_addr().is_ok_and(|local| local == peer));
+            assert!(socket.expect("ours").nodelay().expect("an option"), "{version:?}");
+            polling.abort();
+            drop(accepted);
+        }
+    }
+
+    /// A second handle on every socket of this process.
+    fn sockets() -> impl Iterator<Item = std::net::TcpStream> {
+        use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
+        let own = pidfd_open(getpid(), PidfdFlags::empty()).expect("this process");
+        let numbers = std::fs::read_dir("/proc/self/fd").expect("procfs");
+        numbers
+            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+            .filter_map(move |number| pidfd_getfd(&own, number, PidfdGetfdFlags::empty()).ok())
+            .map(std::net::TcpStream::from)
     }
 
     #[test]

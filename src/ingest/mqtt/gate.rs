@@ -147,20 +147,20 @@ enum Acknowledged {
 
 impl Gate for AckGate {
     fn durable(&self, tokens: &[u64]) {
-        let (mut stale, mut dropped) = (0, 0);
+        let (mut late, mut dropped) = (0, 0);
         // One lock for all: `close` cannot come between a token's check and its sending.
         let mut state = self.lock();
         for token in tokens {
             match state.acknowledge(*token) {
                 Acknowledged::Sent => {}
-                Acknowledged::Stale => stale += 1,
+                Acknowledged::Stale => late += 1,
                 Acknowledged::Dropped => dropped += 1,
             }
         }
         drop(state);
-        if stale > 0 {
+        if late > 0 {
             metrics::counter!("forewarn_mqtt_acks_stale_total", "source" => self.source.clone())
-                .increment(stale);
+                .increment(late);
         }
         if dropped > 0 {
             metrics::counter!("forewarn_mqtt_acks_dropped_total", "source" => self.source.clone())

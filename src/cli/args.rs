@@ -1,0 +1,286 @@
+//! The words of the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+use forewarn_core::level::Level;
+
+const EXIT_CODES: &str = "Exit codes:
+  0  done
+  1  warnings (check --strict), or nothing found
+  2  the configuration is at fault, or the command was not understood
+  3  the running service cannot be reached
+  4  anything else that failed
+
+Environment:
+  NO_COLOR         no colours
+  FOREWARN_CONFIG  as --config
+  FOREWARN_DATA    as --data";
+
+/// Early warning: sensor readings in, warnings out.
+#[derive(Debug, Parser)]
+#[command(name = "forewarn", version, about, after_help = EXIT_CODES, disable_help_subcommand = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the service
+    Run(RunArgs),
+    /// Play a flood through the whole service, with nothing configured and nobody told
+    Demo(DemoArgs),
+    /// Tell every fault of the configuration, and what can never fire
+    Check(CheckArgs),
+    /// Tell who would hear of a warning, and why
+    Who(WhoArgs),
+    /// Print the shape of the configuration's files, as JSON Schema
+    Schema(SchemaArgs),
+    /// Add or list devices that may connect to the listener
+    Devices(DevicesArgs),
+    /// Send a test of notification, marked as an exercise, through the running service
+    NotifyTest(NotifyTestArgs),
+    /// List, show, end or correct warnings
+    Warnings(WarningsArgs),
+    /// Look at what came in and was not understood
+    Quarantine(QuarantineArgs),
+    /// Look at the log, and verify it
+    Log(LogArgs),
+    /// Print a shell's completions
+    Completions(CompletionsArgs),
+}
+
+/// Where configuration and data stand.
+#[derive(Debug, Clone, Args)]
+pub struct Places {
+    /// Folder of the configuration
+    #[arg(long, value_name = "DIR", env = "FOREWARN_CONFIG", default_value = "config")]
+    pub config: PathBuf,
+    /// Folder of log, state and stores, where it is not the configuration's to say
+    #[arg(long, value_name = "DIR", env = "FOREWARN_DATA")]
+    pub data: Option<PathBuf>,
+}
+
+/// `forewarn run`.
+#[derive(Debug, Clone, Args)]
+pub struct RunArgs {
+    /// Where configuration and data stand.
+    #[command(flatten)]
+    pub places: Places,
+}
+
+/// `forewarn demo`.
+#[derive(Debug, Clone, Args)]
+pub struct DemoArgs {
+    /// Play a recorded disaster, such as hugo-1989, in place of the simulated flood
+    #[arg(long, value_name = "NAME")]
+    pub recording: Option<String>,
+    /// Seed of the simulated flood: the same seed, the same flood
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Folder for what the demo leaves: log, mails, webhooks
+    #[arg(long, value_name = "DIR", default_value = "demo-data")]
+    pub data: PathBuf,
+}
+
+/// `forewarn check`.
+#[derive(Debug, Clone, Args)]
+pub struct CheckArgs {
+    /// Where configuration and data stand.
+    #[command(flatten)]
+    pub places: Places,
+    /// Take warnings for faults: exit with 1
+    #[arg(long)]
+    pub strict: bool,
+}
+
+/// `forewarn who`.
+#[derive(Debug, Clone, Args)]
+pub struct WhoArgs {
+    /// Where configuration and data stand.
+    #[command(flatten)]
+    pub places: Places,
+    /// Id of the area that the warning is about
+    #[arg(long, value_name = "ID")]
+    pub area: String,
+    /// Its level: blue, yellow, orange or red
+    #[arg(long, value_name = "LEVEL", value_parser = level)]
+    pub level: Level,
+    /// Its hazard, such as flood
+    #[arg(long, value_name = "NAME")]
+    pub hazard: String,
+    /// Local date and time, such as 2026-07-01T03:00, or a time today, such as 03:00; default now
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<String>,
+}
+
+/// `forewarn schema`.
+#[derive(Debug, Clone, Args)]
+pub struct SchemaArgs {
+    /// The file, such as forewarn.toml, rules or sensors.csv; all if left out
+    #[arg(value_name = "FILE")]
+    pub file: Option<String>,
+}
+
+/// `forewarn devices`.
+#[derive(Debug, Clone, Args)]
+pub struct DevicesArgs {
+    /// What to do with them.
+    #[command(subcommand)]
+    pub action: DevicesAction,
+}
+
+/// What to do with devices.
+#[derive(Debug, Clone, Subcommand)]
+pub enum DevicesAction {
+    /// Add a device or gateway, and print its secret once
+    Add {
+        /// Its user name
+        #[arg(value_name = "IDENTITY")]
+        identity: String,
+        /// The stations it may speak for
+        #[arg(long, value_name = "ID,ID", value_delimiter = ',', required = true)]
+        stations: Vec<String>,
+        /// Where configuration and data stand.
+        #[command(flatten)]
+        places: Places,
+    },
+    /// List devices and the stations they may speak for
+    List {
+        /// Where configuration and data stand.
+        #[command(flatten)]
+        places: Places,
+    },
+}
+
+/// `forewarn notify-test`.
+#[derive(Debug, Clone, Args)]
+pub struct NotifyTestArgs {
+    /// Where configuration and data stand.
+    #[command(flatten)]
+    pub places: Places,
+    /// Id of a contact; the operator if neither contact nor target is given
+    #[arg(long, value_name = "ID")]
+    pub contact: Vec<String>,
+    /// Id of a target
+    #[arg(long, value_name = "ID")]
+    pub target: Vec<String>,
+    /// Words to go with it
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub note: String,
+}
+
+/// `forewarn warnings`.
+#[derive(Debug, Clone, Args)]
+pub struct WarningsArgs {
+    /// Where configuration and data stand.
+    #[command(flatten)]
+    pub places: Places,
+    /// What to do with them; to list them if left out.
+    #[command(subcommand)]
+    pub action: Option<WarningsAction>,
+}
+
+/// What to do with warnings.
+#[derive(Debug, Clone, Subcommand)]
+pub enum WarningsAction {
+    /// List warnings, newest first
+    List,
+    /// Show a warning: its revisions, its evidence, its deliveries
+    Show {
+        /// Id of the warning
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+    /// End an incident by hand; those who heard of it are told
+    AllClear {
+        /// Hazard and area, as hazard@area
+        #[arg(value_name = "CELL")]
+        cell: String,
+        /// Why, for the record
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Say that a warning was issued in error; those who heard of it are told
+    Cancel {
+        /// Hazard and area, as hazard@area
+        #[arg(value_name = "CELL")]
+        cell: String,
+        /// Why, for the record
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Send what a dead delivery carried once more
+    Resend {
+        /// Key of the delivery
+        #[arg(value_name = "KEY")]
+        key: String,
+    },
+}
+
+/// `forewarn quarantine`.
+#[derive(Debug, Clone, Args)]
+pub struct QuarantineArgs {
+    /// Where configuration and data stand.
+    #[command(flatten)]
+    pub places: Places,
+    /// What to do with it; to list it if left out.
+    #[command(subcommand)]
+    pub action: Option<QuarantineAction>,
+}
+
+/// What to do with the quarantine.
+#[derive(Debug, Clone, Subcommand)]
+pub enum QuarantineAction {
+    /// List what was not understood, newest first
+    List,
+    /// Show one: its bytes, its topic, and why
+    Show {
+        /// Number of it
+        #[arg(value_name = "ID")]
+        id: u64,
+    },
+}
+
+/// `forewarn log`.
+#[derive(Debug, Clone, Args)]
+pub struct LogArgs {
+    /// Where configuration and data stand.
+    #[command(flatten)]
+    pub places: Places,
+    /// What to do with it.
+    #[command(subcommand)]
+    pub action: LogAction,
+}
+
+/// What to do with the log.
+#[derive(Debug, Clone, Subcommand)]
+pub enum LogAction {
+    /// List its segments
+    List,
+    /// Read all of it and check every checksum
+    Verify,
+    /// Show the record at a position
+    Show {
+        /// The position
+        #[arg(value_name = "POSITION")]
+        position: u64,
+    },
+}
+
+/// `forewarn completions`.
+#[derive(Debug, Clone, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    pub shell: Shell,
+}
+
+fn level(word: &str) -> Result<Level, String> {
+    Level::parse(word)
+        .filter(|level| *level != Level::Normal)
+        .ok_or_else(|| "expected blue, yellow, orange or red".to_owned())
+}

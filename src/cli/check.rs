@@ -1,0 +1,105 @@
+//! `forewarn check`: every fault at once, or what the configuration amounts to.
+
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+
+use forewarn_core::level::Status;
+
+use super::args::{CheckArgs, Places};
+use super::show::count;
+use super::{Exit, Surroundings};
+use crate::config::names::FreshIndices;
+use crate::config::plan::{From, Setup};
+use crate::config::targets::TargetIds;
+use crate::config::{Loaded, Request, load};
+
+/// Checks a configuration and tells what it amounts to.
+pub(super) fn check(args: &CheckArgs, around: &mut Surroundings<'_>) -> io::Result<Exit> {
+    let Some(loaded) = loaded(&args.places, around)? else { return Ok(Exit::Fault) };
+    summary(&loaded, around.out)?;
+    for warning in &loaded.warnings {
+        let line = warning.to_string().replacen("warning:", &around.paint.warning("warning:"), 1);
+        writeln!(around.out, "{line}")?;
+    }
+    let verdict = match loaded.warnings.len() {
+        0 => around.paint.good("sound"),
+        warnings => around.paint.warning(count(warnings, "warning")),
+    };
+    writeln!(around.out, "{verdict}")?;
+    Ok(if args.strict && !loaded.warnings.is_empty() { Exit::Remarks } else { Exit::Done })
+}
+
+/// Loads a configuration without a log, or tells its faults.
+pub(super) fn loaded(places: &Places, around: &mut Surroundings<'_>) -> io::Result<Option<Loaded>> {
+    let request = Request {
+        dir: &places.config,
+        data: places.data.as_deref(),
+        status: Status::Actual,
+        at: around.now,
+        env: around.env,
+    };
+    match load(&request, &mut FreshIndices::default(), &mut TargetIds::counted()) {
+        Ok(loaded) => Ok(Some(loaded)),
+        Err(faults) => {
+            writeln!(around.err, "{faults}")?;
+            writeln!(around.err, "{}", around.paint.fault(count(faults.count(), "fault")))?;
+            Ok(None)
+        }
+    }
+}
+
+fn summary(loaded: &Loaded, out: &mut dyn Write) -> io::Result<()> {
+    let Setup { plan, listener, http, devices, sources, influx, data, .. } = &loaded.setup;
+    let there = |table: usize, noun: &str| count(table, noun);
+    let contacts: BTreeSet<&str> =
+        plan.targets.iter().flatten().map(|target| target.contact.as_str()).collect();
+    writeln!(out, "{}, all times in {}", plan.settings.site, plan.settings.zone)?;
+    writeln!(
+        out,
+        "  {} at {}, {}, {}",
+        there(plan.sensors.iter().flatten().count(), "sensor"),
+        there(plan.stations.iter().flatten().count(), "station"),
+        there(plan.areas.iter().flatten().count(), "area"),
+        there(plan.rules.iter().flatten().count(), "rule"),
+    )?;
+    writeln!(
+        out,
+        "  {} to {} of {}",
+        there(plan.routes.len(), "route"),
+        there(plan.targets.iter().flatten().count(), "address").replace("addresss", "addresses"),
+        there(contacts.len(), "contact"),
+    )?;
+    for source in sources {
+        match &source.from {
+            From::Mqtt(mqtt) => {
+                let tls = if mqtt.tls.is_some() { " with TLS" } else { "" };
+                writeln!(
+                    out,
+                    "  readings from {}: {}:{}{tls}, {}",
+                    source.name,
+                    mqtt.host,
+                    mqtt.port,
+                    mqtt.topics.join(" ")
+                )?;
+            }
+            From::Listener => {
+                let binds = listener.iter().flat_map(|listener| [listener.bind, listener.bind_tls]).flatten();
+                let binds: Vec<String> = binds.map(|bind| bind.to_string()).collect();
+                let known = there(devices.by_identity.len(), "device");
+                writeln!(
+                    out,
+                    "  readings from the listener: {}, {known} (add with: forewarn devices add)",
+                    binds.join(" ")
+                )?;
+            }
+            From::Http => {
+                writeln!(out, "  readings over HTTP: {}, {}", http.bind, there(http.tokens.len(), "token"))?;
+            }
+        }
+    }
+    if let Some(influx) = influx {
+        writeln!(out, "  long history in InfluxDB: {}, bucket {}", influx.url, influx.bucket)?;
+    }
+    writeln!(out, "  data in {}", data.display())?;
+    writeln!(out, "  memory: {}", loaded.memory)
+}

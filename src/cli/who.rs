@@ -1,0 +1,157 @@
+//! `forewarn who`: who would hear of a warning, and why.
+
+use std::io;
+
+use forewarn_core::ids::{AreaIx, HazardIx, TargetIx};
+use forewarn_core::judging::routing::targets;
+use forewarn_core::plan::{Plan, Target};
+use forewarn_core::time::Timestamp;
+
+use super::args::WhoArgs;
+use super::check::loaded;
+use super::show::count;
+use super::{Exit, Surroundings};
+use crate::config::Loaded;
+use crate::config::fault::{nearest, quote};
+use crate::config::zone;
+
+/// Tells who would hear of a warning.
+pub(super) fn who(args: &WhoArgs, around: &mut Surroundings<'_>) -> io::Result<Exit> {
+    let Some(loaded) = loaded(&args.places, around)? else { return Ok(Exit::Fault) };
+    let plan = &loaded.setup.plan;
+    let found =
+        named(plan, args).and_then(|(area, hazard)| Ok((area, hazard, civil(plan, args, around.now)?)));
+    let (area, hazard, at) = match found {
+        Ok(found) => found,
+        Err(fault) => {
+            writeln!(around.err, "{fault}")?;
+            return Ok(Exit::Fault);
+        }
+    };
+    let due = targets(plan, hazard, area, args.level, at);
+    let level = around.paint.level(args.level);
+    let names: Vec<&str> =
+        plan.area(area).iter().flat_map(|area| &area.names).map(|(_, name)| name.as_str()).collect();
+    writeln!(
+        around.out,
+        "{} {level} in {} ({}) at {} would go to {}",
+        args.hazard,
+        args.area,
+        names.join(", "),
+        zone::shown(&plan.settings, at),
+        count(due.len(), "target"),
+    )?;
+    let reasons = Reasons::of(&loaded, hazard, area, args, at);
+    for ix in &due {
+        if let Some(target) = plan.target(*ix) {
+            let name = loaded.setup.addresses.get(&target.id).map_or("", |address| address.name.as_str());
+            let Target { contact, channel, language, .. } = target;
+            writeln!(around.out, "  {contact:<20} {channel:<8} {language}  {}  {name}", reasons.why(*ix))?;
+        }
+    }
+    if due.is_empty() {
+        writeln!(around.out, "  {}", around.paint.warning("nobody"))?;
+        return Ok(Exit::Remarks);
+    }
+    Ok(Exit::Done)
+}
+
+/// By route: where it was written, and whom it alone would reach.
+struct Reasons(Vec<(String, Vec<TargetIx>)>);
+
+impl Reasons {
+    /// Asks the engine's own routing, with one route at a time.
+    fn of(loaded: &Loaded, hazard: HazardIx, area: AreaIx, args: &WhoArgs, at: Timestamp) -> Reasons {
+        let mut alone = (*loaded.setup.plan).clone();
+        let routes = std::mem::take(&mut alone.routes);
+        let reached = routes.into_iter().zip(&loaded.routes).map(|(route, place)| {
+            alone.routes = vec![route];
+            (place.to_string(), targets(&alone, hazard, area, args.level, at))
+        });
+        Reasons(reached.collect())
+    }
+
+    fn why(&self, target: TargetIx) -> String {
+        let routes = self.0.iter().filter(|(_, reached)| reached.contains(&target));
+        routes.map(|(place, _)| place.as_str()).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// The area and the hazard of the question.
+fn named(plan: &Plan, args: &WhoArgs) -> Result<(AreaIx, HazardIx), String> {
+    let areas = || plan.areas.iter().zip(0..).filter_map(|(area, ix)| Some((area.as_ref()?.id.as_str(), ix)));
+    let area = areas()
+        .find(|(id, _)| *id == args.area)
+        .ok_or_else(|| unknown("area", &args.area, &areas().map(|(id, _)| id).collect::<Vec<_>>()))?;
+    let hazards = || plan.hazards.iter().zip(0..).filter(|(name, _)| !name.is_empty());
+    let hazard = hazards().find(|(name, _)| **name == args.hazard).ok_or_else(|| {
+        unknown("hazard", &args.hazard, &hazards().map(|(name, _)| name.as_str()).collect::<Vec<_>>())
+    })?;
+    Ok((AreaIx(area.1), HazardIx(hazard.1)))
+}
+
+fn unknown(what: &str, word: &str, known: &[&str]) -> String {
+    let hint = nearest(word, known.iter().copied())
+        .map_or(String::new(), |near| format!(", did you mean {}?", quote(near)));
+    format!("{what} is {}, expected one of the configuration's{hint}", quote(word))
+}
+
+fn civil(plan: &Plan, args: &WhoArgs, now: Timestamp) -> Result<Timestamp, String> {
+    let Some(text) = &args.at else { return Ok(now) };
+    zone::parse(&plan.settings, text, now).ok_or_else(|| {
+        format!("--at is {}, expected a local time such as 2026-07-01T03:00, or 03:00 for today", quote(text))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Cli, Command, Paint};
+
+    fn check(line: &str) -> (Exit, String) {
+        use clap::Parser;
+        let config = concat!(env!("CARGO_MANIFEST_DIR"), "/config");
+        let line = format!("forewarn who --config {config} {line}");
+        let Command::Who(args) = Cli::try_parse_from(line.split(' ')).expect("understood").command else {
+            panic!("who: {line}")
+        };
+        let (mut out, mut err) = (vec![], vec![]);
+        let mut around = Surroundings {
+            out: &mut out,
+            err: &mut err,
+            paint: Paint::Off,
+            now: Timestamp::from_secs(1_782_864_000),
+            env: &|_| None,
+        };
+        let exit = who(&args, &mut around).expect("written");
+        out.extend(err);
+        (exit, String::from_utf8(out).expect("UTF-8"))
+    }
+
+    #[test]
+    fn the_town_hears_first_and_the_basin_from_orange_on() {
+        let (exit, text) = check("--area middle --level yellow --hazard flood --at 2026-07-01T03:00");
+        assert_eq!(exit, Exit::Done);
+        assert!(text.starts_with("flood yellow in middle (渡口镇, Dukou town) at 2026-07-01 03:00 +08:00 would go to 1 target\n"), "{text}");
+        assert!(text.contains("town-duty") && text.contains("routes.toml:6"), "{text}");
+        let (_, text) = check("--area middle --level red --hazard flood --at 03:00");
+        assert_eq!(text.lines().count(), 4, "{text}");
+        assert!(text.contains("basin-advisor        email    en"), "{text}");
+        // Nobody answers for the upper town alone, so the basin does.
+        let (_, text) = check("--area upper --level blue --hazard flood");
+        assert!(text.contains("basin-duty"), "{text}");
+    }
+
+    #[test]
+    fn a_slip_of_the_pen_has_a_hint() {
+        for (line, hint) in [
+            ("--area midle --level red --hazard flood", "did you mean \"middle\"?"),
+            ("--area middle --level red --hazard flod", "did you mean \"flood\"?"),
+            ("--area middle --level red --hazard flood --at noon", "expected a local time"),
+        ] {
+            let (exit, text) = check(line);
+            assert_eq!(exit, Exit::Fault, "{line}");
+            assert!(text.contains(hint), "{text}");
+        }
+    }
+}

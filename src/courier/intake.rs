@@ -1,0 +1,261 @@
+//! From the log and the projection into the lanes: what is released is taken
+//! while there is room, and left in the log while there is none.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use forewarn_core::event::{Decision, Input};
+use forewarn_core::ids::{IndexKind, Key, OutputId, Position, TargetIx};
+use forewarn_core::level::Level;
+use forewarn_core::warning::{Due, Revision, TroubleCode};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::delivery::{Delivery, Hold};
+use super::follow;
+use super::shell::Shell;
+use crate::channels::door::World;
+use crate::log::Record;
+use crate::ports::Outstanding;
+
+/// How long until the projection is asked again for what it did not have yet.
+pub(super) const ASK_AGAIN: Duration = Duration::from_millis(500);
+
+/// Resends whose revision the projection has not reached yet. Full: the
+/// resend is dropped with an error; a person can ask again.
+const LATE_MAX: usize = 1_024;
+
+/// Red deliveries taken ahead of others that still stand in the log. Full:
+/// further ones wait their turn there.
+const AHEAD_MAX: usize = 65_536;
+
+/// A second reader of the log, for what did not fit in memory.
+#[derive(Debug)]
+pub(super) struct Lag {
+    records: mpsc::Receiver<Arc<Record>>,
+    upto: Position,
+    /// Taken by the first reader already.
+    ahead: BTreeSet<Key>,
+}
+
+/// A revision to be sent to a target once more.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Resent {
+    warning: OutputId,
+    number: u32,
+    due: Due,
+}
+
+impl<W: World> Shell<W> {
+    /// The newest record: what it says of time, names and outcomes counts at
+    /// once; what it releases counts if there is room.
+    pub(super) async fn follow_head(&mut self, record: &Record) {
+        if record.last() <= self.upto {
+            return;
+        }
+        self.heed(record);
+        let (deliveries, resent) = self.released(record);
+        let held = self.lanes.outstanding();
+        let fits = held == 0 || held + deliveries.len() <= self.parts.limits.outstanding;
+        if self.lag.is_none() && !fits {
+            self.fall_behind(Position(record.first.0 - 1));
+        }
+        self.upto = record.last();
+        let most = self.parts.limits.outstanding + self.parts.limits.red;
+        match &mut self.lag {
+            None => {
+                self.take(deliveries);
+                self.resend(resent).await;
+            }
+            Some(lag) => {
+                let red: Vec<Delivery> = deliveries
+                    .into_iter()
+                    .filter(|delivery| delivery.revision.level == Level::Red)
+                    .take(most.saturating_sub(held).min(AHEAD_MAX.saturating_sub(lag.ahead.len())))
+                    .collect();
+                lag.ahead.extend(red.iter().map(|delivery| delivery.key));
+                self.take(red);
+            }
+        }
+        self.lanes.advance(self.now());
+    }
+
+    /// What a record says of time, names, outcomes and the directory itself.
+    fn heed(&mut self, record: &Record) {
+        let now = self.now();
+        for input in &record.inputs {
+            match input {
+                Input::Started(started) => self.lanes.civil_is(started.offset, started.trusted, now),
+                Input::Clock(step) => self.lanes.civil_is(step.offset, step.trusted, now),
+                Input::Outcome(outcome) => self.lanes.logged(outcome, now),
+                Input::Assign(assigned) if assigned.kind == IndexKind::Target => {
+                    self.door.assign(TargetIx(assigned.index), &assigned.name);
+                }
+                Input::Reading(_)
+                | Input::Tick
+                | Input::Plan(_)
+                | Input::Source(..)
+                | Input::Command(_)
+                | Input::Trouble(_)
+                | Input::Intake(_)
+                | Input::Assign(_) => {}
+            }
+        }
+        for (_, decision) in &record.decisions {
+            match decision {
+                Decision::Resumed => self.lanes.hold(Hold::No, now),
+                Decision::Trouble(report) if report.key.code == TroubleCode::Held => {
+                    let hold = if report.present { Hold::UntilResumed } else { Hold::No };
+                    self.lanes.hold(hold, now);
+                }
+                Decision::Trouble(_)
+                | Decision::Incident(_)
+                | Decision::Revision(_)
+                | Decision::WouldHave(_)
+                | Decision::PlanRefused(_)
+                | Decision::Resent { .. } => {}
+            }
+        }
+    }
+
+    /// A record that the first reader had no room for.
+    pub(super) async fn follow_behind(&mut self, record: Option<Arc<Record>>) {
+        let Some(lag) = &mut self.lag else { return };
+        let upto = lag.upto;
+        match record {
+            // The log does not end before the first reader's end of it.
+            None => {
+                tokio::time::sleep(ASK_AGAIN).await;
+                self.fall_behind(upto);
+            }
+            Some(record) if record.last() <= upto => {}
+            Some(record) => {
+                lag.upto = record.last();
+                let (mut deliveries, resent) = self.released(&record);
+                if let Some(lag) = &mut self.lag {
+                    deliveries.retain(|delivery| !lag.ahead.remove(&delivery.key));
+                }
+                self.take(deliveries);
+                self.resend(resent).await;
+            }
+        }
+        self.catch_up();
+    }
+
+    pub(super) fn fall_behind(&mut self, after: Position) {
+        let ahead = self.lag.take().map(|lag| lag.ahead).unwrap_or_default();
+        let records = follow::follow(&self.parts.reopen, after).unwrap_or_else(|error| {
+            tracing::error!(%error, "no thread to read the log with, trying again");
+            mpsc::channel(1).1
+        });
+        self.lag = Some(Lag { records, upto: after, ahead });
+    }
+
+    fn catch_up(&mut self) {
+        if self.backlog.is_none() && self.lag.as_ref().is_some_and(|lag| lag.upto >= self.upto) {
+            self.lag = None;
+        }
+    }
+
+    fn released(&self, record: &Record) -> (Vec<Delivery>, Vec<Resent>) {
+        let setup = self.setup();
+        let (mut deliveries, mut resent) = (Vec::new(), Vec::new());
+        for (_, decision) in &record.decisions {
+            match decision {
+                Decision::Revision(revision) => {
+                    let revision = Arc::new(revision.clone());
+                    let due = revision.due.iter();
+                    deliveries
+                        .extend(due.map(|due| self.door.delivery(&revision, due.target, due.round, &setup)));
+                }
+                &Decision::Resent { warning, number, due } => resent.push(Resent { warning, number, due }),
+                Decision::Incident(_)
+                | Decision::WouldHave(_)
+                | Decision::Trouble(_)
+                | Decision::PlanRefused(_)
+                | Decision::Resumed => {}
+            }
+        }
+        (deliveries, resent)
+    }
+
+    fn take(&mut self, deliveries: Vec<Delivery>) {
+        let (setup, now) = (self.setup(), self.now());
+        for delivery in deliveries {
+            let place = self.door.place(delivery.target, &setup);
+            self.lanes.release(delivery, place, now);
+        }
+    }
+
+    /// What was outstanding before this courier began counts as attempted.
+    pub(super) fn take_rows(&mut self, rows: &[Outstanding]) {
+        let setup = self.setup();
+        for row in rows {
+            self.lanes.recall(row.revision.warning, row.due.target, row.revision.number);
+        }
+        let rows =
+            rows.iter().map(|row| self.door.delivery(&row.revision, row.due.target, row.due.round, &setup));
+        let deliveries = rows.collect();
+        self.take(deliveries);
+    }
+
+    async fn resend(&mut self, resent: Vec<Resent>) {
+        for resent in resent {
+            match self.revision(resent).await {
+                Some(revision) => {
+                    let setup = self.setup();
+                    let due = resent.due;
+                    self.take(vec![self.door.delivery(&revision, due.target, due.round, &setup)]);
+                }
+                None if self.late.len() < LATE_MAX => self.late.push_back(resent),
+                None => tracing::error!(number = resent.number, "too many resends wait, this one is dropped"),
+            }
+        }
+    }
+
+    async fn revision(&self, resent: Resent) -> Option<Arc<Revision>> {
+        let archive = Arc::clone(&self.parts.archive);
+        let read = move || archive.revision(&resent.warning, resent.number);
+        match tokio::task::spawn_blocking(read).await {
+            Ok(Ok(revision)) => revision,
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "the projection cannot be read, trying again");
+                None
+            }
+            Err(_) => None,
+        }
+    }
+
+    /// Asks the projection for what it did not have, and for the next page.
+    pub(super) async fn ask_again(&mut self) {
+        self.ask_at = Instant::now() + ASK_AGAIN;
+        let late = std::mem::take(&mut self.late);
+        self.resend(late.into()).await;
+        let Some(after) = self.backlog.clone() else { return };
+        let (archive, limits, upto) = (
+            Arc::clone(&self.parts.archive),
+            self.parts.limits,
+            self.lag.as_ref().map_or(self.upto, |lag| lag.upto),
+        );
+        let read = move || archive.outstanding(&after, upto, limits.page);
+        match tokio::task::spawn_blocking(read).await {
+            Ok(Ok(rows)) => {
+                self.backlog = rows.last().filter(|_| rows.len() >= limits.page).cloned();
+                self.take_rows(&rows);
+                self.ask_at = Instant::now();
+                self.catch_up();
+            }
+            Ok(Err(error)) => tracing::warn!(%error, "the projection cannot be read, trying again"),
+            Err(_) => {}
+        }
+    }
+}
+
+/// The next record of the second reader; never, while there is none.
+pub(super) async fn next_behind(lag: &mut Option<Lag>) -> Option<Arc<Record>> {
+    match lag {
+        Some(lag) => lag.records.recv().await,
+        None => std::future::pending().await,
+    }
+}
