@@ -56,6 +56,9 @@ pub(crate) struct Judge {
     /// Whether the tip was ever made: a rule that comes to a window in use begins with what is not settled.
     #[n(7)]
     begun: bool,
+    /// Civil time of the newest reading at which it stood in breach; `MIN` for none.
+    #[n(8)]
+    breached: Timestamp,
 }
 
 /// What a conclusion rests on besides the judge's own memory.
@@ -79,6 +82,7 @@ impl Judge {
             would: None,
             said: None,
             begun: false,
+            breached: Timestamp::MIN,
         }
     }
 
@@ -195,7 +199,17 @@ impl Judge {
     pub(crate) fn conclude(&mut self, standing: Standing<'_>, bench: &Bench<'_>, found: &mut Vec<Found>) {
         let Some((rule, subject)) = self.terms(bench.plan) else { return };
         let finding = self.finding(standing, rule, subject, bench);
-        if self.said.is_none_or(|said| is_news(&said, &finding)) {
+        if finding.tip.level() > Level::Normal {
+            self.breached = finding.observed;
+        }
+        // While an all-clear is awaited, people are told how it stands now.
+        let awaited = rule.hold + bench.sensor.lateness + bench.sensor.lateness + bench.sensor.interval;
+        let values = if self.breached > Timestamp::MIN && finding.observed <= self.breached + awaited {
+            Values::Count
+        } else {
+            Values::OnlyInBreach
+        };
+        if self.said.is_none_or(|said| is_news(&said, &finding, values)) {
             self.said = Some(finding);
             found.push(Found::Finding(finding));
         }
@@ -221,8 +235,9 @@ impl Judge {
         let sound = ladder.sound.level().min(self.told);
         let limits = limits(rule, subject, newest.map_or(Timestamp::MIN, |newest| newest.observed), bench);
         let limit_of = |level: Level| level.index().checked_sub(1).and_then(|at| limits[at]);
+        // Lost in a breach, it is still held against the limit it was over.
         let shown =
-            if level == Level::Normal { pending.map_or(level, |pending| pending.level) } else { level };
+            if level == Level::Normal { pending.map_or(self.told, |pending| pending.level) } else { level };
         Finding {
             tip,
             settled: self.settled.verdict,
@@ -311,15 +326,26 @@ fn nothing(rule: RuleIx, sensor: SensorIx, moment: Moment) -> Finding {
     }
 }
 
+/// When a mere value is news.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Values {
+    Count,
+    OnlyInBreach,
+}
+
 /// Whether a finding says anything that the last one did not: while all is
-/// clear or unknown, a mere value is no news; in a breach it is the evidence.
-fn is_news(said: &Finding, now: &Finding) -> bool {
+/// clear or unknown, a mere value is no news; in a breach, and in the hold
+/// after it, it is the evidence.
+fn is_news(said: &Finding, now: &Finding, values: Values) -> bool {
     let stands = |finding: &Finding| {
         let Finding { tip, settled, firm, suspect, since, pending, saturated, sound, .. } = *finding;
         (tip, settled, firm, suspect, since, pending, saturated, sound)
     };
     let evidence = |finding: &Finding| (finding.observed, finding.measured.map(f64::to_bits));
-    let matters = now.tip.level() > Level::Normal || now.pending.is_some();
+    let matters = match values {
+        Values::Count => true,
+        Values::OnlyInBreach => now.tip.level() > Level::Normal || now.pending.is_some(),
+    };
     stands(said) != stands(now) || matters && evidence(said) != evidence(now)
 }
 

@@ -106,7 +106,10 @@ impl StationStage {
             sensor: self.plan.sensor(sensor)?,
             moment: Moment::default(),
         };
-        let cut_off = watch.is_cut_off(self.down, &bench);
+        // One that was heard after its source went down (the readings still in our
+        // queue) has to be heard again like any other.
+        let told = watch.blind.is_some_and(|blind| blind.why == Why::SourceDown);
+        let cut_off = told && watch.is_cut_off(self.down, &bench);
         (watch.silent_since().is_none() && !cut_off).then(|| watch.counting + outage_after(&bench))
     }
 
