@@ -26,7 +26,6 @@ fn main() -> ExitCode {
 fn serve(command: &Command, err: &mut dyn Write) -> Exit {
     let name = match command {
         Command::Run(_) => "run",
-        Command::Demo(_) => "demo",
         Command::NotifyTest(_) => "notify-test",
         Command::Warnings(_) => "warnings",
         Command::Quarantine(_) => "quarantine",
@@ -35,6 +34,7 @@ fn serve(command: &Command, err: &mut dyn Write) -> Exit {
         | Command::Who(_)
         | Command::Schema(_)
         | Command::Devices(_)
+        | Command::Demo(_)
         | Command::Completions(_) => {
             unreachable!("answered by cli::handle")
         }

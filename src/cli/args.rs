@@ -79,9 +79,9 @@ pub struct DemoArgs {
     /// Play a recorded disaster, such as hugo-1989, in place of the simulated flood
     #[arg(long, value_name = "NAME")]
     pub recording: Option<String>,
-    /// Seed of the simulated flood: the same seed, the same flood
-    #[arg(long, default_value_t = 1)]
-    pub seed: u64,
+    /// Seed of the simulated flood, where it is not to be its own: the same seed, the same flood
+    #[arg(long)]
+    pub seed: Option<u64>,
     /// Folder for what the demo leaves: log, mails, webhooks
     #[arg(long, value_name = "DIR", default_value = "demo-data")]
     pub data: PathBuf,

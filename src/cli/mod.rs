@@ -6,6 +6,7 @@
 
 mod args;
 mod check;
+mod demo;
 mod devices;
 mod schema;
 mod show;
@@ -88,8 +89,8 @@ pub fn handle(command: Command, around: &mut Surroundings<'_>) -> Handled {
         Command::Schema(args) => schema::schema(&args, around),
         Command::Devices(args) => devices::devices(&args, around),
         Command::Completions(args) => completions(&args, around),
+        Command::Demo(args) => demo::demo(&args, around),
         Command::Run(_)
-        | Command::Demo(_)
         | Command::NotifyTest(_)
         | Command::Warnings(_)
         | Command::Quarantine(_)
