@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use forewarn_core::level::Level;
 
@@ -71,6 +71,18 @@ pub struct RunArgs {
     /// Where configuration and data stand.
     #[command(flatten)]
     pub places: Places,
+    /// How the log on standard error is written
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+}
+
+/// How the log on standard error is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people
+    Text,
+    /// A line of JSON an event
+    Json,
 }
 
 /// `forewarn demo`.
