@@ -11,7 +11,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("channels", &["clock"]),
     ("clock", &[]),
     ("config", &["formats", "channels", "ingest"]),
-    ("courier", &["channels", "state", "clock"]),
+    ("courier", &["channels", "clock", "log"]),
     ("driver", &["log", "clock"]),
     ("formats", &[]),
     ("http", &["formats", "ingest", "clock", "state"]),

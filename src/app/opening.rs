@@ -2,16 +2,16 @@
 //! log, recovery, clock, plan.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use forewarn_core::event::{Input, PlanRef, Started, TroubleReport};
+use forewarn_core::event::{Decision, Input, PlanRef, Started, TroubleReport};
 use forewarn_core::ids::{LogId, Position, RunId};
 use forewarn_core::level::Status;
 use forewarn_core::plan::Plan;
-use forewarn_core::warning::{TroubleCode, TroubleKey};
+use forewarn_core::warning::{Phase, TroubleCode, TroubleKey};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
@@ -20,13 +20,18 @@ use crate::clock::{self, Beginning, Clock, System};
 use crate::config::names::FreshIndices;
 use crate::config::targets::TargetIds;
 use crate::config::{self, Loaded, Request};
+use crate::driver::cursors::Cursors;
 use crate::driver::embedded::Embedded;
 use crate::driver::inbox::DriverInbox;
 use crate::driver::picture::{Picture, Pulse};
-use crate::driver::recovery::{Recovered, Recovery};
+use crate::driver::recovery::{Recovered, Recovery, Standing};
 use crate::driver::snapshots::Snapshots;
 use crate::log::{Indices, Lock, Log, LogReader, Opened, Stamp, save_plan};
 use crate::state::StateReader;
+use crate::stores;
+
+/// Warnings that stand at most; the plan has far fewer cells.
+const STANDING_MAX: usize = 1_000_000;
 
 /// A data directory, opened.
 pub(super) struct Opening {
@@ -51,11 +56,11 @@ pub(super) fn open(options: &Options) -> anyhow::Result<Opening> {
     let lock = Lock::take(&data)?;
     let stamp = if options.status == Status::Actual { Stamp::Live } else { Stamp::Drill };
     let (log, opened) = if Log::exists(&data) {
-        Log::open(lock, &first.setup.log, stamp, floor(&data))?
+        Log::open(lock, &first.setup.log, stamp, floor(&data).max(stores::floor(&data)))?
     } else {
         Log::create(lock, &first.setup.log, stamp)?
     };
-    let recovery = Recovery { data: data.clone() };
+    let recovery = Recovery { data: data.clone(), projection: Arc::new(Projected(data.join("state.db"))) };
     let recovered = recovery.recover()?;
     let (clock, beginning) = begin_clock(&options.time, &recovered);
     info!(log = %log.id(), position = recovered.position.0, trusted = beginning.moment.trusted, "log opened");
@@ -101,6 +106,7 @@ pub(super) fn open(options: &Options) -> anyhow::Result<Opening> {
         gap,
         picture: watch::Sender::new(Arc::new(Picture::default())),
         pulse: watch::Sender::new(Pulse::default()),
+        cursors: Cursors::default(),
         snapshots: Snapshots::start(&data, recovered.snapshot)?,
         recovery,
         moment: beginning.moment,
@@ -238,6 +244,24 @@ fn floor(data: &Path) -> Position {
         warn!(%error, "the projection does not say how far it is; it will be rebuilt");
         Position(0)
     })
+}
+
+/// The projection, as the last resort of a recovery.
+#[derive(Debug)]
+struct Projected(PathBuf);
+
+impl Standing for Projected {
+    fn standing(&self) -> anyhow::Result<Vec<Decision>> {
+        let state = StateReader::open_read_only(&self.0)?;
+        let mut standing = Vec::new();
+        for row in state.active_warnings(STANDING_MAX)? {
+            let revisions = state.warning(row.digest)?.map(|detail| detail.revisions).unwrap_or_default();
+            standing.extend(revisions.into_iter().map(Decision::Revision));
+        }
+        let open = state.incidents()?.into_iter().filter(|incident| incident.phase != Phase::Closed);
+        standing.extend(open.map(Decision::Incident));
+        Ok(standing)
+    }
 }
 
 fn make_private(data: &Path) -> anyhow::Result<()> {

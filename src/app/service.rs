@@ -100,7 +100,7 @@ impl Service {
         let data = current.borrow().data.clone();
         let inbox = driver.inbox.clone();
         let (picture, pulse) = (driver.picture.subscribe(), driver.pulse.subscribe());
-        let recovered = driver.position;
+        let (recovered, cursors) = (driver.position, driver.cursors.clone());
         let indices = driver.log.indices().clone();
 
         let driver = std::thread::Builder::new().name("driver".into()).spawn(move || driver.run())?;
@@ -111,12 +111,16 @@ impl Service {
         let (notes, noted) = std::sync::mpsc::sync_channel(NOTES_MAX);
         let origin = Origin { log: log_id, end: recovered, stamp: W::STAMP };
         let projection = Projection::open(&data.join("state.db"), origin)?;
-        let follow = Box::new(reader.follow(projection.cursor().next())?);
-        let state = StateThread::start(projection, follow, noted)?;
+        // A projection that is rebuilt begins with the oldest that is kept.
+        let from = projection.cursor().next().max(reader.first());
+        let state = StateThread::start(projection, Box::new(reader.follow(from)?), noted)?;
+        cursors.add(state.position());
         caught_up(&state, pulse.borrow().position).await?;
         let archive = Arc::new(StateReader::open_read_only(&data.join("state.db"))?);
 
         let stores = stores::start(&current.borrow(), reader.clone(), &data, inbox.clone())?;
+        stores.synced_cursors().into_iter().for_each(|cursor| cursors.add(cursor));
+        cursors.complete();
         let ticking = Ticking::new(clock.clone(), pulse.clone());
         let now = {
             let ticking = ticking.clone();
@@ -212,7 +216,7 @@ impl Service {
         // The log is closed with the driver, so the followers come to its end by themselves.
         let (state, stores) = (self.state, self.stores);
         let ended = tokio::task::spawn_blocking(move || {
-            stores.stop();
+            stores.join();
             state.join();
         });
         if tokio::time::timeout(DRAIN_WITHIN, ended).await.is_err() {

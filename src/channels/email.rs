@@ -21,7 +21,7 @@ use super::kept::PerSetup;
 use super::mail::{self, Head};
 use super::render::{self, Rendered};
 use super::words::{Messages, Words};
-use super::{Channel, Envelope, Now, Sent, admitted};
+use super::{CONNECTIONS_MAX, Channel, Envelope, Now, Sent, admitted};
 use crate::config::plan::{self, MailSecurity, Setup};
 use crate::ports::{Current, History};
 
@@ -160,6 +160,10 @@ impl<W: World> Channel<W> for Email<W> {
     fn server(&self, _: &Target<W>) -> String {
         let setup = self.setup.borrow();
         setup.email.as_ref().map_or_else(String::new, |email| format!("{}:{}", email.host, email.port))
+    }
+
+    fn connections_max(&self, setup: &Setup) -> usize {
+        setup.email.as_ref().map_or(CONNECTIONS_MAX, |email| email.connections_max)
     }
 
     fn send<'a>(&'a self, envelope: &'a Envelope<W>) -> Pin<Box<dyn Future<Output = Sent> + Send + 'a>> {

@@ -119,6 +119,10 @@ impl<W: World> Channel<W> for Webhook<W> {
         })
     }
 
+    fn connections_max(&self, setup: &Setup) -> usize {
+        setup.webhook.connections_max
+    }
+
     fn send<'a>(&'a self, envelope: &'a Envelope<W>) -> Pin<Box<dyn Future<Output = Sent> + Send + 'a>> {
         Box::pin(self.attempt(envelope))
     }

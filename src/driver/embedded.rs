@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use forewarn_core::engine::{ENGINE_VERSION, Engine};
 use forewarn_core::event::{ClockStep, Decision, Event, Input, Output, TroubleReport};
-use forewarn_core::ids::{Position, RunId, SourceIx};
+use forewarn_core::ids::{Position, RunId};
 use forewarn_core::plan::PlanId;
 use forewarn_core::reading::Checked;
 use forewarn_core::time::{Moment, Span, Timestamp};
@@ -16,10 +16,12 @@ use metrics::{counter, gauge, histogram};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
+use super::cursors::Cursors;
 use super::draft::Draft;
 use super::inbox::{Answer, DriverInbox, Hold, Waited};
 use super::picture::{Picture, Pulse};
 use super::recovery::Recovery;
+use super::release::{acknowledge, bytes_of, gone, source_of, tell};
 use super::snapshots::Snapshots;
 use super::stamp::Stamper;
 use crate::clock::Clock;
@@ -36,6 +38,9 @@ const DECISIONS_BYTES_ENOUGH: usize = 4 * 1024 * 1024;
 /// Two ticks are at least this far apart, so that a thousand timers due
 /// within one blink are one record.
 const TICK_APART: Span = Span(10_000);
+
+/// How often the log lets go of old segments.
+const TRIM_APART: Duration = Duration::from_mins(1);
 
 /// How often the wall clock is held against civil time, and room looked for when there was none.
 const LOOK_AROUND: Duration = Duration::from_secs(1);
@@ -58,6 +63,8 @@ pub struct Embedded {
     pub picture: watch::Sender<Arc<Picture>>,
     /// Where every commit is told.
     pub pulse: watch::Sender<Pulse>,
+    /// How far the readers of the log are.
+    pub cursors: Cursors,
     /// Photographs the engine now and then.
     pub snapshots: Snapshots,
     /// Rebuilds the engine after a panic.
@@ -77,6 +84,7 @@ struct Loop {
     last_tick: Timestamp,
     intake_stopped: bool,
     looked_around: Instant,
+    trimmed: Instant,
     /// What a record may hold, by the size of the log's segments.
     bounds: Bounds,
 }
@@ -128,6 +136,7 @@ impl Embedded {
             last_tick: Timestamp::MIN,
             intake_stopped: false,
             looked_around: Instant::now(),
+            trimmed: Instant::now(),
         };
         this.publish();
         this.beat();
@@ -233,16 +242,38 @@ impl Loop {
             self.commit(Draft { at: now.at, inputs: vec![Input::Clock(step)], ..Draft::default() });
         }
         self.look_for_room();
+        self.trim();
         self.publish();
         let (readings, control) = self.parts.inbox.fill();
         gauge!("forewarn_inbox_readings").set(readings as f64);
         gauge!("forewarn_inbox_control").set(control as f64);
     }
 
-    /// Stops the readings lane when the log has no room for a full record, and
+    /// Lets go of what is older than the log is to be kept, once every reader and
+    /// the second-newest snapshot have it. What a reader may still lose of its
+    /// cursor in a power cut is seconds; what is kept is hours at least.
+    fn trim(&mut self) {
+        let below = self.parts.cursors.lowest().min(self.parts.snapshots.trimmable());
+        if below == Position(0) || self.trimmed.elapsed() < TRIM_APART {
+            return;
+        }
+        self.trimmed = Instant::now();
+        match self.parts.log.trim(below, self.parts.moment.at) {
+            Ok(0) => {}
+            Ok(segments) => info!(segments, below = below.0, "old segments of the log recycled"),
+            Err(error) => warn!(%error, "old segments of the log not recycled"),
+        }
+    }
+
+    /// Tells what readers met of rot, and stops the readings lane when the log has no room for a full record, and
     /// resumes it by itself. What waits stays unacknowledged meanwhile, and our
     /// stop is no sensor's silence.
     fn look_for_room(&mut self) {
+        for rot in self.parts.log.take_rot() {
+            let key = TroubleKey { code: TroubleCode::Rot, subject: "log".into() };
+            let report = TroubleReport { key, present: true, detail: rot.to_string() };
+            self.commit(Draft { at: self.now(), inputs: vec![Input::Trouble(report)], ..Draft::default() });
+        }
         let room = self.parts.log.room_for(self.bounds.worst(), Lane::Readings).is_ok();
         if room == !self.intake_stopped {
             return;
@@ -293,6 +324,8 @@ impl Loop {
                 break;
             }
             let position = Position(self.parts.position.0 + 1 + index as u64);
+            #[cfg(test)]
+            super::tests::stumble_over(input);
             // Inputs are small; the one that is not, a plan, sits behind a shared pointer.
             let event = Event { at, position, input: input.clone() };
             self.parts.engine.step(&event, &mut self.outputs);
@@ -416,75 +449,5 @@ impl Loop {
         let report = Input::Trouble(TroubleReport { key, present: true, detail });
         let replies = replies.into_iter().map(|(_, reply)| (0..1, reply)).collect();
         self.commit(Draft { at, inputs: vec![report], replies, acks, refused });
-    }
-}
-
-/// Decisions are rare: encoding one twice costs less than any bookkeeping.
-fn bytes_of(decision: &Decision) -> usize {
-    minicbor::to_vec(decision).map_or(0, |bytes| bytes.len())
-}
-
-/// One call a gate, with all its tokens of this commit.
-fn acknowledge(mut acks: Vec<Acks>) {
-    // Brought together by address: which gate goes first means nothing.
-    acks.sort_by_key(|ack| Arc::as_ptr(&ack.gate).addr());
-    let mut gathered: Option<Acks> = None;
-    for ack in acks {
-        match &mut gathered {
-            Some(last) if Arc::ptr_eq(&last.gate, &ack.gate) => last.tokens.extend(ack.tokens),
-            _ => {
-                if let Some(Acks { gate, tokens }) = gathered.replace(ack) {
-                    gate.durable(&tokens);
-                }
-            }
-        }
-    }
-    if let Some(Acks { gate, tokens }) = gathered {
-        gate.durable(&tokens);
-    }
-}
-
-/// One line a decision that people act on.
-fn tell(decision: &Decision) {
-    match decision {
-        Decision::Revision(revision) => {
-            counter!("forewarn_revisions_total", "kind" => revision.kind.word()).increment(1);
-            info!(
-                warning = %revision.warning.digest(),
-                number = revision.number,
-                kind = revision.kind.word(),
-                reason = ?revision.reason,
-                level = revision.level.word(),
-                targets = revision.due.len(),
-                "revision"
-            );
-        }
-        Decision::Trouble(report) => {
-            warn!(
-                code = report.key.code.word(),
-                subject = report.key.subject,
-                present = report.present,
-                "trouble"
-            );
-        }
-        Decision::PlanRefused(why) => warn!(why, "plan refused"),
-        Decision::Incident(_) | Decision::WouldHave(_) | Decision::Resumed | Decision::Resent { .. } => {}
-    }
-}
-
-fn gone(source: SourceIx, sensor: u32) -> Refused {
-    Refused {
-        source,
-        topic: String::new(),
-        bytes: bytes::Bytes::new(),
-        reason: format!("sensor #{sensor} left the plan while its reading was under way"),
-    }
-}
-
-fn source_of(input: &Input) -> SourceIx {
-    match input {
-        Input::Reading(reading) => reading.source,
-        Input::Source(source, _) => *source,
-        _ => SourceIx::default(),
     }
 }

@@ -1,10 +1,14 @@
 //! Stamp, step, commit, acknowledge, release: the loop that turns what came in
 //! into what is durable, and only then into what is acted on.
 
+pub mod cursors;
 mod draft;
 pub mod embedded;
 pub mod inbox;
 pub mod picture;
 pub mod recovery;
+mod release;
 pub mod snapshots;
 pub mod stamp;
+#[cfg(test)]
+mod tests;

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use forewarn_core::engine::Engine;
-use forewarn_core::event::{Decision, Event, Input, Output};
-use forewarn_core::ids::Position;
+use forewarn_core::event::{Decision, Event, Input, Output, PlanRef, Started};
+use forewarn_core::ids::{LogId, Position};
 use forewarn_core::plan::Plan;
 use tracing::{info, warn};
 
@@ -26,6 +26,15 @@ const POISON_MAX: usize = 100;
 pub struct Recovery {
     /// The data directory.
     pub data: PathBuf,
+    /// The last resort, where no snapshot reads back and the log no longer
+    /// reaches its own beginning.
+    pub projection: Arc<dyn Standing>,
+}
+
+/// What the projection knows of what stands: incidents with all the revisions of their warnings.
+pub trait Standing: Send + Sync + std::fmt::Debug {
+    /// As decisions, in the order to apply them.
+    fn standing(&self) -> anyhow::Result<Vec<Decision>>;
 }
 
 /// What the log gave back.
@@ -101,6 +110,8 @@ impl Recovery {
         let mut recovered = Recovered::default();
         if let Some((snapshot, engine)) = begin {
             recovered.engine = engine.freeze();
+            let moment = engine.moment();
+            recovered.left_off = Some(LeftOff { at: moment.at, offset: moment.offset });
             recovered.position = snapshot.position;
             recovered.snapshot = snapshot.position;
         }
@@ -111,6 +122,9 @@ impl Recovery {
             recovered.left_off = Some(LeftOff { at: record.at, offset: record.offset });
             if record.last() < from {
                 continue;
+            }
+            if record.first > recovered.position.next() && begin.is_none() {
+                self.adopt(&mut recovered, &record)?;
             }
             if record.first > recovered.position.next() {
                 bail!(
@@ -129,6 +143,33 @@ impl Recovery {
         Ok(Attempt::Reached(Box::new(recovered)))
     }
 
+    /// Begins in the middle of the log: incidents as the projection has them,
+    /// every sensor unknown until it speaks.
+    fn adopt(&self, recovered: &mut Recovered, record: &Record) -> anyhow::Result<()> {
+        let position = Position(record.first.0 - 1);
+        let plan = Input::Plan(PlanRef { id: record.plan, orphan: true, body: None });
+        let started = Started {
+            log: LogId::default(),
+            run: record.run,
+            downtime: None,
+            offset: record.offset,
+            trusted: true,
+        };
+        let standing = self.projection.standing().context("incidents of the projection")?;
+        warn!(
+            from = record.first.0,
+            "no snapshot serves and the log begins late: incidents from the projection"
+        );
+        for (input, decisions) in
+            [(Input::Started(started), vec![]), (self.with_body(&plan)?, vec![]), (Input::Tick, standing)]
+        {
+            let event = Event { at: record.at, position, input };
+            recovered.engine.recover(&event, &decisions, &mut Vec::new());
+        }
+        recovered.position = position;
+        Ok(())
+    }
+
     fn apply(
         &self,
         recovered: &mut Recovered,
@@ -145,7 +186,11 @@ impl Recovery {
             let input = if poison.contains(&position) { Input::Tick } else { self.with_body(input)? };
             let event = Event { at: record.at, position, input };
             let engine = &mut recovered.engine;
-            let step = AssertUnwindSafe(|| engine.recover(&event, &decisions, &mut outputs));
+            let step = AssertUnwindSafe(|| {
+                #[cfg(test)]
+                super::tests::stumble_over(&event.input);
+                engine.recover(&event, &decisions, &mut outputs)
+            });
             match catch_unwind(step) {
                 Ok(true) => {
                     recovered.diverged.get_or_insert(position);

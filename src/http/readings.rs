@@ -15,7 +15,7 @@ use super::{Doors, auth};
 use crate::clock;
 use crate::config::plan::{Decode, Setup};
 use crate::formats::{AnyFormat, LineProtocol, Message, Precision, Session};
-use crate::ingest::intake::{self, Origin, Permit};
+use crate::ingest::intake::{self, Origin, Permit, Sending};
 use crate::ports::{Acks, Batch, Gate};
 
 /// `POST /api/v1/readings`: JSON in the source's own shape. 204 once durable.
@@ -66,17 +66,24 @@ fn read(
 ) -> Batch {
     let mut batch = Batch { source, ..Batch::default() };
     let message = Message { topic: path, payload: body, received: clock::wall(), retained: false };
-    let origin = Origin { source, packet: request_id(integrator, headers), permit: Permit::Any };
+    let sending = match headers.contains_key(IDEMPOTENCY_KEY) {
+        true => Sending::PerhapsAgain,
+        false => Sending::First,
+    };
+    let origin = Origin { source, packet: request_id(integrator, headers), sending, permit: Permit::Any };
     intake::take(setup, decode, &mut Session::default(), origin, &message, &mut batch);
     batch
 }
+
+/// A request under a key that came before is the same request.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// What makes a retry the same request: its idempotency key, under its sender's
 /// name. Without one every request is its own.
 fn request_id(integrator: &str, headers: &HeaderMap) -> u64 {
     let mut hash = Sha256::new();
     hash.update(integrator.as_bytes());
-    match headers.get("idempotency-key") {
+    match headers.get(IDEMPOTENCY_KEY) {
         Some(key) => hash.update(key.as_bytes()),
         None => hash.update(clock::wall().0.to_be_bytes()),
     }

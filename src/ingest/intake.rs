@@ -29,13 +29,25 @@ impl Permit<'_> {
     }
 }
 
+/// Which time a message is sent, as far as its sender says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sending {
+    /// The first, or it does not say.
+    First,
+    /// Perhaps again: MQTT's DUP flag, an HTTP idempotency key.
+    PerhapsAgain,
+}
+
 /// Where a message came from, beyond its own bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct Origin<'a> {
     /// Which way.
     pub source: SourceIx,
-    /// Packet id of a QoS 1 message, or what else tells repeats apart; 0 for none.
+    /// Packet id of a QoS 1 message, or what else tells repeats apart; 0 where
+    /// the sender never repeats: then two of the same bytes are two measurements.
     pub packet: u64,
+    /// Whether the sender says that it may have sent it before.
+    pub sending: Sending,
     /// Whom it may speak for.
     pub permit: Permit<'a>,
 }
@@ -54,6 +66,7 @@ pub fn take(
         catalog: &setup.catalog,
         origin,
         message,
+        place_in_batch: before as u64,
         taken: &mut batch.taken,
         identity: None,
         fault: None,
@@ -107,6 +120,8 @@ struct Sorter<'a, 'b> {
     origin: Origin<'a>,
     message: &'a Message<'a>,
     taken: &'b mut Vec<Taken>,
+    /// Of the message's first reading: two messages of one read have one time of receipt.
+    place_in_batch: u64,
     identity: Option<u64>,
     fault: Option<String>,
     faults: usize,
@@ -131,6 +146,9 @@ impl Sorter<'_, '_> {
             )
         })?;
         let mut marks = decoded.marks;
+        if self.origin.sending == Sending::PerhapsAgain {
+            marks = marks.with(Marks::REPEATED);
+        }
         if self.message.retained {
             marks = marks.with(Marks::RETAINED);
         }
@@ -154,6 +172,10 @@ impl Sorter<'_, '_> {
             let mut hash = Sha256::new();
             hash.update(self.origin.source.0.to_be_bytes());
             hash.update(self.origin.packet.to_be_bytes());
+            if self.origin.packet == 0 {
+                hash.update(self.message.received.0.to_be_bytes());
+                hash.update(self.place_in_batch.to_be_bytes());
+            }
             hash.update(self.message.topic.as_bytes());
             hash.update(self.message.payload);
             let digest = hash.finalize();
@@ -221,8 +243,9 @@ mod tests {
         let message = Message { topic: "t", payload: b"1", received: Timestamp(0), retained: false };
         let mut taken = vec![];
         let mut sorter = Sorter {
+            place_in_batch: 0,
             catalog: &catalog,
-            origin: Origin { source: SourceIx(0), packet: 0, permit },
+            origin: Origin { source: SourceIx(0), packet: 0, sending: Sending::First, permit },
             message: &message,
             taken: &mut taken,
             identity: None,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use forewarn_core::ids::Position;
+use forewarn_core::ids::{LogId, Position};
 use tokio::sync::watch;
 
 use super::codec;
@@ -22,6 +22,11 @@ pub struct LogReader {
 }
 
 impl LogReader {
+    /// The log's id.
+    pub fn id(&self) -> LogId {
+        self.common.lock().log
+    }
+
     /// The newest durable position, for tasks to await.
     pub fn committed(&self) -> watch::Receiver<Position> {
         self.common.committed()

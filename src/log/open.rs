@@ -102,7 +102,13 @@ impl Log {
             (segment, end)
         };
         let opening_bytes = opening_bytes(meta, &found.indices);
-        let state = State { segments: found.segments, last: found.last, end: offset, ..State::default() };
+        let state = State {
+            log: meta.id,
+            segments: found.segments,
+            last: found.last,
+            end: offset,
+            ..State::default()
+        };
         let log = Log {
             disk,
             meta,

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 use forewarn_core::event::{Decision, Input};
-use forewarn_core::ids::Position;
+use forewarn_core::ids::{LogId, Position};
 use forewarn_core::reading::Checked;
 use tokio::sync::watch;
 
@@ -32,6 +32,8 @@ pub(crate) struct Common {
 
 #[derive(Debug, Default)]
 pub(crate) struct State {
+    /// Whose records these are.
+    pub(crate) log: LogId,
     pub(crate) recent: Recent,
     pub(crate) segments: Vec<Arc<Segment>>,
     /// The newest durable position.

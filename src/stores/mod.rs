@@ -1,33 +1,168 @@
-//! Under construction.
+//! Where readings are kept: the embedded store always, `InfluxDB` beside it for
+//! the long history. Each follows the log with a cursor of its own; an outage
+//! here delays history, never a warning.
+
+mod bucket;
+mod health;
+mod history;
+mod records;
+pub mod sqlite;
+mod writer;
+
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
+
+use forewarn_core::ids::{LogId, Position};
+use forewarn_core::plan::Plan;
+use forewarn_core::time::{Span, Timestamp};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use crate::config::plan::Setup;
-use crate::log::LogReader;
-use crate::ports::{History, Inbox, Kept};
-use forewarn_core::ids::SensorIx;
-use forewarn_core::time::Timestamp;
+use crate::log::{LogReader, Reader};
+use crate::ports::{History, Inbox, Store};
+use sqlite::Sqlite;
 
-#[derive(Debug)]
-pub struct StoresHandle;
-#[derive(Debug)]
-struct Nothing;
-impl History for Nothing {
-    fn recent(
-        &self,
-        _: SensorIx,
-        _: Timestamp,
-        _: Timestamp,
-    ) -> std::pin::Pin<Box<dyn Future<Output = Option<Vec<Kept>>> + Send + '_>> {
-        Box::pin(async { None })
+pub use bucket::{BUCKETS_MAX, Bucket};
+pub use history::{READINGS_MAX, StoreHistory};
+pub use writer::{StoreWriter, Tuning};
+
+/// How a store likes its readings handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Batching {
+    /// As soon as there are so many.
+    pub readings: usize,
+    /// Or so long after the first of them.
+    pub wait: Duration,
+}
+
+/// Points that a store would not take, one by one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusals {
+    /// How many since the start.
+    pub points: u64,
+    /// What was said of the last, and where it is kept.
+    pub reason: String,
+}
+
+/// What every store of the family does beside [`Store`], for the one writer
+/// that feeds it.
+pub trait Member: Store {
+    /// For logs, metrics and Trouble.
+    fn name(&self) -> &'static str;
+
+    /// How it likes its readings handed over.
+    fn batching(&self) -> Batching;
+
+    /// What is handed over from now on was read under this plan.
+    fn plan_is(&mut self, plan: &Arc<Plan>);
+
+    /// These positions will never come: the log no longer has them.
+    fn gap(&mut self, first: Position, last: Position) -> anyhow::Result<()>;
+
+    /// Readings observed before that instant need not be kept any longer. It
+    /// may remove a part of them only, and will be called again.
+    fn expire(&mut self, before: Timestamp) -> anyhow::Result<()>;
+
+    /// Called now and then, when nothing comes.
+    fn rest(&mut self) -> anyhow::Result<()>;
+
+    /// Makes all that was kept durable, at an orderly end.
+    fn finish(&mut self) -> anyhow::Result<()>;
+
+    /// Up to here, what was kept is durable: the log may forget it.
+    fn synced(&self) -> Position;
+
+    /// What it would not take since the start; `None` while there is nothing.
+    fn refusals(&self) -> Option<Refusals> {
+        None
     }
 }
+
+/// The log as the stores follow it.
+#[derive(Clone)]
+pub struct Source {
+    /// Its id.
+    pub log: LogId,
+    /// The way out of it.
+    pub reader: Arc<dyn Reader>,
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Source").field("log", &self.log).finish_non_exhaustive()
+    }
+}
+
+/// The running stores.
+#[derive(Debug)]
+pub struct StoresHandle {
+    history: Arc<StoreHistory>,
+    writers: Vec<StoreWriter>,
+}
+
 impl StoresHandle {
+    /// The last hours of a sensor, from the embedded store.
     pub fn history(&self) -> Arc<dyn History> {
-        Arc::new(Nothing)
+        Arc::clone(&self.history) as Arc<dyn History>
     }
-    pub fn stop(self) {}
+
+    /// The same with all that the embedded store answers: latest, downsampled.
+    pub fn readings(&self) -> Arc<StoreHistory> {
+        Arc::clone(&self.history)
+    }
+
+    /// Of each store the position up to which the log may forget.
+    pub fn synced_cursors(&self) -> Vec<watch::Receiver<Position>> {
+        self.writers.iter().map(StoreWriter::synced).collect()
+    }
+
+    /// Waits until the log is closed and the stores have what they can take
+    /// of it. A store whose server is away ends with a try. Blocks.
+    pub fn join(self) {
+        self.writers.into_iter().for_each(StoreWriter::join);
+    }
+
+    /// Ends them where they stand; they go on from there at the next start. Blocks.
+    pub fn stop(self) {
+        self.writers.iter().for_each(StoreWriter::ask_to_stop);
+        self.join();
+    }
 }
-pub fn start(_: &Setup, _: LogReader, _: &Path, _: Arc<dyn Inbox>) -> anyhow::Result<StoresHandle> {
-    Ok(StoresHandle)
+
+/// The highest position that any store in this directory has synced: the log
+/// must still reach it. To be asked before the log is opened.
+pub fn floor(data: &Path) -> Position {
+    Sqlite::cursor_of(&data.join(sqlite::FILE)).unwrap_or_default()
+}
+
+/// Starts every store that the setup asks for.
+pub fn start(
+    setup: &Setup,
+    reader: LogReader,
+    data: &Path,
+    inbox: Arc<dyn Inbox>,
+) -> anyhow::Result<StoresHandle> {
+    let log = Source { log: reader.id(), reader: Arc::new(reader) };
+    let origin = sqlite::Origin { log: log.log, end: log.reader.last() };
+    let embedded = Sqlite::open(&data.join(sqlite::FILE), origin)?;
+    let history = Arc::new(StoreHistory::start(embedded.reader()?)?);
+    let mut members: Vec<(Box<dyn Member>, Option<Span>)> =
+        vec![(Box::new(embedded), Some(setup.store.keep))];
+    let stop = CancellationToken::new();
+    let mut writers = Vec::with_capacity(members.len());
+    for (member, keep) in members.drain(..) {
+        let tuning = Tuning { keep, ..Tuning::default() };
+        let parts = writer::Parts {
+            log: log.clone(),
+            data: data.to_owned(),
+            plan: Arc::clone(&setup.plan),
+            inbox: Arc::clone(&inbox),
+            tuning,
+            stop: stop.child_token(),
+        };
+        writers.push(StoreWriter::start(member, parts)?);
+    }
+    Ok(StoresHandle { history, writers })
 }

@@ -295,6 +295,6 @@ pub(crate) fn level(station: &str, metres: f64) -> String {
 
 /// A level at an instant.
 pub(crate) fn level_at(station: &str, metres: f64, at: forewarn_core::time::Timestamp) -> String {
-    let millis = at.0 / 1000;
-    format!(r#"{{"station":"{station}","time":{millis},"level":{metres}}}"#)
+    // Sixteen digits are microseconds: two levels of one blink stay two.
+    format!(r#"{{"station":"{station}","time":{},"level":{metres}}}"#, at.0)
 }

@@ -141,18 +141,19 @@ fn ten_thousand_areas_at_once() {
 #[test]
 fn a_tick_is_only_due_when_something_fires() {
     let mut run = Run::new(plan());
-    run.read(0, 0.0);
+    (0..6).for_each(|sensor| run.read(sensor, 0.0));
     run.at = run.at + Span::from_mins(20);
-    run.read(0, 0.0);
-    let early = run.engine.wake_at().expect("the gauge's silence is awaited");
-    assert!(!run.engine.is_due(early), "it spoke since");
+    (0..6).for_each(|sensor| run.read(sensor, 0.0));
+    let early = run.engine.wake_at().expect("silence is awaited");
+    assert!(!run.engine.is_due(early), "they spoke since");
     let wake = run.engine.wake_at().expect("it is armed again");
     assert_eq!(wake, run.at + Span::from_mins(30));
     assert!(run.engine.is_due(wake));
     assert_eq!(run.engine.wake_at(), Some(wake), "asking takes nothing away");
 }
 
-/// What a version recorded that decided otherwise, then a live start.
+/// What a version recorded that decided otherwise, then a live start: nothing
+/// is known until the gauge is heard again, and its first word decides.
 fn check_upgrade(recorded: fn(Vec<Decision>) -> Vec<Decision>, expected: &[(Reason, u32)]) {
     let mut run = Run::new(plan());
     run.at = run.at + Span::from_mins(1);
@@ -166,6 +167,9 @@ fn check_upgrade(recorded: fn(Vec<Decision>) -> Vec<Decision>, expected: &[(Reas
     run.engine = engine;
     run.revisions.clear();
     run.put(started(Some(Span::ZERO)));
+    assert_eq!(run.revisions, [], "a start knows nothing, and tells nobody");
+    run.at = run.at + Span::from_mins(10);
+    run.read(0, 4.0);
     let said: Vec<(Reason, u32)> = run.revisions.iter().map(|it| (it.reason, it.number)).collect();
     assert_eq!(said, expected);
 }

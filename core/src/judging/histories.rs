@@ -174,6 +174,28 @@ fn a_suspect_value_warns_only_when_another_domain_agrees() {
 }
 
 #[test]
+fn a_suspect_value_takes_nothing_from_what_good_ones_support() {
+    let plan = || gauges(&[&[0], &[0], &[1]]);
+    check_under(
+        plan(),
+        &[(0, "s0 suspect red over orange"), (90, "pass"), (91, "s2 suspect red over yellow")],
+        &["0 alert orange Raised Observed -> t0", "91 update red Upgraded Likely -> t0"],
+    );
+    // One good and one suspect of other domains agree on what both support.
+    let two = || Plan { rules: vec![Some(rule(0..3, 2))], ..plan() };
+    check_under(
+        two(),
+        &[(0, "s0 suspect red over orange"), (1, "s2 yellow")],
+        &["1 alert yellow Raised Observed -> t0"],
+    );
+    // Good values fell below: the suspect one alone holds nothing.
+    check(
+        &[(0, "s0 orange"), (10, "s0 suspect orange over yellow"), (75, "pass")],
+        &["0 alert orange Raised Observed -> t0", "70 update yellow Downgraded Observed -> t0"],
+    );
+}
+
+#[test]
 fn own_downtime_is_one_notice_and_every_hold_starts_anew() {
     check(
         &[(0, "s0 red"), (1, "s0 clear"), (50, "started 40"), (109, "pass"), (115, "pass")],

@@ -73,6 +73,7 @@ pub(super) fn judge(sight: &Sight<'_>) -> Option<Judged> {
         None if awaited => Judged {
             incident: Incident {
                 phase: Phase::Pending,
+                level: sight.votes.awaited_level(at),
                 opened: at,
                 onset: onset(sight),
                 ..Incident::default()
@@ -82,9 +83,13 @@ pub(super) fn judge(sight: &Sight<'_>) -> Option<Judged> {
         None => return None,
         Some(incident) => match incident.phase {
             Phase::Pending if raise > Level::Normal => open(incident, raise, sight),
-            Phase::Pending if awaited => Judged { incident: incident.clone(), say: None },
+            Phase::Pending if awaited => {
+                let level = sight.votes.awaited_level(at);
+                Judged { incident: Incident { level, ..incident.clone() }, say: None }
+            }
             Phase::Pending => {
-                Judged { incident: Incident { phase: Phase::Watching, ..incident.clone() }, say: None }
+                let (phase, level) = (Phase::Watching, Level::Normal);
+                Judged { incident: Incident { phase, level, ..incident.clone() }, say: None }
             }
             Phase::Active | Phase::Easing => ongoing(incident, raise, sight),
             Phase::Watching | Phase::Closed => return None,
@@ -155,9 +160,8 @@ fn ongoing(incident: &Incident, raise: Level, sight: &Sight<'_>) -> Judged {
     let floor = if next.orphaned { incident.level } else { floor(incident, sight) };
     next.level = raise.max(floor);
     next.peak = incident.peak.max(next.level);
-    let stands = [Word::Tip, Word::Settled]
-        .iter()
-        .any(|&word| votes.supported(word, Count::Each, at, plan) > Level::Normal);
+    // What is still to settle holds the level; the phase says how it looks now.
+    let stands = votes.supported(Word::Tip, Count::Each, at, plan) > Level::Normal;
     next.phase = if next.level == Level::Normal {
         Phase::Closed
     } else if stands || next.orphaned {

@@ -232,7 +232,9 @@ impl AreaStage {
     pub fn found(&mut self, found: &Found, moment: Moment) {
         match *found {
             Found::Finding(finding) => self.finding(finding, moment.at),
-            Found::Silence(sensor, Some(since)) => self.outages.fell(sensor, since, moment.at, &self.plan),
+            Found::Silence(sensor, Some(since)) => {
+                self.outages.fell(sensor, since, moment.at, &self.plan, &self.index);
+            }
             Found::Silence(sensor, None) => {
                 self.outages.spoke(sensor, moment.at, &self.plan, &self.index, &mut self.troubles);
             }
@@ -314,7 +316,9 @@ impl AreaStage {
     /// What waits to be decided on, in order.
     pub fn next_work(&self) -> Option<Work> {
         let cell = self.dirty.first().map(|&cell| Work::Cell(cell));
-        cell.or_else(|| self.troubles.next_claim().cloned().map(Work::Claim))
+        // A trouble of the very first start waits until a plan says whom to tell.
+        let claims = || self.troubles.next_claim().filter(|_| !self.plan.operator.is_empty());
+        cell.or_else(|| claims().cloned().map(Work::Claim))
     }
 
     /// Takes work out of the queue.

@@ -1,6 +1,7 @@
 //! Outages as the operator hears of them.
 
 use super::world::{World, gauges};
+use crate::time::Span;
 
 #[test]
 fn a_silence_is_told_one_interval_later_and_only_while_it_lasts() {
@@ -34,9 +35,39 @@ fn one_gateways_120_gauges_lost_are_one_notice() {
     world.check(&[(80, "pass")], &["75 alert sensor-silent s100 -> t1", "75 alert sensor-silent s101 -> t1"]);
 }
 
+/// 120 gauges that report every quarter of an hour, each in its own phase.
+#[test]
+fn a_gateway_whose_gauges_report_seldom_is_one_notice_too() {
+    let domains: Vec<&[u32]> = (0..140).map(|ix| if ix < 120 { &[0][..] } else { &[] }).collect();
+    let mut plan = gauges(&domains);
+    plan.sensors.iter_mut().flatten().for_each(|sensor| sensor.interval = Span::from_mins(15));
+    let mut world = World::new(plan);
+    let fall: Vec<(i64, String)> = (0..120).map(|ix| (ix / 8, format!("s{ix} silent"))).collect();
+    let fall: Vec<(i64, &str)> = fall.iter().map(|(minute, deed)| (*minute, deed.as_str())).collect();
+    world.check(&fall, &["5 alert domain-silent gw0 -> t1"]);
+    world.check(&[(60, "pass")], &[]);
+    let detail = &world.revisions[0].detail;
+    assert!(
+        detail.starts_with("gw0 seems down: 40 of 120 sensors behind it are silent so far: s0,"),
+        "{detail}"
+    );
+    // One more of the site, behind nothing, is no part of it.
+    world.check(&[(61, "s130 silent"), (70, "pass")], &["66 alert sensor-silent s130 -> t1"]);
+}
+
+#[test]
+fn what_falls_long_after_a_part_of_its_domain_is_told_anew() {
+    let mut plan = gauges(&[&[0][..]; 30]);
+    plan.sensors.iter_mut().flatten().for_each(|sensor| sensor.interval = Span::from_hours(1));
+    World::new(plan).check(
+        &[(0, "s0 silent"), (1, "s1 silent"), (2, "s2 silent"), (600, "s3 silent"), (700, "pass")],
+        &["5 alert domain-silent gw0 -> t1", "605 alert sensor-silent s3 -> t1"],
+    );
+}
+
 #[test]
 fn too_few_of_a_domain_are_told_by_themselves() {
-    let domains: Vec<&[u32]> = vec![&[0]; 10];
+    let domains: Vec<&[u32]> = vec![&[0]; 20];
     let mut world = World::new(gauges(&domains));
     let script: Vec<(i64, &str)> = vec![(0, "s0 silent"), (0, "s1 silent"), (0, "s2 silent"), (10, "pass")];
     world.check(

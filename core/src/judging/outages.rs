@@ -1,10 +1,13 @@
 //! Outages as the operator hears of them: a sensor, all behind a gateway, a
 //! source, or the service itself; each as one notice.
 
+mod loss;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use minicbor::{Decode, Encode};
 
+use self::loss::Joined;
 use super::index::{Index, SITE};
 use super::troubles::Troubles;
 use crate::finding::{Found, Verdict, Why};
@@ -13,12 +16,6 @@ use crate::plan::Plan;
 use crate::time::{Span, Timestamp};
 use crate::warning::TroubleCode;
 
-/// This many silent sensors of one failure domain can be one outage ...
-const JOIN_MIN: usize = 3;
-/// ... if they are at least this part of it.
-const JOIN_PART: usize = 2;
-/// It is over when at most this part is left, so that stragglers do not keep it standing.
-const LEFT_PART: usize = 10;
 /// Names listed in one notice.
 pub(super) const NAMES_MAX: usize = 10;
 /// A shorter stop of the service itself is told nobody.
@@ -69,9 +66,9 @@ pub(super) struct Outages {
     silent: BTreeMap<SensorIx, Silent>,
     #[n(1)]
     untold: BTreeSet<(Timestamp, SensorIx)>,
-    /// Failure domains that are told as one, with how many sensors that covers.
+    /// Failure domains that are told as one.
     #[n(2)]
-    domains: BTreeMap<DomainIx, u32>,
+    domains: BTreeMap<DomainIx, Joined>,
     #[n(3)]
     sources: BTreeMap<SourceIx, Down>,
     /// Engine time at which the notice of our own downtime ends.
@@ -93,7 +90,14 @@ impl Outages {
     }
 
     /// A sensor stopped: it is told later, so that what fails with it can join.
-    pub(super) fn fell(&mut self, sensor: SensorIx, since: Timestamp, at: Timestamp, plan: &Plan) {
+    pub(super) fn fell(
+        &mut self,
+        sensor: SensorIx,
+        since: Timestamp,
+        at: Timestamp,
+        plan: &Plan,
+        index: &Index,
+    ) {
         let Some(known) = plan.sensor(sensor) else { return };
         if self.silent.contains_key(&sensor) {
             return;
@@ -103,9 +107,11 @@ impl Outages {
         let told = if let Some((&source, _)) = source {
             Told::Source(source)
         } else if let Some(&domain) =
-            domains.iter().chain([&SITE]).find(|domain| self.domains.contains_key(domain))
+            domains.iter().chain([&SITE]).find(|domain| self.is_mostly_lost(**domain, index))
         {
-            *self.domains.entry(domain).or_default() += 1;
+            if let Some(joined) = self.domains.get_mut(&domain) {
+                joined.sensors += 1;
+            }
             Told::Domain(domain)
         } else {
             Told::Due(at + delay(sensor, plan))
@@ -135,27 +141,6 @@ impl Outages {
             Told::Domain(domain) => self.left(domain, at, plan, index, troubles),
             Told::Source(_) => {}
         }
-    }
-
-    /// One less behind a domain: is that outage over?
-    fn left(&mut self, domain: DomainIx, at: Timestamp, plan: &Plan, index: &Index, troubles: &mut Troubles) {
-        let all = index.behind(domain);
-        let Some(joined) = self.domains.get_mut(&domain) else { return };
-        *joined = joined.saturating_sub(1);
-        if *joined as usize > all.len() / LEFT_PART && *joined as usize >= JOIN_MIN {
-            return;
-        }
-        let joined: Vec<SensorIx> =
-            all.iter().copied().filter(|&sensor| self.told(sensor) == Some(Told::Domain(domain))).collect();
-        self.domains.remove(&domain);
-        troubles.end(TroubleCode::DomainSilent, domain_id(domain, plan));
-        for sensor in joined {
-            self.tell_later(sensor, at, plan);
-        }
-    }
-
-    fn told(&self, sensor: SensorIx) -> Option<Told> {
-        self.silent.get(&sensor).map(|silent| silent.told)
     }
 
     fn tell_later(&mut self, sensor: SensorIx, at: Timestamp, plan: &Plan) {
@@ -251,60 +236,10 @@ impl Outages {
             && due <= at
         {
             self.untold.pop_first();
-            if !self.join(sensor, plan, index, troubles) {
+            if !self.join(sensor, at, plan, index, troubles) {
                 self.tell_alone(sensor, at, plan, troubles);
             }
         }
-    }
-
-    /// Tells a sensor's silence as part of its failure domain's, if enough of that is silent.
-    fn join(&mut self, sensor: SensorIx, plan: &Plan, index: &Index, troubles: &mut Troubles) -> bool {
-        let Some((silent, domain)) = self.worst_domain(sensor, plan, index) else { return false };
-        let mut joined = self.domains.get(&domain).copied().unwrap_or(0);
-        for &sensor in &silent {
-            if let Some(Silent { told, .. }) = self.silent.get_mut(&sensor) {
-                match *told {
-                    Told::Due(due) => drop(self.untold.remove(&(due, sensor))),
-                    // Told alone before the rest fell: now it is part of this.
-                    Told::Alone => troubles.end(TroubleCode::SensorSilent, sensor_id(sensor, plan)),
-                    Told::Domain(_) | Told::Source(_) => continue,
-                }
-                *told = Told::Domain(domain);
-                joined += 1;
-            }
-        }
-        self.domains.insert(domain, joined);
-        let detail = format!(
-            "{} of {} sensors behind {} are silent{}",
-            silent.len(),
-            index.behind(domain).len(),
-            domain_id(domain, plan),
-            names(silent.into_iter(), plan)
-        );
-        troubles.raise(TroubleCode::DomainSilent, domain_id(domain, plan), detail);
-        true
-    }
-
-    /// The failure domain of a sensor that has lost most, if that is enough to
-    /// call it down, with its silent sensors; else the whole site, likewise.
-    fn worst_domain(
-        &self,
-        sensor: SensorIx,
-        plan: &Plan,
-        index: &Index,
-    ) -> Option<(Vec<SensorIx>, DomainIx)> {
-        let station = plan.sensor(sensor).and_then(|sensor| plan.station(sensor.station));
-        let declared = station.map_or(&[][..], |station| &station.domains);
-        let down = |silent: usize, all: usize| silent >= JOIN_MIN && silent * JOIN_PART >= all;
-        let lost = |domain: DomainIx| {
-            let all = index.behind(domain);
-            let silent: Vec<_> = all.iter().copied().filter(|it| self.silent.contains_key(it)).collect();
-            down(silent.len(), all.len()).then_some((silent, domain))
-        };
-        let declared = declared.iter().filter_map(|&domain| lost(domain));
-        let worst = declared.max_by_key(|(silent, domain)| (silent.len(), std::cmp::Reverse(*domain)));
-        // Counted before it is listed: the site can be large.
-        worst.or_else(|| down(self.silent.len(), index.behind(SITE).len()).then(|| lost(SITE))?)
     }
 
     fn tell_alone(&mut self, sensor: SensorIx, at: Timestamp, plan: &Plan, troubles: &mut Troubles) {

@@ -169,10 +169,16 @@ impl Vote {
             Word::Tip => self.tip(at),
             Word::Seen if self.is_blind() => Level::Normal,
             Word::Seen => self.stands(at),
-            Word::Sure if self.finding.suspect => Level::Normal,
+            Word::Sure if self.finding.suspect => self.settled().min(self.finding.sound),
             Word::Sure if self.finding.firm => self.settled().max(self.unspent(self.finding.tip.level())),
             Word::Settled | Word::Sure => self.settled(),
         }
+    }
+
+    /// The level that good values alone support by one of its words.
+    pub(super) fn sound(&self, word: Word, at: Timestamp) -> Level {
+        let level = self.level(word, at);
+        if self.finding.suspect { level.min(self.unspent(self.finding.sound)) } else { level }
     }
 
     /// Its evidence, and by how much it is beyond its limit.

@@ -148,7 +148,7 @@ impl Votes {
             while let Some((&(_, sensor), vote)) = rest.next_if(|&(&(next, _), _)| next == rule) {
                 let level = vote.level(word, at);
                 if level > highest {
-                    breaching.push((level, sensor, vote.finding.suspect));
+                    breaching.push(Breach { level, sound: vote.sound(word, at), sensor });
                 }
             }
             let needed = plan.rule(rule).map_or(1, |rule| rule.corroboration.max(1)) as usize;
@@ -219,6 +219,12 @@ impl Votes {
         self.iter().filter_map(|vote| vote.awaits(at)).min()
     }
 
+    /// The highest level that is on its way.
+    pub(super) fn awaited_level(&self, at: Timestamp) -> Level {
+        let awaited = self.iter().filter(|vote| vote.awaits(at).is_some());
+        awaited.filter_map(|vote| vote.finding.pending).map(|it| it.level).max().unwrap_or(Level::Normal)
+    }
+
     /// Civil time of the first reading of the breach.
     pub(super) fn onset(&self, at: Timestamp) -> Option<Timestamp> {
         self.iter()
@@ -240,13 +246,23 @@ impl Votes {
     }
 }
 
+/// What one finding supports.
+#[derive(Debug, Clone, Copy)]
+struct Breach {
+    /// By every value.
+    level: Level,
+    /// By good values alone.
+    sound: Level,
+    sensor: SensorIx,
+}
+
 /// The highest level with enough breaching findings of different failure
-/// domains. Suspect ones count only where at least two domains agree.
-fn corroborated(breaching: &[(Level, SensorIx, bool)], needed: usize, count: Count, plan: &Plan) -> Level {
+/// domains. What rests on suspect values counts only where at least two
+/// domains agree; what good ones support below it counts as ever.
+fn corroborated(breaching: &[Breach], needed: usize, count: Count, plan: &Plan) -> Level {
     let enough = |level: Level| {
-        let at = |suspect: bool| {
-            let counted = breaching.iter().filter(move |&&(own, _, is)| own >= level && (suspect || !is));
-            counted.map(|&(_, sensor, _)| sensor)
+        let at = |by: fn(&Breach) -> Level| -> Vec<SensorIx> {
+            breaching.iter().filter(|&breach| by(breach) >= level).map(|breach| breach.sensor).collect()
         };
         let agree = |sensors: Vec<SensorIx>, needed: usize| {
             sensors.len() >= needed
@@ -255,7 +271,7 @@ fn corroborated(breaching: &[(Level, SensorIx, bool)], needed: usize, count: Cou
                     Count::Each => true,
                 }
         };
-        agree(at(false).collect(), needed) || agree(at(true).collect(), needed.max(2))
+        agree(at(|breach| breach.sound), needed) || agree(at(|breach| breach.level), needed.max(2))
     };
     Level::WARNING.into_iter().rev().find(|&level| enough(level)).unwrap_or(Level::Normal)
 }
@@ -273,5 +289,6 @@ fn same_judgement(a: &Finding, b: &Finding) -> bool {
         && a.settled == b.settled
         && a.firm == b.firm
         && a.suspect == b.suspect
+        && a.sound == b.sound
         && a.pending == b.pending
 }

@@ -304,6 +304,13 @@ impl World {
             }
             ["tip", level] => Finding { settled: Verdict::Clear, firm: false, ..both(breach(level)) },
             ["suspect", level] => Finding { suspect: true, ..both(breach(level)) },
+            ["suspect", level, "over", sound] => Finding {
+                suspect: true,
+                firm: false,
+                settled: breach(sound),
+                sound: breach(sound).level(),
+                ..both(breach(level))
+            },
             ["pending", level, minutes] => Finding {
                 pending: Some(Pending {
                     level: Level::parse(level).expect("a level"),

@@ -7,7 +7,7 @@ use rmqtt_codec::types::Publish;
 
 use crate::config::plan::{Decode, Setup};
 use crate::formats::{Message, Session};
-use crate::ingest::intake::{self, Origin, Permit};
+use crate::ingest::intake::{self, Origin, Permit, Sending};
 use crate::ports::{Acks, Batch};
 
 use super::alias::Aliases;
@@ -92,7 +92,8 @@ impl Taking {
             return Ok(());
         }
         let packet = publish.packet_id.map_or(0, |packet| u64::from(packet.get()));
-        let origin = Origin { source: desk.source, packet, permit: gathered.permit };
+        let sending = if publish.dup { Sending::PerhapsAgain } else { Sending::First };
+        let origin = Origin { source: desk.source, packet, sending, permit: gathered.permit };
         let Gathered { setup, decode, batch, .. } = gathered;
         intake::take(setup, decode, &mut self.session, origin, &message, batch);
         Ok(())

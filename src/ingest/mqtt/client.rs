@@ -42,6 +42,8 @@ pub(super) struct Arrived {
     /// Of a QoS 1 message; 0 for QoS 0.
     pub(super) packet: u16,
     pub(super) retained: bool,
+    /// Whether it says that it may have come before.
+    pub(super) again: bool,
 }
 
 /// What a poll brought.
@@ -228,6 +230,7 @@ fn heard_v4(event: rumqttc::Event) -> Heard {
             payload: publish.payload,
             packet: publish.pkid,
             retained: publish.retain,
+            again: publish.dup,
         }),
         Event::Incoming(Packet::ConnAck(connack)) => {
             Heard::Connected { session_kept: connack.session_present }
@@ -249,6 +252,7 @@ fn heard_v5(event: v5::Event) -> Heard {
             payload: publish.payload,
             packet: publish.pkid,
             retained: publish.retain,
+            again: publish.dup,
         }),
         Event::Incoming(Packet::ConnAck(connack)) => {
             Heard::Connected { session_kept: connack.session_present }

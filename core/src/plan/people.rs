@@ -1,0 +1,81 @@
+//! Who is told, by which way.
+
+use minicbor::{Decode, Encode};
+
+use crate::ids::{AreaIx, HazardIx};
+use crate::level::Level;
+
+/// Who hears of what.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+pub struct Route {
+    /// The hazard, or any.
+    #[n(0)]
+    pub hazard: Option<HazardIx>,
+    /// The area, with all that lie in it, or any.
+    #[n(1)]
+    pub area: Option<AreaIx>,
+    /// Lowest level that goes this way.
+    #[n(2)]
+    pub from: Level,
+    /// Highest level that goes this way.
+    #[n(3)]
+    pub to: Level,
+    /// Local hours in which it holds: minutes of the day, start included, end
+    /// not, wrapping over midnight; `None` is always.
+    #[n(4)]
+    pub hours: Option<(u16, u16)>,
+    /// The language it is for (`zh`, `en`), or any.
+    #[n(5)]
+    pub language: Option<String>,
+    /// The group it goes to.
+    #[n(6)]
+    pub group: Group,
+    /// The channels it takes, by name, in order.
+    #[n(7)]
+    pub via: Vec<String>,
+}
+
+/// Whose targets a route means.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum Group {
+    /// `{area}/role`: those with this role in the warning's area, or else in
+    /// the nearest area around it that has any.
+    #[n(0)]
+    AreaRole(#[n(0)] String),
+    /// `area-id/role`: those with this role in one area.
+    #[n(1)]
+    Role(#[n(0)] AreaIx, #[n(1)] String),
+    /// One contact, by id.
+    #[n(2)]
+    Contact(#[n(0)] String),
+}
+
+/// One address of one contact on one channel. The address itself, and the
+/// contact's name, stand in an erasable table outside the plan.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Target {
+    /// Random, opaque, for good.
+    #[n(0)]
+    pub id: String,
+    /// The contact it belongs to, by id.
+    #[n(1)]
+    pub contact: String,
+    /// The contact's roles: `duty`, `mayor` ...
+    #[n(2)]
+    pub roles: Vec<String>,
+    /// The area the contact answers for; `None` is all.
+    #[n(3)]
+    pub area: Option<AreaIx>,
+    /// The channel's name: `email`, `webhook`.
+    #[n(4)]
+    pub channel: String,
+    /// The language it is told in.
+    #[n(5)]
+    pub language: String,
+    /// The lowest level it is told of.
+    #[n(6)]
+    pub min_level: Level,
+    /// Local hours it is told in, as in [`Route::hours`].
+    #[n(7)]
+    pub hours: Option<(u16, u16)>,
+}

@@ -1,0 +1,80 @@
+//! What happens around a commit: who is told, and what is said of it.
+
+use std::sync::Arc;
+
+use forewarn_core::event::{Decision, Input};
+use forewarn_core::ids::SourceIx;
+use metrics::counter;
+use tracing::{info, warn};
+
+use crate::ports::{Acks, Refused};
+
+/// Decisions are rare: encoding one twice costs less than any bookkeeping.
+pub(super) fn bytes_of(decision: &Decision) -> usize {
+    minicbor::to_vec(decision).map_or(0, |bytes| bytes.len())
+}
+
+/// One call a gate, with all its tokens of this commit.
+pub(super) fn acknowledge(mut acks: Vec<Acks>) {
+    // Brought together by address: which gate goes first means nothing.
+    acks.sort_by_key(|ack| Arc::as_ptr(&ack.gate).addr());
+    let mut gathered: Option<Acks> = None;
+    for ack in acks {
+        match &mut gathered {
+            Some(last) if Arc::ptr_eq(&last.gate, &ack.gate) => last.tokens.extend(ack.tokens),
+            _ => {
+                if let Some(Acks { gate, tokens }) = gathered.replace(ack) {
+                    gate.durable(&tokens);
+                }
+            }
+        }
+    }
+    if let Some(Acks { gate, tokens }) = gathered {
+        gate.durable(&tokens);
+    }
+}
+
+/// One line a decision that people act on.
+pub(super) fn tell(decision: &Decision) {
+    match decision {
+        Decision::Revision(revision) => {
+            counter!("forewarn_revisions_total", "kind" => revision.kind.word()).increment(1);
+            info!(
+                warning = %revision.warning.digest(),
+                number = revision.number,
+                kind = revision.kind.word(),
+                reason = ?revision.reason,
+                level = revision.level.word(),
+                targets = revision.due.len(),
+                "revision"
+            );
+        }
+        Decision::Trouble(report) => {
+            warn!(
+                code = report.key.code.word(),
+                subject = report.key.subject,
+                present = report.present,
+                "trouble"
+            );
+        }
+        Decision::PlanRefused(why) => warn!(why, "plan refused"),
+        Decision::Incident(_) | Decision::WouldHave(_) | Decision::Resumed | Decision::Resent { .. } => {}
+    }
+}
+
+pub(super) fn gone(source: SourceIx, sensor: u32) -> Refused {
+    Refused {
+        source,
+        topic: String::new(),
+        bytes: bytes::Bytes::new(),
+        reason: format!("sensor #{sensor} left the plan while its reading was under way"),
+    }
+}
+
+pub(super) fn source_of(input: &Input) -> SourceIx {
+    match input {
+        Input::Reading(reading) => reading.source,
+        Input::Source(source, _) => *source,
+        _ => SourceIx::default(),
+    }
+}
