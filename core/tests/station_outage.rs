@@ -115,6 +115,19 @@ fn same_sensor_twice_is_cut_off_only_with_its_last_source() {
 }
 
 #[test]
+fn what_was_still_queued_when_its_source_went_down_is_silent_in_the_end() {
+    let mut bench = one_gauge();
+    bench.read(0, 1.0);
+    source(&mut bench, 10, 0, false);
+    assert_eq!(bench.tip(), Verdict::Unknown(Why::SourceDown));
+    bench.read(20, 1.0);
+    assert_eq!(bench.tip(), Verdict::Clear, "it is judged all the same");
+    assert_eq!(bench.stage.silence_due(GAUGE), Some(engine(20 + 180)));
+    silence_at(&mut bench, 200);
+    assert_eq!(bench.tip(), silent(20));
+}
+
+#[test]
 fn our_own_downtime_is_no_sensors_silence() {
     let mut bench = one_gauge();
     bench.read(60, 9.0);

@@ -43,6 +43,9 @@ pub(super) struct Vote {
     /// Up to this level a person has ended it by hand; it counts again above, or once it was clear.
     #[n(5)]
     spent: Level,
+    /// The level it stood at when it could last be seen.
+    #[n(6)]
+    seen: Level,
 }
 
 impl Vote {
@@ -54,6 +57,7 @@ impl Vote {
             lost: None,
             back: Timestamp::MIN,
             spent: Level::Normal,
+            seen: Level::Normal,
         }
     }
 
@@ -137,6 +141,9 @@ impl Vote {
         if stands > Level::Normal {
             (self.peak, self.breached) = (self.peak.max(stands), at);
         }
+        if !self.finding.tip.is_unknown() {
+            self.seen = self.tip(at);
+        }
     }
 
     /// Engine time at which good data came back, if they were ever lost.
@@ -191,7 +198,8 @@ impl Vote {
             (None, _, _) | (_, None, _) => f64::NEG_INFINITY,
         };
         let unknown = finding.tip.is_unknown();
-        let level = if unknown { self.peak(at) } else { self.stands(at) };
+        // By the same reading as the value and the limit beside it, which what is still to settle is not.
+        let level = if unknown { self.seen } else { self.tip(at) };
         let evidence = Evidence {
             rule: finding.rule,
             sensor: finding.sensor,

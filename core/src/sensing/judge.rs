@@ -10,7 +10,7 @@ use crate::ids::{RuleIx, SensorIx};
 use crate::level::Level;
 use crate::plan::{Plan, Rule, Subject};
 use crate::reading::{Flag, Marks};
-use crate::time::{Moment, Timestamp};
+use crate::time::{Moment, Span, Timestamp};
 
 /// Readings that evidence of trend rests on, at most.
 pub(crate) const EVIDENCE_READINGS: usize = 16;
@@ -56,6 +56,9 @@ pub(crate) struct Judge {
     /// Whether the tip was ever made: a rule that comes to a window in use begins with what is not settled.
     #[n(7)]
     begun: bool,
+    /// Civil time of the newest reading at which it stood in breach; `MIN` for none.
+    #[n(8)]
+    breached: Timestamp,
 }
 
 /// What a conclusion rests on besides the judge's own memory.
@@ -79,6 +82,7 @@ impl Judge {
             would: None,
             said: None,
             begun: false,
+            breached: Timestamp::MIN,
         }
     }
 
@@ -195,7 +199,17 @@ impl Judge {
     pub(crate) fn conclude(&mut self, standing: Standing<'_>, bench: &Bench<'_>, found: &mut Vec<Found>) {
         let Some((rule, subject)) = self.terms(bench.plan) else { return };
         let finding = self.finding(standing, rule, subject, bench);
-        if self.said.is_none_or(|said| is_news(&said, &finding)) {
+        if finding.tip.level() > Level::Normal {
+            self.breached = finding.observed;
+        }
+        // While an all-clear is awaited, people are told how it stands now.
+        let awaited = rule.hold + bench.sensor.lateness + bench.sensor.lateness + bench.sensor.interval;
+        let values = if self.breached > Timestamp::MIN && finding.observed <= self.breached + awaited {
+            Values::Count
+        } else {
+            Values::OnlyInBreach
+        };
+        if self.said.is_none_or(|said| is_news(&said, &finding, values)) {
             self.said = Some(finding);
             found.push(Found::Finding(finding));
         }
@@ -221,8 +235,9 @@ impl Judge {
         let sound = ladder.sound.level().min(self.told);
         let limits = limits(rule, subject, newest.map_or(Timestamp::MIN, |newest| newest.observed), bench);
         let limit_of = |level: Level| level.index().checked_sub(1).and_then(|at| limits[at]);
+        // Lost in a breach, it is still held against the limit it was over.
         let shown =
-            if level == Level::Normal { pending.map_or(level, |pending| pending.level) } else { level };
+            if level == Level::Normal { pending.map_or(self.told, |pending| pending.level) } else { level };
         Finding {
             tip,
             settled: self.settled.verdict,
@@ -238,7 +253,7 @@ impl Judge {
             measured: self.tip.measured,
             limit: limit_of(shown).or_else(|| limits.into_iter().flatten().next()),
             observed: newest.map_or(Timestamp::default(), |newest| newest.observed),
-            trend: trend(standing.ring),
+            trend: trend(standing.ring, bench.sensor.interval),
             saturated: newest.is_some_and(|newest| {
                 is_saturated(newest, rule.side, bench.sensor)
                     && (ladder.censored || newest.flag == Flag::Suspect)
@@ -311,23 +326,54 @@ fn nothing(rule: RuleIx, sensor: SensorIx, moment: Moment) -> Finding {
     }
 }
 
+/// When a mere value is news.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Values {
+    Count,
+    OnlyInBreach,
+}
+
 /// Whether a finding says anything that the last one did not: while all is
-/// clear or unknown, a mere value is no news; in a breach it is the evidence.
-fn is_news(said: &Finding, now: &Finding) -> bool {
+/// clear or unknown, a mere value is no news; in a breach, and in the hold
+/// after it, it is the evidence.
+fn is_news(said: &Finding, now: &Finding, values: Values) -> bool {
     let stands = |finding: &Finding| {
         let Finding { tip, settled, firm, suspect, since, pending, saturated, sound, .. } = *finding;
         (tip, settled, firm, suspect, since, pending, saturated, sound)
     };
     let evidence = |finding: &Finding| (finding.observed, finding.measured.map(f64::to_bits));
-    let matters = now.tip.level() > Level::Normal || now.pending.is_some();
+    let matters = match values {
+        Values::Count => true,
+        Values::OnlyInBreach => now.tip.level() > Level::Normal || now.pending.is_some(),
+    };
     stands(said) != stands(now) || matters && evidence(said) != evidence(now)
 }
 
+/// A trend goes no further back than this, if it has enough readings without.
+const TREND_SPAN: Span = Span::from_hours(1);
+
+/// Enough readings for a trend.
+const TREND_READINGS: usize = 4;
+
+/// A gap of more intervals than this ends it: nobody knows what happened in there.
+const TREND_GAP_INTERVALS: i64 = 3;
+
 /// Least-squares slope of the last good readings, in the sensor's unit an hour.
-pub(crate) fn trend(ring: &Ring) -> Option<f64> {
+///
+/// Goes back an hour, or further where that holds fewer than four readings,
+/// but never over a gap. `None` where they lie within less than an interval:
+/// noise over a blink is no trend.
+pub(crate) fn trend(ring: &Ring, interval: Span) -> Option<f64> {
     let origin = *ring.newest()?;
+    let mut before = origin.observed;
     let (mut n, mut t, mut y, mut tt, mut ty) = (0.0, 0.0, 0.0, 0.0, 0.0);
-    for sample in ring.iter().rev().take(EVIDENCE_READINGS).filter(|sample| sample.is_good()) {
+    let good = ring.iter().rev().take(EVIDENCE_READINGS).filter(|sample| sample.is_good());
+    for (count, sample) in good.enumerate() {
+        let is_far = origin.observed - sample.observed > TREND_SPAN && count >= TREND_READINGS;
+        if is_far || before - sample.observed > interval.times(TREND_GAP_INTERVALS) {
+            break;
+        }
+        before = sample.observed;
         let at = (sample.observed - origin.observed).as_secs_f64() / 3600.0;
         let value = sample.value - origin.value;
         n += 1.0;
@@ -337,5 +383,6 @@ pub(crate) fn trend(ring: &Ring) -> Option<f64> {
         ty += at * value;
     }
     let spread = tt - t * t / n;
-    (n >= 2.0 && spread > 0.0).then(|| (ty - t * y / n) / spread)
+    let lasts = origin.observed - before >= interval;
+    (n >= 2.0 && spread > 0.0 && lasts).then(|| (ty - t * y / n) / spread)
 }
