@@ -184,8 +184,19 @@ impl Vote {
 
     /// The level that good values alone support by one of its words.
     pub(super) fn sound(&self, word: Word, at: Timestamp) -> Level {
-        let level = self.level(word, at);
-        if self.finding.suspect { level.min(self.unspent(self.finding.sound)) } else { level }
+        let finding = &self.finding;
+        let sound = |level: Level| if finding.suspect { level.min(finding.sound) } else { level };
+        let pending = finding.pending.filter(|pending| pending.sound && pending.due <= at);
+        let pending = pending.map_or(Level::Normal, |pending| pending.level);
+        let tip = self.unspent(sound(finding.tip.level()).max(pending));
+        let settled = self.unspent(sound(finding.settled.level()));
+        match word {
+            Word::Tip => tip,
+            Word::Seen if self.is_blind() => Level::Normal,
+            Word::Seen => tip.max(settled),
+            Word::Settled => settled,
+            Word::Sure => self.level(word, at),
+        }
     }
 
     /// Its evidence, and by how much it is beyond its limit.
