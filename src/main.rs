@@ -5,6 +5,10 @@ use std::process::ExitCode;
 
 use forewarn::cli::{self, Command, Exit, Handled, Paint, Surroundings};
 
+/// Many small allocations from many threads: the system's own allocator keeps more than it gives.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let command = cli::parse();
     let (mut out, mut err) = (BufWriter::new(io::stdout().lock()), io::stderr());
@@ -25,16 +29,16 @@ fn main() -> ExitCode {
 /// Commands that need the service itself, or a running one.
 fn serve(command: &Command, err: &mut dyn Write) -> Exit {
     let name = match command {
-        Command::Run(_) => "run",
-        Command::Demo(_) => "demo",
         Command::NotifyTest(_) => "notify-test",
         Command::Warnings(_) => "warnings",
         Command::Quarantine(_) => "quarantine",
         Command::Log(_) => "log",
-        Command::Check(_)
+        Command::Run(_)
+        | Command::Check(_)
         | Command::Who(_)
         | Command::Schema(_)
         | Command::Devices(_)
+        | Command::Demo(_)
         | Command::Completions(_) => {
             unreachable!("answered by cli::handle")
         }

@@ -2,6 +2,7 @@
 
 mod clocks;
 pub mod control;
+pub mod demo;
 pub mod desk;
 mod metrics;
 mod opening;

@@ -66,6 +66,7 @@ pub struct Service {
     current: Current,
     inbox: Arc<DriverInbox>,
     driver: JoinHandle<()>,
+    driver_ended: CancellationToken,
     state: StateHandle,
     stores: stores::StoresHandle,
     courier: CourierHandle,
@@ -103,7 +104,13 @@ impl Service {
         let (recovered, cursors) = (driver.position, driver.cursors.clone());
         let indices = driver.log.indices().clone();
 
-        let driver = std::thread::Builder::new().name("driver".into()).spawn(move || driver.run())?;
+        let driver_ended = CancellationToken::new();
+        let ending = driver_ended.clone().drop_guard();
+        let driver = std::thread::Builder::new().name("driver".into()).spawn(move || {
+            // Told however it ends, by a panic as well.
+            let _ending = ending;
+            driver.run();
+        })?;
         for inputs in begin.drain(..) {
             inbox.answer(inputs).await.context("the driver stopped before the service had started")?;
         }
@@ -181,6 +188,7 @@ impl Service {
             current,
             inbox,
             driver,
+            driver_ended,
             state,
             stores,
             courier,
@@ -225,6 +233,11 @@ impl Service {
         let position = self.pulse.borrow().position;
         info!(position = position.0, undelivered, "service stopped");
         Stopped { position, undelivered }
+    }
+
+    /// Resolves when the driver has ended: after a stop, or by a bug of ours.
+    pub async fn driver_ended(&self) {
+        self.driver_ended.cancelled().await;
     }
 
     /// Where the built-in listener takes MQTT, if it is on.

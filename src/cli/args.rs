@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use forewarn_core::level::Level;
 
@@ -71,6 +71,18 @@ pub struct RunArgs {
     /// Where configuration and data stand.
     #[command(flatten)]
     pub places: Places,
+    /// How the log on standard error is written
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+}
+
+/// How the log on standard error is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people
+    Text,
+    /// A line of JSON an event
+    Json,
 }
 
 /// `forewarn demo`.
@@ -79,9 +91,9 @@ pub struct DemoArgs {
     /// Play a recorded disaster, such as hugo-1989, in place of the simulated flood
     #[arg(long, value_name = "NAME")]
     pub recording: Option<String>,
-    /// Seed of the simulated flood: the same seed, the same flood
-    #[arg(long, default_value_t = 1)]
-    pub seed: u64,
+    /// Seed of the simulated flood, where it is not to be its own: the same seed, the same flood
+    #[arg(long)]
+    pub seed: Option<u64>,
     /// Folder for what the demo leaves: log, mails, webhooks
     #[arg(long, value_name = "DIR", default_value = "demo-data")]
     pub data: PathBuf,

@@ -6,7 +6,9 @@
 
 mod args;
 mod check;
+mod demo;
 mod devices;
+mod run;
 mod schema;
 mod show;
 mod who;
@@ -18,8 +20,9 @@ use forewarn_core::time::Timestamp;
 
 pub use args::CheckArgs;
 pub use args::{
-    Cli, Command, CompletionsArgs, DemoArgs, DevicesAction, DevicesArgs, LogAction, LogArgs, NotifyTestArgs,
-    Places, QuarantineAction, QuarantineArgs, RunArgs, SchemaArgs, WarningsAction, WarningsArgs, WhoArgs,
+    Cli, Command, CompletionsArgs, DemoArgs, DevicesAction, DevicesArgs, LogAction, LogArgs, LogFormat,
+    NotifyTestArgs, Places, QuarantineAction, QuarantineArgs, RunArgs, SchemaArgs, WarningsAction,
+    WarningsArgs, WhoArgs,
 };
 pub use show::Paint;
 
@@ -88,12 +91,11 @@ pub fn handle(command: Command, around: &mut Surroundings<'_>) -> Handled {
         Command::Schema(args) => schema::schema(&args, around),
         Command::Devices(args) => devices::devices(&args, around),
         Command::Completions(args) => completions(&args, around),
-        Command::Run(_)
-        | Command::Demo(_)
-        | Command::NotifyTest(_)
-        | Command::Warnings(_)
-        | Command::Quarantine(_)
-        | Command::Log(_) => return Handled::Service(command),
+        Command::Demo(args) => demo::demo(&args, around),
+        Command::Run(args) => run::run(&args, around),
+        Command::NotifyTest(_) | Command::Warnings(_) | Command::Quarantine(_) | Command::Log(_) => {
+            return Handled::Service(command);
+        }
     };
     Handled::Done(answered.and_then(|exit| around.out.flush().map(|()| exit)).unwrap_or_else(|error| {
         // Whoever reads us has read enough (`forewarn schema | head`).

@@ -39,7 +39,7 @@ impl Paint {
     }
 
     /// A level, in a colour near its own; its word stands in any case.
-    pub(super) fn level(self, level: Level) -> String {
+    pub(crate) fn level(self, level: Level) -> String {
         let color = match level {
             Level::Normal => AnsiColor::Green,
             Level::Blue => AnsiColor::Blue,

@@ -11,6 +11,13 @@ pub const FAULTS_MAX: usize = 500;
 /// Characters of a quoted word that a message shows.
 const QUOTED_MAX: usize = 60;
 
+/// Faults that a nearest name is looked for: where more names are wrong, the
+/// file is, and comparing each with each would take minutes.
+const HINTS_MAX: usize = 100;
+
+/// Names compared with a word, to find the one that was meant.
+const KNOWN_MAX: usize = 20_000;
+
 /// A place in the configuration.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
@@ -100,6 +107,18 @@ impl Faults {
         } else {
             self.beyond += 1;
         }
+    }
+
+    /// Notes one more, with the nearest of the names that would have done as
+    /// its hint; beyond [`HINTS_MAX`] none is looked for.
+    pub(crate) fn push_nearest<'a>(
+        &mut self,
+        fault: Fault,
+        word: &str,
+        known: impl IntoIterator<Item = &'a str>,
+    ) {
+        let few = self.list.len() < HINTS_MAX;
+        self.push(if few { fault.nearest(word, known) } else { fault });
     }
 
     /// Whether nothing is wrong.
@@ -199,6 +218,7 @@ pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
     let allowed = (length / 3).clamp(1, 3);
     known
         .into_iter()
+        .take(KNOWN_MAX)
         .filter(|name| name.chars().count().abs_diff(length) <= allowed)
         .map(|name| (distance(word, name), name))
         // The word itself is no hint: it stands there, and something else about it is wrong.

@@ -2,17 +2,16 @@
 
 use forewarn_core::plan::{Settings, ZoneOffset};
 use forewarn_core::time::Timestamp;
-use jiff::civil::DateTime;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
-use jiff::{ToSpan, Zoned};
 
 use super::raw::words::{Day, Word};
 
-/// Years before now that the table covers, so that late readings fall in it.
-const YEARS_BEFORE: i32 = 1;
+/// Whole years before this one that the table covers, so that late readings fall in it.
+const YEARS_BEFORE: i16 = 1;
 
-/// Years after now that the table covers. A reload renews it.
-const YEARS_AFTER: i32 = 10;
+/// Whole years after this one that the table covers. A reload renews it.
+const YEARS_AFTER: i16 = 10;
 
 /// The zone of an IANA name.
 pub fn zone(name: &str) -> Option<TimeZone> {
@@ -24,13 +23,17 @@ pub fn names() -> Vec<String> {
     jiff::tz::db().available().map(|name| name.as_str().to_owned()).collect()
 }
 
-/// The zone's offsets from UTC from one year before `at` to ten years after,
+/// The zone's offsets from UTC from the year before that of `at` to ten years after,
 /// each from its instant on. The first holds before the table begins too.
 pub fn offsets(zone: &TimeZone, at: Timestamp) -> Vec<ZoneOffset> {
-    let now = instant(at).to_zoned(TimeZone::UTC);
-    let shifted =
-        |years: i32| now.checked_add(years.years()).map_or(now.timestamp(), |zoned: Zoned| zoned.timestamp());
-    let (first, last) = (shifted(-YEARS_BEFORE), shifted(YEARS_AFTER));
+    // From New Year to New Year, so that a restart within the year makes the same plan.
+    let year = instant(at).to_zoned(TimeZone::UTC).year();
+    let new_year = |years: i16| {
+        let year = year.saturating_add(years).clamp(-9998, 9998);
+        let instant = Date::new(year, 1, 1).and_then(|day| day.to_zoned(TimeZone::UTC));
+        instant.map_or(jiff::Timestamp::UNIX_EPOCH, |instant| instant.timestamp())
+    };
+    let (first, last) = (new_year(-YEARS_BEFORE), new_year(YEARS_AFTER + 1));
     let mut table = vec![ZoneOffset { from: micros(first), east_secs: zone.to_offset(first).seconds() }];
     for transition in zone.following(first).take_while(|transition| transition.timestamp() <= last) {
         let east_secs = transition.offset().seconds();
@@ -93,10 +96,17 @@ mod tests {
     #[test]
     fn summer_time_changes_twice_a_year() {
         let table = offsets(&zone("Europe/Berlin").expect("known"), MID_2026);
-        assert_eq!(table.len(), 1 + 11 * 2);
+        assert_eq!(table.len(), 1 + 12 * 2);
         assert!(table.windows(2).all(|pair| pair[0].from < pair[1].from));
         // 2026-10-25T01:00Z.
         assert!(table.contains(&ZoneOffset { from: Timestamp::from_secs(1_792_890_000), east_secs: 3600 }));
+    }
+
+    #[test]
+    fn the_table_is_the_same_all_year() {
+        let berlin = zone("Europe/Berlin").expect("known");
+        let next_month = Timestamp(MID_2026.0 + 30 * 86_400_000_000);
+        assert_eq!(offsets(&berlin, MID_2026), offsets(&berlin, next_month));
     }
 
     #[test]

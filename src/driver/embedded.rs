@@ -152,13 +152,22 @@ impl Embedded {
 impl Loop {
     /// How long nothing needs doing.
     fn patience(&self) -> Option<Duration> {
-        let due = self.parts.engine.wake_at().map(|due| due.max(self.last_tick + TICK_APART));
-        match (due.and_then(|due| self.parts.clock.until(due)), &self.parts.clock) {
-            (Some(wait), _) => Some(wait.min(LOOK_AROUND)),
-            (None, Clock::System(_)) => Some(LOOK_AROUND),
-            // Only a player's move brings anything, and it nudges.
-            (None, Clock::Led(_)) => None,
+        let due = self.parts.engine.wake_at();
+        match &self.parts.clock {
+            Clock::System(_) => {
+                let due = due.map(|due| due.max(self.last_tick + TICK_APART));
+                let wait = due.and_then(|due| self.parts.clock.until(due));
+                Some(wait.map_or(LOOK_AROUND, |wait| wait.min(LOOK_AROUND)))
+            }
+            // Only a player's move brings anything later, and it nudges.
+            Clock::Led(led) => due.is_some_and(|due| due <= led.now()).then_some(Duration::ZERO),
         }
+    }
+
+    /// Whether a tick may follow now: on the led clock any may, since time stands
+    /// still until all is done.
+    fn may_tick(&self, now: Timestamp) -> bool {
+        matches!(self.parts.clock, Clock::Led(_)) || now >= self.last_tick + TICK_APART
     }
 
     /// Group commit: at once when the last sync began long enough ago, else
@@ -192,9 +201,12 @@ impl Loop {
         self.fill(&mut draft, work.batches);
         if !draft.is_empty() {
             self.commit(draft);
-        } else if falls_due && now >= self.last_tick + TICK_APART {
+        } else if falls_due && self.may_tick(now) {
             self.last_tick = now;
             self.commit(Draft { at: now, ..Draft::default() });
+        } else {
+            // Asking whether something is due may have moved on when it is.
+            self.beat();
         }
     }
 
@@ -391,7 +403,6 @@ impl Loop {
                 .collect();
             reply(Answer { position: record.last(), decisions });
         }
-        acknowledge(acks);
         for (_, decision) in &record.decisions {
             tell(decision);
         }
@@ -399,6 +410,8 @@ impl Loop {
             self.publish();
         }
         self.beat();
+        // Last, so that whoever sent sees in the picture what came of it.
+        acknowledge(acks);
         self.parts.snapshots.consider(&self.parts.engine, self.parts.position);
     }
 

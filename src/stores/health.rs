@@ -51,12 +51,24 @@ pub(super) struct Health {
     refusing: Told,
     refused: u64,
     refused_told: u64,
+    rotten: Told,
+    rot: Option<String>,
 }
 
 impl Health {
     pub(super) fn new(store: &'static str, inbox: Arc<dyn Inbox>, bounds: Bounds) -> Health {
-        let (behind, refusing) = (Told::Perhaps, Told::Perhaps);
-        Health { store, inbox, bounds, behind, failing: None, refusing, refused: 0, refused_told: 0 }
+        Health {
+            store,
+            inbox,
+            bounds,
+            behind: Told::Perhaps,
+            failing: None,
+            refusing: Told::Perhaps,
+            refused: 0,
+            refused_told: 0,
+            rotten: Told::Perhaps,
+            rot: None,
+        }
     }
 
     /// A batch could not be kept, or the log not be read; it will be tried again.
@@ -116,6 +128,18 @@ impl Health {
         self.refused = points;
     }
 
+    /// What of it does not read back. It is told until the next start finds all well.
+    pub(super) fn rot(&mut self, rot: Option<String>) {
+        if rot.is_some() && rot != self.rot {
+            self.rotten = Told::Since(Instant::now());
+            self.tell(TroubleCode::Rot, self.subject(), rot.clone());
+            self.rot = rot;
+        } else if rot.is_none() && self.rotten == Told::Perhaps {
+            self.rotten = Told::No;
+            self.tell(TroubleCode::Rot, self.subject(), None);
+        }
+    }
+
     fn subject(&self) -> String {
         format!("store/{}", self.store)
     }
@@ -128,7 +152,11 @@ impl Health {
     }
 
     fn report(&self, subject: String, detail: Option<String>) {
-        let key = TroubleKey { code: TroubleCode::StoreBehind, subject };
+        self.tell(TroubleCode::StoreBehind, subject, detail);
+    }
+
+    fn tell(&self, code: TroubleCode, subject: String, detail: Option<String>) {
+        let key = TroubleKey { code, subject };
         let present = detail.is_some();
         let detail = detail.unwrap_or_default();
         self.inbox.control(Input::Trouble(TroubleReport { key, present, detail }));

@@ -5,6 +5,8 @@
 mod bucket;
 mod health;
 mod history;
+#[cfg(feature = "influxdb")]
+pub mod influx;
 mod records;
 pub mod sqlite;
 mod writer;
@@ -26,7 +28,7 @@ use sqlite::Sqlite;
 
 pub use bucket::{BUCKETS_MAX, Bucket};
 pub use history::{READINGS_MAX, StoreHistory};
-pub use writer::{StoreWriter, Tuning};
+pub use writer::{Parts, StoreWriter, Tuning};
 
 /// How a store likes its readings handed over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +75,12 @@ pub trait Member: Store {
 
     /// Up to here, what was kept is durable: the log may forget it.
     fn synced(&self) -> Position;
+
+    /// What of it does not read back as it was written, in words for the
+    /// operator; `None` while all does.
+    fn rot(&self) -> Option<String> {
+        None
+    }
 
     /// What it would not take since the start; `None` while there is nothing.
     fn refusals(&self) -> Option<Refusals> {
@@ -134,10 +142,17 @@ impl StoresHandle {
 /// The highest position that any store in this directory has synced: the log
 /// must still reach it. To be asked before the log is opened.
 pub fn floor(data: &Path) -> Position {
-    Sqlite::cursor_of(&data.join(sqlite::FILE)).unwrap_or_default()
+    let embedded = Sqlite::cursor_of(&data.join(sqlite::FILE));
+    #[cfg(feature = "influxdb")]
+    let embedded = embedded.max(influx::cursor_of(data));
+    embedded.unwrap_or_default()
 }
 
 /// Starts every store that the setup asks for.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the stores keep a share each; the caller gives its own away"
+)]
 pub fn start(
     setup: &Setup,
     reader: LogReader,
@@ -145,24 +160,29 @@ pub fn start(
     inbox: Arc<dyn Inbox>,
 ) -> anyhow::Result<StoresHandle> {
     let log = Source { log: reader.id(), reader: Arc::new(reader) };
+    let stop = CancellationToken::new();
     let origin = sqlite::Origin { log: log.log, end: log.reader.last() };
     let embedded = Sqlite::open(&data.join(sqlite::FILE), origin)?;
     let history = Arc::new(StoreHistory::start(embedded.reader()?)?);
-    let mut members: Vec<(Box<dyn Member>, Option<Span>)> =
-        vec![(Box::new(embedded), Some(setup.store.keep))];
-    let stop = CancellationToken::new();
-    let mut writers = Vec::with_capacity(members.len());
-    for (member, keep) in members.drain(..) {
-        let tuning = Tuning { keep, ..Tuning::default() };
+    let mut writers = vec![];
+    let mut feed = |member: Box<dyn Member>, keep: Option<Span>| -> anyhow::Result<()> {
         let parts = writer::Parts {
             log: log.clone(),
             data: data.to_owned(),
             plan: Arc::clone(&setup.plan),
             inbox: Arc::clone(&inbox),
-            tuning,
-            stop: stop.child_token(),
+            tuning: Tuning { keep, ..Tuning::default() },
+            stop: stop.clone(),
         };
         writers.push(StoreWriter::start(member, parts)?);
+        Ok(())
+    };
+    // Every store of the family, in one line each.
+    feed(Box::new(embedded), Some(setup.store.keep))?;
+    #[cfg(feature = "influxdb")]
+    if let Some(settings) = &setup.influx {
+        let ends = (origin.log, origin.end);
+        feed(Box::new(influx::Influx::open(settings, data, ends, stop.clone())?), None)?;
     }
     Ok(StoresHandle { history, writers })
 }

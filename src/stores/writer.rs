@@ -297,10 +297,10 @@ impl Writer {
     fn take(&mut self, record: &Record) {
         if self.plan != Some(record.plan) {
             self.plan = Some(record.plan);
-            let plan = load_plan(&self.parts.data, record.plan).map(Arc::new).unwrap_or_else(|error| {
+            let plan = load_plan(&self.parts.data, record.plan).map_or_else(|error| {
                 tracing::warn!(%error, "a plan of the log cannot be read, the one in force stands in for it");
                 Arc::clone(&self.parts.plan)
-            });
+            }, Arc::new);
             self.member.plan_is(&plan);
         }
         for input in &record.inputs {
@@ -347,6 +347,8 @@ impl Writer {
         self.rows.clear();
         let lag = self.parts.log.reader.last().0.saturating_sub(self.upto.0);
         self.health.kept(lag);
+        self.health.refusals(self.member.refusals().as_ref());
+        self.health.rot(self.member.rot());
         self.expire();
         Done::Yes
     }
@@ -359,7 +361,16 @@ impl Writer {
         if let Err(error) = self.member.gap(first, last) {
             tracing::error!(store = self.member.name(), %error, "a gap could not be recorded");
         }
-        self.health.gap(first, last);
+        if first == Position(1) {
+            // A store that is new beside an old log has lost nothing.
+            tracing::info!(
+                store = self.member.name(),
+                last = last.0,
+                "a new store begins where the log does"
+            );
+        } else {
+            self.health.gap(first, last);
+        }
     }
 
     /// What is too old goes, but never by a clock that nobody trusts.

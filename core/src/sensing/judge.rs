@@ -11,7 +11,7 @@ use crate::ids::{RuleIx, SensorIx};
 use crate::level::Level;
 use crate::plan::{Plan, Rule, Subject};
 use crate::reading::{Flag, Marks};
-use crate::time::{Moment, Timestamp};
+use crate::time::{Moment, Span, Timestamp};
 
 /// Readings that evidence of trend rests on, at most.
 pub(crate) const EVIDENCE_READINGS: usize = 16;
@@ -253,7 +253,7 @@ impl Judge {
             measured: self.tip.measured,
             limit: limit_of(shown).or_else(|| limits.into_iter().flatten().next()),
             observed: newest.map_or(Timestamp::default(), |newest| newest.observed),
-            trend: trend(standing.ring),
+            trend: trend(standing.ring, bench.sensor.interval),
             saturated: newest.is_some_and(|newest| {
                 is_saturated(newest, rule.side, bench.sensor)
                     && (ladder.censored || newest.flag == Flag::Suspect)
@@ -350,11 +350,31 @@ fn is_news(said: &Finding, now: &Finding, values: Values) -> bool {
     stands(said) != stands(now) || matters && evidence(said) != evidence(now)
 }
 
+/// A trend goes no further back than this, if it has enough readings without.
+const TREND_SPAN: Span = Span::from_hours(1);
+
+/// Enough readings for a trend.
+const TREND_READINGS: usize = 4;
+
+/// A gap of more intervals than this ends it: nobody knows what happened in there.
+const TREND_GAP_INTERVALS: i64 = 3;
+
 /// Least-squares slope of the last good readings, in the sensor's unit an hour.
-pub(crate) fn trend(ring: &Ring) -> Option<f64> {
+///
+/// Goes back an hour, or further where that holds fewer than four readings,
+/// but never over a gap. `None` where they lie within less than an interval:
+/// noise over a blink is no trend.
+pub(crate) fn trend(ring: &Ring, interval: Span) -> Option<f64> {
     let origin = *ring.newest()?;
+    let mut before = origin.observed;
     let (mut n, mut t, mut y, mut tt, mut ty) = (0.0, 0.0, 0.0, 0.0, 0.0);
-    for sample in ring.iter().rev().take(EVIDENCE_READINGS).filter(|sample| sample.is_good()) {
+    let good = ring.iter().rev().take(EVIDENCE_READINGS).filter(|sample| sample.is_good());
+    for (count, sample) in good.enumerate() {
+        let is_far = origin.observed - sample.observed > TREND_SPAN && count >= TREND_READINGS;
+        if is_far || before - sample.observed > interval.times(TREND_GAP_INTERVALS) {
+            break;
+        }
+        before = sample.observed;
         let at = (sample.observed - origin.observed).as_secs_f64() / 3600.0;
         let value = sample.value - origin.value;
         n += 1.0;
@@ -364,5 +384,6 @@ pub(crate) fn trend(ring: &Ring) -> Option<f64> {
         ty += at * value;
     }
     let spread = tt - t * t / n;
-    (n >= 2.0 && spread > 0.0).then(|| (ty - t * y / n) / spread)
+    let lasts = origin.observed - before >= interval;
+    (n >= 2.0 && spread > 0.0 && lasts).then(|| (ty - t * y / n) / spread)
 }

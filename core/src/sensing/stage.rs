@@ -13,7 +13,7 @@ use crate::ids::{SensorIx, SourceIx};
 use crate::pages::Pages;
 use crate::plan::Plan;
 use crate::reading::{Checked, Flag, Marks, Reading};
-use crate::time::{Moment, Timestamp};
+use crate::time::{Moment, Span, Timestamp};
 
 /// Judges every sensor by itself, in event time: a pure function of the
 /// readings and moments it was given. Cloning it is cheap, for snapshots.
@@ -37,6 +37,7 @@ pub struct StationStage {
 #[derive(Debug, Clone, Copy)]
 pub struct SensorState<'a> {
     watch: &'a Watch,
+    interval: Span,
 }
 
 impl StationStage {
@@ -130,8 +131,8 @@ impl StationStage {
 
     /// What is known of a sensor; `None` for one that is not in the plan.
     pub fn sensor_state(&self, sensor: SensorIx) -> Option<SensorState<'_>> {
-        self.plan.sensor(sensor)?;
-        Some(SensorState { watch: self.watches.get(sensor.index())? })
+        let interval = self.plan.sensor(sensor)?.interval;
+        Some(SensorState { watch: self.watches.get(sensor.index())?, interval })
     }
 
     fn each(
@@ -162,7 +163,7 @@ impl<'a> SensorState<'a> {
 
     /// Slope of those readings, in the sensor's unit an hour.
     pub fn trend(&self) -> Option<f64> {
-        judge::trend(&self.watch.ring)
+        judge::trend(&self.watch.ring, self.interval)
     }
 
     /// Why nothing is known of it, where that is not for its readings to say.

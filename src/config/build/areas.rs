@@ -20,7 +20,7 @@ impl Build<'_> {
         for area in &written.areas {
             let ix = AreaIx(self.index(IndexKind::Area, &area.id));
             self.areas.insert(area.id.clone(), ix);
-            self.places.areas.insert(ix, area.place.clone());
+            self.outlines.insert(ix, area);
         }
         for area in &written.areas {
             self.parent(area, &parents);
@@ -37,7 +37,7 @@ impl Build<'_> {
         if !known {
             let what = format!("area {} lies in {}, which is not there", quote(&area.id), quote(parent));
             let fault = Fault::new(area.place.clone(), what, "the id of another area");
-            self.faults.push(fault.nearest(parent, self.areas.keys().map(String::as_str)));
+            self.faults.push_nearest(fault, parent, self.areas.keys().map(String::as_str));
             return;
         }
         // Every chain ends within as many steps as there are areas, or goes round.

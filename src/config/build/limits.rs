@@ -113,7 +113,11 @@ impl Build<'_> {
             // Where it has rows for another rule, its name is none that was mistaken.
             let known = table.by_sensor.keys().copied();
             let mistaken = !table.by_sensor.contains_key(sensor.id.as_str());
-            self.faults.push(if mistaken { fault.nearest(&sensor.id, known) } else { fault });
+            if mistaken {
+                self.faults.push_nearest(fault, &sensor.id, known);
+            } else {
+                self.faults.push(fault);
+            }
         }
         let mut rows: Vec<LimitRow> = rows.into_iter().map(|(_, row)| row).collect();
         rows.sort_by_key(|row| row.from);
@@ -230,14 +234,14 @@ impl Build<'_> {
                     "a sensor as station/quantity",
                 );
                 let names = sensors.into_iter().flat_map(|sensors| sensors.named.iter().map(String::as_str));
-                self.faults.push(fault.nearest(&row.sensor, names));
+                self.faults.push_nearest(fault, &row.sensor, names);
             } else if let Some(rule) = rule {
                 let fault = Fault::new(
                     row.place.clone(),
                     format!("rule {} is not there", quote(rule)),
                     "the file of a rule, without .toml",
                 );
-                self.faults.push(fault.nearest(rule, rules.named.iter().map(String::as_str)));
+                self.faults.push_nearest(fault, rule, rules.named.iter().map(String::as_str));
             } else {
                 match taken {
                     Taken::Yes => {}

@@ -39,8 +39,6 @@ pub(super) struct Built {
 /// Where things of the plan were written, for warnings about them.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Places {
-    pub(super) areas: BTreeMap<AreaIx, Place>,
-    pub(super) sensors: BTreeMap<SensorIx, Place>,
     pub(super) rules: BTreeMap<forewarn_core::ids::RuleIx, Place>,
     /// As in the plan.
     pub(super) routes: Vec<Place>,
@@ -56,6 +54,8 @@ pub(super) struct Build<'a> {
     zone: TimeZone,
     plan: Plan,
     areas: BTreeMap<String, AreaIx>,
+    /// As written, for where they lie.
+    outlines: BTreeMap<AreaIx, &'a super::raw::areas::Area>,
     sensors: BTreeMap<String, SensorIx>,
     hazards: BTreeMap<String, HazardIx>,
     warnings: Vec<Warning>,
@@ -81,6 +81,7 @@ pub(super) fn build(
         zone,
         plan: Plan::default(),
         areas: BTreeMap::new(),
+        outlines: BTreeMap::new(),
         sensors: BTreeMap::new(),
         hazards: BTreeMap::new(),
         warnings: vec![],

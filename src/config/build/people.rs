@@ -76,7 +76,7 @@ impl Build<'_> {
         };
         let what = format!("{path} is {}, who is not in contacts.csv", quote(id));
         let fault = Fault::new(place.clone(), what, "the id of a contact");
-        self.faults.push(fault.nearest(id, contacts.named.iter().map(String::as_str)));
+        self.faults.push_nearest(fault, id, contacts.named.iter().map(String::as_str));
     }
 
     fn route(&mut self, route: &routes::Route, place: &Place) -> Option<Route> {
@@ -167,7 +167,7 @@ impl Build<'_> {
                 };
                 let what = format!("station {} is not in sensors.csv", quote(station));
                 let fault = Fault::new(written.place.clone(), what, "a station");
-                self.faults.push(fault.nearest(station, sensors.stations.iter().map(String::as_str)));
+                self.faults.push_nearest(fault, station, sensors.stations.iter().map(String::as_str));
             }
             let device = Device {
                 identity: written.identity.clone(),

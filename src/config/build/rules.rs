@@ -176,7 +176,7 @@ impl Build<'_> {
                         format!("station {} is not in sensors.csv", quote(&station.value.0)),
                         "a station",
                     );
-                    self.faults.push(fault.nearest(&station.value.0, known.iter().map(String::as_str)));
+                    self.faults.push_nearest(fault, &station.value.0, known.iter().map(String::as_str));
                 }
             }
             let plan = &self.plan;
@@ -245,7 +245,7 @@ impl Build<'_> {
                 format!("sensor {} is not in sensors.csv", quote(name)),
                 "a sensor as station/quantity",
             );
-            self.faults.push(fault.nearest(name, sensors.named.iter().map(String::as_str)));
+            self.faults.push_nearest(fault, name, sensors.named.iter().map(String::as_str));
         }
         found
     }
@@ -261,7 +261,7 @@ impl Build<'_> {
                 format!("area {} is not in areas.geojson", quote(name)),
                 "the id of an area",
             );
-            self.faults.push(fault.nearest(name, areas.named.iter().map(String::as_str)));
+            self.faults.push_nearest(fault, name, areas.named.iter().map(String::as_str));
         }
         found
     }

@@ -100,9 +100,10 @@ impl Build<'_> {
         if !written.named.contains(name) {
             let what = format!("area {} is not in areas.geojson", quote(name));
             let fault = Fault::new(row.place.clone(), what, "the id of an area");
-            self.faults.push(fault.nearest(name, written.named.iter().map(String::as_str)));
+            self.faults.push_nearest(fault, name, written.named.iter().map(String::as_str));
         }
-        let outline = written.areas.iter().find(|area| area.id == name && !area.rings.is_empty());
+        let ix = self.areas.get(name).copied();
+        let outline = ix.and_then(|ix| self.outlines.get(&ix)).filter(|area| !area.rings.is_empty());
         if let (Some(area), Some(lat), Some(lon)) = (outline, row.lat, row.lon)
             && !area.contains(lat, lon)
         {
@@ -113,7 +114,7 @@ impl Build<'_> {
             );
             self.warn(&row.place, what, "check lat, lon and area");
         }
-        self.areas.get(name).copied()
+        ix
     }
 
     fn sensor(&mut self, draft: &Draft, station: StationIx) -> Option<CatalogEntry> {
@@ -144,7 +145,6 @@ impl Build<'_> {
         let conversions = self.conversions(draft);
         let ix = SensorIx(self.index(IndexKind::Sensor, &id));
         self.sensors.insert(id.clone(), ix);
-        self.places.sensors.insert(ix, row.place.clone());
         let sensor = Sensor {
             id,
             station,

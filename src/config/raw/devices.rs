@@ -1,6 +1,7 @@
 //! `devices.csv` as written: who may connect to the listener, and speak for
 //! which stations.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::sheet::{Column, Sheet, must};
@@ -30,6 +31,7 @@ pub(crate) struct Device {
 pub(crate) fn read(dir: &Path, faults: &mut Faults) -> Vec<Device> {
     let Ok(Some(sheet)) = Sheet::optional(dir, FILE, COLUMNS, faults) else { return vec![] };
     let mut devices: Vec<Device> = vec![];
+    let mut lines = BTreeMap::new();
     for mut row in sheet.rows() {
         row.shape(faults);
         let identity = row.must::<Id>("identity", faults);
@@ -39,8 +41,8 @@ pub(crate) fn read(dir: &Path, faults: &mut Faults) -> Vec<Device> {
             row.fault(Fault::new(row.place.clone(), "stations is empty", "one station at least"), faults);
         }
         let (true, Some(identity), Some(secret)) = (row.sound(), identity, secret) else { continue };
-        if let Some(first) = devices.iter().find(|device| device.identity == identity.0) {
-            let what = format!("identity {} stands on line {} already", quote(&identity.0), first.place.line);
+        if let Some(first) = lines.insert(identity.0.clone(), row.place.line) {
+            let what = format!("identity {} stands on line {} already", quote(&identity.0), first);
             faults.push(Fault::new(row.place.clone(), what, "each identity once"));
             continue;
         }

@@ -192,7 +192,9 @@ pub(super) fn put_values(out: &mut Vec<u8>, values: &[f64], wholes: &mut Vec<i64
     if out.len() - start > 1 + values.len() * 8 {
         out.truncate(start);
         out.push(RAW);
-        values.iter().for_each(|value| out.extend(value.to_le_bytes()));
+        for value in values {
+            out.extend(value.to_le_bytes());
+        }
     }
 }
 

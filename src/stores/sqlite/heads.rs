@@ -29,13 +29,20 @@ pub(super) const SENSORS_MAX: usize = 1 << 24;
 /// Emptied buffers kept for the next heads.
 const SPARES_MAX: usize = 1_024;
 
+/// Whether a head is picked for the transaction under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Leaving {
+    Yes,
+    #[default]
+    No,
+}
+
 #[derive(Debug, Default)]
 struct Head {
     rows: Vec<Row>,
     /// Raised each time it is emptied.
     generation: u32,
-    /// Picked for the transaction under way.
-    leaving: bool,
+    leaving: Leaving,
 }
 
 /// When a head took its first reading.
@@ -127,10 +134,9 @@ impl Heads {
             }
             self.begun.pop_front();
         }
-        let staying = self
-            .begun
-            .iter()
-            .find(|begun| self.is_current(begun) && !self.by_sensor[begun.sensor as usize].leaving);
+        let staying = self.begun.iter().find(|begun| {
+            self.is_current(begun) && self.by_sensor[begun.sensor as usize].leaving == Leaving::No
+        });
         staying.map_or(self.kept, |begun| begun.after)
     }
 
@@ -152,7 +158,7 @@ impl Heads {
             let full = self.full.iter().copied().take(PICKS_MAX);
             picks.extend(full);
         }
-        picks.iter().for_each(|&sensor| self.by_sensor[sensor as usize].leaving = true);
+        self.set_leaving(picks, Leaving::Yes);
         let mut readings = self.readings - self.count(picks);
         let lag = |begun: &Begun| self.kept.0.saturating_sub(begun.after.0);
         let lagging =
@@ -171,7 +177,7 @@ impl Heads {
             readings -= self.by_sensor[begun.sensor as usize].rows.len();
             picks.push(begun.sensor);
         }
-        picks[fresh..].iter().for_each(|&sensor| self.by_sensor[sensor as usize].leaving = true);
+        self.set_leaving(&picks[fresh..], Leaving::Yes);
     }
 
     /// Picks up to a transaction's worth of whatever there is.
@@ -179,11 +185,17 @@ impl Heads {
         picks.clear();
         let staying = self.begun.iter().filter(|it| self.stays(it)).map(|it| it.sensor);
         picks.extend(staying.take(PICKS_MAX));
-        picks.iter().for_each(|&sensor| self.by_sensor[sensor as usize].leaving = true);
+        self.set_leaving(picks, Leaving::Yes);
     }
 
     fn stays(&self, begun: &Begun) -> bool {
-        self.is_current(begun) && !self.by_sensor[begun.sensor as usize].leaving
+        self.is_current(begun) && self.by_sensor[begun.sensor as usize].leaving == Leaving::No
+    }
+
+    fn set_leaving(&mut self, picks: &[u32], leaving: Leaving) {
+        for &sensor in picks {
+            self.by_sensor[sensor as usize].leaving = leaving;
+        }
     }
 
     fn count(&self, picks: &[u32]) -> usize {
@@ -199,7 +211,7 @@ impl Heads {
                 self.full_readings -= head.rows.len();
             }
             head.generation = head.generation.wrapping_add(1);
-            head.leaving = false;
+            head.leaving = Leaving::No;
             let mut rows = std::mem::take(&mut head.rows);
             // One that had to hold a whole burst would pin its memory for ever.
             if self.spares.len() < SPARES_MAX && rows.capacity() <= 2 * CHUNK_READINGS {
@@ -213,7 +225,7 @@ impl Heads {
 
     /// The transaction failed: they are to be picked again.
     pub(super) fn put_back(&mut self, picks: &[u32]) {
-        picks.iter().for_each(|&sensor| self.by_sensor[sensor as usize].leaving = false);
+        self.set_leaving(picks, Leaving::No);
     }
 }
 

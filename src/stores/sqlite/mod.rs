@@ -1,4 +1,4 @@
-//! The embedded store, `readings.db`: per-sensor chunks in SQLite, and the
+//! The embedded store, `readings.db`: per-sensor chunks in `SQLite`, and the
 //! newest readings in memory until there are enough of them for a chunk.
 //!
 //! The cursor on the disk stands before the oldest reading that is only in
@@ -70,13 +70,15 @@ pub struct Sqlite {
     synced_at: Instant,
     picks: Vec<u32>,
     rows: Vec<Row>,
+    rot: Option<String>,
 }
 
 impl Sqlite {
     /// Opens or creates the file; see [`Origin`] for one that is of another log.
     pub fn open(path: &Path, origin: Origin) -> anyhow::Result<Sqlite> {
         let opened = schema::open(path, origin);
-        let (connection, cursor) = opened.with_context(|| format!("cannot open {}", path.display()))?;
+        let schema::Opened { connection, cursor, rot } =
+            opened.with_context(|| format!("cannot open {}", path.display()))?;
         Ok(Sqlite {
             path: path.to_owned(),
             connection,
@@ -87,6 +89,7 @@ impl Sqlite {
             synced_at: Instant::now(),
             picks: vec![],
             rows: vec![],
+            rot,
         })
     }
 
@@ -137,6 +140,7 @@ impl Sqlite {
         } else {
             lock(&self.heads).put_back(&picks);
             self.chunks.forget(&picks);
+            self.chunks.rotten = 0;
         }
         self.picks = picks;
         written.with_context(|| format!("cannot write {}", self.path.display()))
@@ -171,6 +175,7 @@ impl Sqlite {
                 chunks,
                 "chunks of readings do not read back, they are set aside in table rotten"
             );
+            self.rot = Some(format!("chunks of readings in {} do not read back", self.path.display()));
         }
         Ok(())
     }
@@ -281,6 +286,10 @@ impl Member for Sqlite {
 
     fn synced(&self) -> Position {
         self.synced
+    }
+
+    fn rot(&self) -> Option<String> {
+        self.rot.clone()
     }
 }
 

@@ -103,7 +103,9 @@ impl View<'_> {
                 out.add(&same.filter(|it| it.position >= row.position).unwrap_or(*row).kept(sensor));
             }
         }
-        head.iter().for_each(|row| out.add(&row.kept(sensor)));
+        for row in &head {
+            out.add(&row.kept(sensor));
+        }
         Ok(out.finish())
     }
 

@@ -42,11 +42,21 @@ pub struct Origin {
     pub end: Position,
 }
 
-/// Opens or creates the file for its one writer, and says up to where it has
-/// kept the log. A file of another log or version, or beyond reading, is set
+/// A file, open for its one writer.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) connection: Connection,
+    /// Up to where it has kept the log.
+    pub(super) cursor: Position,
+    /// What did not read back, in words.
+    pub(super) rot: Option<String>,
+}
+
+/// Opens or creates the file. A file of another log or version, or beyond reading, is set
 /// aside as `readings.db.aside`: its sensors are numbered otherwise. One that
 /// is ahead of its log (a restored backup) loses what the log does not know of.
-pub(super) fn open(path: &Path, origin: Origin) -> anyhow::Result<(Connection, Position)> {
+pub(super) fn open(path: &Path, origin: Origin) -> anyhow::Result<Opened> {
+    let mut rot = None;
     let standing = connect(path).and_then(|connection| {
         let standing = standing(&connection)?;
         Ok((connection, standing))
@@ -55,11 +65,11 @@ pub(super) fn open(path: &Path, origin: Origin) -> anyhow::Result<(Connection, P
         Ok((connection, Some(standing))) if standing.log == origin.log.0 => {
             let cursor = cut(&connection, standing.cursor, origin.end)?;
             make_durable(&connection, cursor)?;
-            return Ok((connection, cursor));
+            return Ok(Opened { connection, cursor, rot });
         }
         Ok((connection, None)) if is_empty(&connection)? => {
             begin(&connection, origin.log)?;
-            return Ok((connection, Position(0)));
+            return Ok(Opened { connection, cursor: Position(0), rot });
         }
         Ok((connection, _)) => {
             drop(connection);
@@ -67,13 +77,17 @@ pub(super) fn open(path: &Path, origin: Origin) -> anyhow::Result<(Connection, P
         }
         Err(error) if is_rot(&error) => {
             tracing::error!(path = %path.display(), %error, "the readings do not read back, the file is set aside");
+            rot = Some(format!(
+                "{} does not read back, it is set aside and begun anew from the log: {error}",
+                path.display()
+            ));
         }
         Err(error) => return Err(error.into()),
     }
     set_aside(path)?;
     let connection = connect(path)?;
     begin(&connection, origin.log)?;
-    Ok((connection, Position(0)))
+    Ok(Opened { connection, cursor: Position(0), rot })
 }
 
 /// Opens an existing file for reading beside its writer.

@@ -236,6 +236,7 @@ fn a_file_that_does_not_read_back_is_set_aside() {
     let mut store = open(dir.path());
     store.keep(&[kept(1, 1, 1.0, 1)], Position(1)).unwrap();
     assert!(dir.path().join("readings.db.aside").exists());
+    assert!(store.rot().is_some());
 }
 
 #[test]
@@ -252,6 +253,7 @@ fn a_rotten_chunk_is_told_and_blocks_no_later_reading() {
     assert_eq!(left, [kept(1, 5, 3.0, 3), kept(1, 12, 4.0, 4)]);
     let aside: i64 = store.connection.query_row("SELECT count(*) FROM rotten", [], |row| row.get(0)).unwrap();
     assert_eq!(aside, 1);
+    assert!(store.rot().is_some());
 }
 
 #[test]

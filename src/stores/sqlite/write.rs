@@ -79,7 +79,7 @@ impl Chunks {
             let blob: Vec<u8> = connection
                 .prepare_cached("SELECT blob FROM c WHERE id = ?1")?
                 .query_row([id], |row| row.get(0))?;
-            replaces = self.unpack(connection, Chunk { id, blob }, &mut merged)?;
+            replaces = self.unpack(connection, &Chunk { id, blob }, &mut merged)?;
         }
         let known = if merged.is_empty() {
             self.write(connection, sensor, fresh, replaces)?
@@ -114,10 +114,10 @@ impl Chunks {
         let mut merged = std::mem::take(&mut self.merged);
         while let Some(first) = late.front() {
             let chunk = chunk_for(connection, sensor, first.observed)?;
-            let next = next_begin(connection, sensor, first.observed, &chunk)?;
+            let next = next_begin(connection, sensor, first.observed, chunk.as_ref())?;
             merged.clear();
             let replaces = match chunk {
-                Some(chunk) => self.unpack(connection, chunk, &mut merged)?,
+                Some(chunk) => self.unpack(connection, &chunk, &mut merged)?,
                 None => None,
             };
             while let Some(row) = late.front().filter(|row| next.is_none_or(|next| row.observed < next)) {
@@ -136,7 +136,7 @@ impl Chunks {
     fn unpack(
         &mut self,
         connection: &Connection,
-        chunk: Chunk,
+        chunk: &Chunk,
         rows: &mut Vec<Row>,
     ) -> rusqlite::Result<Option<i64>> {
         if self.codec.decode(&chunk.blob, rows).is_ok() {
@@ -202,7 +202,7 @@ fn next_begin(
     connection: &Connection,
     sensor: u32,
     observed: i64,
-    chunk: &Option<Chunk>,
+    chunk: Option<&Chunk>,
 ) -> rusqlite::Result<Option<i64>> {
     let Some(chunk) = chunk else { return Ok(None) };
     let select = "SELECT t0 FROM c WHERE sensor = ?1 AND t0 > ?2 AND id <> ?3 ORDER BY t0 LIMIT 1";

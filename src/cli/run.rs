@@ -1,0 +1,74 @@
+//! `forewarn run`: the service, until a signal or its control socket stops it.
+
+use std::io::{self, IsTerminal};
+
+use forewarn_core::level::Status;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::{error, info};
+use tracing_subscriber::EnvFilter;
+
+use super::args::{LogFormat, RunArgs};
+use super::{Exit, Surroundings};
+use crate::app::service::{Options, Service, Timekeeping};
+use crate::config::fault::Faults;
+
+/// Runs it, and says how it ended.
+pub(super) fn run(args: &RunArgs, around: &mut Surroundings<'_>) -> io::Result<Exit> {
+    trace(args.log_format);
+    let options = Options {
+        config: args.places.config.clone(),
+        data: args.places.data.clone(),
+        status: Status::Actual,
+        time: Timekeeping::System,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    match runtime.block_on(serve(options)) {
+        Ok(exit) => Ok(exit),
+        Err(error) => {
+            let is_fault = error.downcast_ref::<Faults>().is_some();
+            writeln!(around.err, "{error:#}")?;
+            Ok(if is_fault { Exit::Fault } else { Exit::Failed })
+        }
+    }
+}
+
+async fn serve(options: Options) -> anyhow::Result<Exit> {
+    let (mut hangup, mut interrupt, mut terminate) =
+        (signal(SignalKind::hangup())?, signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let service = Service::start(options).await?;
+    let desk = service.desk().clone();
+    let exit = loop {
+        tokio::select! {
+            _ = hangup.recv() => {
+                if let Err(faults) = desk.reload(false).await {
+                    faults.iter().for_each(|fault| error!(fault, "configuration"));
+                }
+            }
+            _ = interrupt.recv() => break Exit::Done,
+            _ = terminate.recv() => break Exit::Done,
+            () = desk.asked_to_stop() => break Exit::Done,
+            () = service.driver_ended() => {
+                // Without it nothing is judged, and silence would be taken for safety.
+                error!("the driver ended by itself: stopping, so that whoever watches starts it anew");
+                break Exit::Failed;
+            }
+        }
+    };
+    info!("stopping");
+    let stopped = service.stop().await;
+    if stopped.undelivered > 0 {
+        info!(stopped.undelivered, "deliveries are left; the next start goes on with them");
+    }
+    Ok(exit)
+}
+
+/// To standard error: for people on a terminal, a line of JSON an event where asked.
+fn trace(format: LogFormat) {
+    let filter = EnvFilter::try_from_env("FOREWARN_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let to = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    // A subscriber that stands already (a test's) is as good.
+    let _ = match format {
+        LogFormat::Text => to.with_ansi(io::stderr().is_terminal()).try_init(),
+        LogFormat::Json => to.json().try_init(),
+    };
+}
