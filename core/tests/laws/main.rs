@@ -11,7 +11,7 @@ use forewarn_core::engine::Engine;
 use forewarn_core::event::{Decision, Input};
 use forewarn_core::level::Level;
 use forewarn_core::time::Span;
-use forewarn_core::warning::{About, Incident, Reason, Revision};
+use forewarn_core::warning::{About, Cell, Incident, Phase, Reason, Revision};
 use proptest::prelude::*;
 
 use world::{Deed, FAILED, Run, SENSORS, calm, decisions, histories, plan, revisions, started, wild};
@@ -20,6 +20,8 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
     /// The same log gives the same outputs, flags included, and the same state, byte for byte.
+    ///
+    /// Failed when a counter outside the engine stood in for the run in `Engine::stamp`.
     #[test]
     fn the_same_log_gives_the_same_outputs(deeds in histories(wild())) {
         let run = Run::play(&deeds);
@@ -36,6 +38,8 @@ proptest! {
     }
 
     /// Ticks between, due or not, change no decision.
+    ///
+    /// Failed when `Engine::fire` rang timers at the event's time instead of their own.
     #[test]
     fn extra_ticks_change_nothing(deeds in histories(wild()), step_secs in 30..900i64) {
         let plain = Run::play(&deeds);
@@ -56,6 +60,8 @@ proptest! {
     }
 
     /// Stepping, then recovering from the log, comes to the same state, and finds nothing that differs.
+    ///
+    /// Failed when `Engine::commit` left out decisions that agree with the record.
     #[test]
     fn recovery_comes_to_where_the_engine_was(deeds in histories(wild())) {
         let run = Run::play(&deeds);
@@ -71,6 +77,8 @@ proptest! {
     /// Another version decided otherwise at one event: recovery says so there
     /// and nowhere else, applies what was recorded, and comes to where that
     /// version was; the next start goes on from there.
+    ///
+    /// Failed when `Engine::recover` did not report what differs, or did not apply what is left of the record.
     #[test]
     fn a_planted_decision_is_reported_and_applied(
         deeds in histories(wild()),
@@ -110,6 +118,9 @@ proptest! {
 
     /// From some instant on nothing good comes in any more: no level falls and
     /// no all-clear goes out, however long that lasts.
+    ///
+    /// Failed when `Vote::is_unsure` knew lost sources only; and as things stood, on a gauge whose
+    /// queued reading came in after its source went down.
     #[test]
     fn unknown_never_clears(
         before in histories(calm()),
@@ -133,31 +144,41 @@ proptest! {
         }
     }
 
-    /// A reading that failed its checks, or is no number, raises nothing and
-    /// lets nothing fall at the moment it comes in.
+    /// A reading that failed its checks, or is no number, raises nothing when it
+    /// comes in; and where no others come from any gauge, nothing falls.
+    ///
+    /// Failed when a value below the span was flagged good (`GrossRange`).
     #[test]
     fn a_failed_reading_moves_only_towards_unknown(
         deeds in histories(calm()),
-        sensor in 0..SENSORS,
         value in prop::sample::select(vec![FAILED, f64::NAN, f64::NEG_INFINITY]),
-        late in prop_oneof![Just(0), 1..20i64],
+        late in 1..20i64,
     ) {
         let mut run = Run::play(&deeds);
-        run.at = run.at + Span::from_secs(1);
-        run.drain();
-        let levels = |run: &Run| -> Vec<(forewarn_core::warning::Cell, Level)> {
-            run.engine.incidents().map(|it| (it.cell, it.level)).collect()
-        };
-        let before = levels(&run);
-        let decided = run.read(sensor, value, late, 0);
-        for revision in revisions(&decided) {
-            prop_assert!(!matches!(
-                revision.reason,
-                Reason::Raised | Reason::Upgraded | Reason::Downgraded | Reason::Eased | Reason::Unconfirmed
-            ), "{:?}", revision);
+        for round in 0..12 {
+            for sensor in 0..SENSORS {
+                run.at = run.at + Span::from_secs(1);
+                run.drain();
+                let before = levels(&run);
+                run.read(sensor, value, if round == 1 { late } else { 0 }, 0);
+                if round > 0 {
+                    prop_assert_eq!(before, levels(&run));
+                }
+            }
+            let (before, seen) = (levels(&run), run.revisions.len());
+            run.act(&Deed::Pass(10));
+            // What was on its way may still be reached, and nothing is lost.
+            for (cell, level) in before {
+                let now = levels(&run).iter().find(|(other, _)| *other == cell).map(|(_, level)| *level);
+                prop_assert!(now >= Some(level) || level == Level::Normal, "{:?} {} {:?}", cell, level, &run.revisions[seen..]);
+            }
         }
-        prop_assert_eq!(before, levels(&run));
     }
+}
+
+fn levels(run: &Run) -> Vec<(Cell, Level)> {
+    let warned = run.engine.incidents().filter(|it| it.phase != Phase::Pending);
+    warned.map(|it| (it.cell, it.level)).collect()
 }
 
 /// What another version might have recorded instead: nothing; everything but

@@ -142,6 +142,9 @@ proptest! {
 
     /// A warning goes to exactly those the plan in force routes it to, and to
     /// those who were due it before; its end to those of them whom anything reached.
+    ///
+    /// Failed when `AreaRole` looked no further than the area itself, and when
+    /// `Sent::due` left out earlier targets.
     #[test]
     fn a_warning_goes_to_those_routed_and_those_before(
         deeds in histories(prop_oneof![
