@@ -34,7 +34,7 @@ pub(super) struct Vote {
     /// Engine time at which it last stood in breach, unless it does so now.
     #[n(2)]
     breached: Timestamp,
-    /// Engine time since when nobody can say how it stands.
+    /// Engine time since when its newest data say nothing.
     #[n(3)]
     lost: Option<Timestamp>,
     /// Engine time at which good data came back.
@@ -101,7 +101,7 @@ impl Vote {
         }
     }
 
-    /// Engine time since when nobody can say how it stands.
+    /// Engine time since when its newest data say nothing.
     pub(super) fn lost(&self) -> Option<Timestamp> {
         self.lost
     }
@@ -124,15 +124,15 @@ impl Vote {
             finding.pending = self.finding.pending;
         }
         self.remember(at);
+        let was_unsure = self.is_unsure();
         self.finding = finding;
         if finding.tip == Verdict::Clear && self.finding.settled.level() == Level::Normal {
             self.spent = Level::Normal;
         }
         self.remember(at);
-        match (self.is_unsure(), self.lost) {
-            (true, None) => self.lost = Some(at),
-            (false, Some(_)) => (self.lost, self.back) = (None, at),
-            (true, Some(_)) | (false, None) => {}
+        self.lost = if self.is_blind() { self.lost.or(Some(at)) } else { None };
+        if was_unsure && !self.is_unsure() {
+            self.back = at;
         }
     }
 

@@ -105,6 +105,7 @@ impl Stations {
             }
             Input::Clock(ClockStep { offset, trusted }) => {
                 (self.moment.offset, self.moment.trusted) = (*offset, *trusted);
+                self.stage.clock(self.moment, &mut found);
             }
             Input::Source(source, up) => self.stage.source(*source, *up, self.moment, &mut found),
             Input::Plan(plan) => {
@@ -234,6 +235,7 @@ impl Areas {
             Input::Clock(ClockStep { offset, trusted }) => {
                 (self.moment.offset, self.moment.trusted) = (*offset, *trusted);
                 self.stage.clock(self.moment);
+                self.read(itself);
             }
             Input::Plan(plan) => {
                 let body = plan.body.as_ref().expect("a test's plan has its body");
