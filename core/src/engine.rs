@@ -237,7 +237,9 @@ impl Engine {
             Input::Plan(plan) => self.replan(plan, pen),
             Input::Clock(ClockStep { offset, trusted }) => {
                 (self.moment.offset, self.moment.trusted) = (*offset, *trusted);
+                self.stations.clock(self.moment, &mut self.found);
                 self.areas.clock(self.moment);
+                self.absorb(pen);
             }
             Input::Source(source, up) => self.source(*source, *up, pen),
             Input::Outcome(outcome) => self.areas.outcome(outcome),

@@ -1,5 +1,6 @@
 //! What an operator would have seen: a line for each thing that mattered.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
@@ -22,7 +23,7 @@ pub struct Transcript {
     text: String,
     warnings: Vec<OutputId>,
     troubles: Vec<OutputId>,
-    phases: Vec<(String, String)>,
+    phases: BTreeMap<String, String>,
     /// The reading that what is decided now follows from.
     cause: Option<String>,
     /// How many lines of each sort there are at this time.
@@ -127,16 +128,10 @@ impl Transcript {
         ] {
             state += if is { word } else { "" };
         }
-        let known = self.phases.iter().position(|(known, _)| *known == place);
-        if known.is_some_and(|at| self.phases[at].1 == state) {
+        if self.phases.get(&place) == Some(&state) {
             return;
         }
-        match known {
-            Some(at) => self.phases[at].1.clone_from(&state),
-            // A scenario of thousands is told by its first few.
-            None if self.phases.len() < 100 => self.phases.push((place.clone(), state.clone())),
-            None => {}
-        }
+        self.phases.insert(place.clone(), state.clone());
         self.line(after, &format!("incident {state}"), &format!("  {place} {state}"));
     }
 
