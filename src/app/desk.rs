@@ -87,7 +87,7 @@ impl Desk {
         match &reloaded {
             Ok(said) => info!(said, "configuration reloaded"),
             Err(faults) => {
-                warn!(faults = faults.len(), "configuration not reloaded: the old one stays in force")
+                warn!(faults = faults.len(), "configuration not reloaded: the old one stays in force");
             }
         }
         reloaded
@@ -97,12 +97,13 @@ impl Desk {
         let mut names = self.names.lock().await;
         let (mut indices, mut targets) = names.clone();
         let mut draft = Drafted::new(&mut indices);
-        let loaded = opening::load(&self.parts.options, &mut draft, &mut targets).map_err(lines)?;
+        let loaded =
+            opening::load(&self.parts.options, &mut draft, &mut targets).map_err(|error| lines(&error))?;
         let assigned = draft.assigned;
         targets.save(&self.parts.data).map_err(|error| vec![format!("table of target ids: {error}")])?;
         let before = self.parts.picture.borrow().plan.id();
         let change = opening::plan_change(&self.parts.data, &loaded.setup.plan, assigned, before, orphan)
-            .map_err(lines)?;
+            .map_err(|error| lines(&error))?;
 
         let old = self.parts.current.borrow().clone();
         let restart = needs_restart(&old, &loaded.setup);
@@ -230,7 +231,7 @@ fn refusal(answer: Option<&Answer>) -> Option<String> {
     })
 }
 
-fn lines(error: anyhow::Error) -> Vec<String> {
+fn lines(error: &anyhow::Error) -> Vec<String> {
     format!("{error:#}").lines().map(str::to_owned).collect()
 }
 

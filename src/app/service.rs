@@ -165,13 +165,7 @@ impl Service {
         }));
         let setup = current.borrow().clone();
         sources.follow(&setup).await;
-        let listener = match setup.listener.clone() {
-            Some(settings) => Some(
-                listener::start(&settings, current.clone(), taking.clone(), civil.clone(), intake.clone())
-                    .await?,
-            ),
-            None => None,
-        };
+        let listener = listen(&setup, &current, &taking, &civil, &intake).await?;
         let doors = Doors {
             current: current.clone(),
             inbox: taking,
@@ -293,6 +287,20 @@ pub struct Stopped {
     pub position: Position,
     /// Deliveries that have no outcome yet; the next start goes on with them.
     pub undelivered: usize,
+}
+
+/// The built-in listener, where the setup has one.
+async fn listen(
+    setup: &Setup,
+    current: &Current,
+    inbox: &Arc<dyn Inbox>,
+    civil: &Arc<Civil>,
+    intake: &CancellationToken,
+) -> anyhow::Result<Option<listener::ListenerHandle>> {
+    let Some(settings) = &setup.listener else { return Ok(None) };
+    let started =
+        listener::start(settings, current.clone(), inbox.clone(), civil.clone(), intake.clone()).await?;
+    Ok(Some(started))
 }
 
 async fn caught_up(state: &StateHandle, end: Position) -> anyhow::Result<()> {

@@ -221,7 +221,7 @@ fn shown(evidence: &Evidence, plan: &Plan) -> String {
         Side::Above => ">=",
         Side::Below => "<=",
     });
-    let mut text = format!("{id}");
+    let mut text = id.to_string();
     if let Some(measured) = evidence.measured {
         let _ = write!(text, " {measured:.2}");
     }

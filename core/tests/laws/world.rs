@@ -74,7 +74,7 @@ fn sensor(ix: u32) -> Option<Sensor> {
         unit: metres(""),
         datum: None,
         interval: Span::from_mins(10),
-        lateness: Span::from_mins(if ix % 2 == 0 { 15 } else { 0 }),
+        lateness: Span::from_mins(if ix.is_multiple_of(2) { 15 } else { 0 }),
         max_age: Span::from_hours(1),
         span: Some((0.0, 10.0)),
         suspect: Some((0.5, 7.5)),
