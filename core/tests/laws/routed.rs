@@ -106,7 +106,7 @@ impl Ledger {
                 }
             }
             About::Trouble(_) if revision.kind != Kind::AllClear || heard.is_none() => {
-                expected.extend(&plan.operator)
+                expected.extend(&plan.operator);
             }
             About::Trouble(_) | About::NotifyTest => {}
         }
