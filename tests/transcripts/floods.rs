@@ -82,8 +82,8 @@ fn silent_gauge_mid_flood() {
     }
     let blind = bench.revisions.iter().find(|(_, it)| it.reason == Reason::Blind).expect("its loss is told");
     // Heard last ten minutes before 7:00 or then; unknown three intervals later, told one more interval later.
-    let last = sent.iter().map(|it| it.at - START).filter(|&at| at < lost).max().expect("it was heard");
-    assert_eq!(blind.0, last + mins(30) + mins(5));
+    let heard_last = sent.iter().map(|it| it.at - START).filter(|&at| at < lost).max().expect("it was heard");
+    assert_eq!(blind.0, heard_last + mins(30) + mins(5));
     assert_eq!((blind.1.level, blind.1.certainty), (Level::Red, Certainty::Possible));
     let heard: Vec<_> = bench.revisions[2..].iter().filter(|(_, it)| it.level == Level::Red).collect();
     assert!(heard.iter().all(|(_, it)| it.due.len() == 2), "whoever heard red hears that it is blind");

@@ -65,7 +65,7 @@ impl Transcript {
 
     fn reading(&mut self, after: Span, checked: &Checked, plan: &Plan) {
         let reading = &checked.reading;
-        let plain =
+        let is_plain =
             matches!(checked.flag, Flag::Good | Flag::Unevaluated) && reading.marks == Marks::default();
         let (id, unit) =
             plan.sensor(reading.sensor).map_or(("?", String::new()), |it| (&it.id, it.unit.to_string()));
@@ -81,8 +81,8 @@ impl Transcript {
             }
         }
         // A plain reading is only told with what follows from it.
-        self.cause = plain.then_some(text.clone());
-        if !plain {
+        self.cause = is_plain.then_some(text.clone());
+        if !is_plain {
             self.line(after, "reading", &text);
         }
     }

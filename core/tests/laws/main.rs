@@ -4,6 +4,7 @@
 #![allow(unreachable_pub, reason = "modules of one test")]
 
 mod partitioned;
+mod province;
 mod routed;
 mod world;
 
@@ -113,7 +114,9 @@ proptest! {
         prop_assert_eq!(recovered.to_bytes(), former.to_bytes());
         let mut on = Run { engine: recovered, log, ..run };
         on.put(started(Some(Span::ZERO)));
-        more.iter().for_each(|deed| on.act(deed));
+        for deed in &more {
+            on.act(deed);
+        }
     }
 
     /// From some instant on nothing good comes in any more: no level falls and
@@ -132,7 +135,9 @@ proptest! {
             run.act(&Deed::Pass(10));
         }
         let seen = run.revisions.len();
-        after.iter().for_each(|deed| run.act(deed));
+        for deed in &after {
+            run.act(deed);
+        }
         run.act(&Deed::Pass(3 * 24 * 60));
         for revision in &run.revisions[seen..] {
             let about_incident = matches!(revision.about, About::Incident(_));
