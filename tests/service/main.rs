@@ -1,0 +1,15 @@
+//! The whole service with real parts at both ends.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod broker;
+mod disk;
+mod first;
+mod http;
+mod mail;
+mod outage;
+mod poison;
+mod reload;
+mod replay;
+mod restart;

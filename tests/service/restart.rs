@@ -1,0 +1,1 @@
+//! Stopped, killed and started again.
