@@ -4,12 +4,17 @@
 mod common;
 
 mod broker;
+mod child;
+mod crash;
 mod disk;
 mod first;
 mod http;
 mod mail;
 mod outage;
 mod poison;
+mod publisher;
+mod recorder;
 mod reload;
 mod replay;
 mod restart;
+mod valley;
