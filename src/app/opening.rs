@@ -61,7 +61,8 @@ pub(super) fn open(options: &Options) -> anyhow::Result<Opening> {
         Log::create(lock, &first.setup.log, stamp)?
     };
     let recovery = Recovery { data: data.clone(), projection: Arc::new(Projected(data.join("state.db"))) };
-    let recovered = recovery.recover()?;
+    let mut recovered = recovery.recover()?;
+    recovery.reach(&mut recovered, opened.last)?;
     let (clock, beginning) = begin_clock(&options.time, &recovered);
     info!(log = %log.id(), position = recovered.position.0, trusted = beginning.moment.trusted, "log opened");
 

@@ -1,8 +1,10 @@
 //! From the log back to the engine: the newest snapshot that reads back, then
 //! every record after it. Windows and memories are recomputed, the recorded
-//! decisions applied.
+//! decisions applied. Where records are gone, what was decided there comes from
+//! the projection: nothing that rots keeps the service from starting.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,6 +14,8 @@ use forewarn_core::engine::Engine;
 use forewarn_core::event::{Decision, Event, Input, Output, PlanRef, Started};
 use forewarn_core::ids::{LogId, Position};
 use forewarn_core::plan::Plan;
+use forewarn_core::time::Timestamp;
+use forewarn_core::warning::About;
 use tracing::{info, warn};
 
 use super::snapshots::{self, Snapshot};
@@ -123,16 +127,8 @@ impl Recovery {
             if record.last() < from {
                 continue;
             }
-            if record.first > recovered.position.next() && begin.is_none() {
-                self.adopt(&mut recovered, &record)?;
-            }
             if record.first > recovered.position.next() {
-                bail!(
-                    "the log lacks positions {}..{}, expected them after snapshot {}",
-                    recovered.position.next().0,
-                    record.first.0,
-                    recovered.snapshot.0
-                );
+                self.cross(&mut recovered, &record)?;
             }
             if let Err(position) = self.apply(&mut recovered, &record, poison)? {
                 return Ok(Attempt::Stumbled(position));
@@ -143,27 +139,55 @@ impl Recovery {
         Ok(Attempt::Reached(Box::new(recovered)))
     }
 
-    /// Begins in the middle of the log: incidents as the projection has them,
-    /// every sensor unknown until it speaks.
-    fn adopt(&self, recovered: &mut Recovered, record: &Record) -> anyhow::Result<()> {
-        let position = Position(record.first.0 - 1);
-        let plan = Input::Plan(PlanRef { id: record.plan, orphan: true, body: None });
-        let started = Started {
-            log: LogId::default(),
-            run: record.run,
-            downtime: None,
-            offset: record.offset,
-            trusted: true,
-        };
+    /// Where the log's last records do not read back, `last` being the position
+    /// it goes on from: what the projection knows of them stands.
+    pub fn reach(&self, recovered: &mut Recovered, last: Position) -> anyhow::Result<()> {
+        if recovered.position >= last {
+            return Ok(());
+        }
+        let at = recovered.engine.moment().at;
+        self.adopt(recovered, last.next(), at, vec![])
+    }
+
+    /// Goes on behind positions that are gone: trimmed with no snapshot to
+    /// serve, or rotten.
+    fn cross(&self, recovered: &mut Recovered, record: &Record) -> anyhow::Result<()> {
+        let mut inputs = vec![];
+        if recovered.position == Position(0) {
+            inputs.push(Input::Started(Started {
+                log: LogId::default(),
+                run: record.run,
+                downtime: None,
+                offset: record.offset,
+                trusted: true,
+            }));
+        }
+        if recovered.engine.plan_id() != record.plan {
+            let plan = Input::Plan(PlanRef { id: record.plan, orphan: true, body: None });
+            inputs.push(self.with_body(&plan)?);
+        }
+        self.adopt(recovered, record.first, record.at, inputs)
+    }
+
+    /// Carries an engine over the positions up to before `next`: incidents as
+    /// the projection has them, what else was in there is forgotten, and sensors
+    /// are unknown until they speak.
+    fn adopt(
+        &self,
+        recovered: &mut Recovered,
+        next: Position,
+        at: Timestamp,
+        inputs: Vec<Input>,
+    ) -> anyhow::Result<()> {
+        let gone = recovered.position.next()..next;
         let standing = self.projection.standing().context("incidents of the projection")?;
-        warn!(
-            from = record.first.0,
-            "no snapshot serves and the log begins late: incidents from the projection"
-        );
-        for (input, decisions) in
-            [(Input::Started(started), vec![]), (self.with_body(&plan)?, vec![]), (Input::Tick, standing)]
-        {
-            let event = Event { at: record.at, position, input };
+        let standing = decided_in(&gone, standing);
+        let (from, until) = (gone.start.0, next.0);
+        warn!(from, until, "the log lacks positions: incidents decided there come from the projection");
+        let position = Position(next.0 - 1);
+        let inputs = inputs.into_iter().map(|input| (input, vec![]));
+        for (input, decisions) in inputs.chain([(Input::Tick, standing)]) {
+            let event = Event { at, position, input };
             recovered.engine.recover(&event, &decisions, &mut Vec::new());
         }
         recovered.position = position;
@@ -220,6 +244,33 @@ impl Recovery {
 enum Attempt {
     Reached(Box<Recovered>),
     Stumbled(Position),
+}
+
+/// Of what stands, the revisions made at these positions, and the incidents
+/// that were opened there or that these revisions are about: all else the
+/// engine has from the records before.
+fn decided_in(gone: &Range<Position>, mut standing: Vec<Decision>) -> Vec<Decision> {
+    let mut told = BTreeSet::new();
+    standing.retain(|decision| match decision {
+        Decision::Revision(revision) => {
+            let is_gone = gone.contains(&revision.id.position);
+            if let (true, About::Incident(cell)) = (is_gone, &revision.about) {
+                told.insert(*cell);
+            }
+            is_gone
+        }
+        Decision::Incident(_)
+        | Decision::WouldHave(_)
+        | Decision::Trouble(_)
+        | Decision::PlanRefused(_)
+        | Decision::Resumed
+        | Decision::Resent { .. } => true,
+    });
+    standing.retain(|decision| {
+        let Decision::Incident(incident) = decision else { return true };
+        gone.contains(&incident.id.position) || told.contains(&incident.cell)
+    });
+    standing
 }
 
 /// The decisions recorded with one of a record's inputs.

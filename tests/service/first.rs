@@ -1,8 +1,6 @@
-//! The whole service with real parts at both ends.
+//! The thinnest whole way.
 
-mod common;
-
-use common::house::{Device, Folder, Receiver, level};
+use crate::common::house::{Device, Folder, Receiver, level};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reading_becomes_a_warning() {
@@ -18,7 +16,6 @@ async fn a_reading_becomes_a_warning() {
 
     let got = receiver.wait_for("the alert", |got| !got.is_empty()).await;
     assert_eq!(got.len(), 1, "{got:#?}");
-    println!("{:#}", got[0].body);
     let stopped = service.stop().await;
     assert_eq!(stopped.undelivered, 0);
 }

@@ -1,0 +1,175 @@
+//! The crash law: the real binary, killed at random moments under load.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use forewarn_core::warning::Kind;
+
+use crate::child::Running;
+use crate::common::house::Folder;
+use crate::publisher::Publisher;
+use crate::recorder::{Mood, Recorder};
+use crate::valley::{Gauges, counted, records, revisions, stations, valley};
+
+/// How often it is killed.
+const KILLS: usize = 18;
+/// Gauges; one area and one contact each.
+const GAUGES: usize = 54;
+/// Messages on their way at once.
+const WINDOW: usize = 6 * GAUGES;
+/// Gauges that go from harmless to red between two kills.
+const CROSSINGS: usize = GAUGES / KILLS;
+
+/// When it is killed.
+#[derive(Debug, Clone, Copy)]
+enum Moment {
+    /// The instant that the sender has so many acknowledgements of this life.
+    Acknowledged(usize),
+    /// When the receiver has seen so many attempts of this life.
+    Attempted(usize),
+    /// At so many lines of what it says while it starts.
+    Starting(usize),
+}
+
+/// Numbers without pattern (xorshift64*), the same ones every time; the
+/// moments they lead to are the scheduler's.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % bound
+    }
+
+    fn moment(&mut self) -> Moment {
+        match self.below(6) {
+            0 => Moment::Starting(1 + self.below(7)),
+            1 => Moment::Attempted(1 + self.below(6)),
+            _ => Moment::Acknowledged(1 + self.below(2 * WINDOW)),
+        }
+    }
+}
+
+/// A river that rises gauge by gauge, and the gateway that tells of it.
+struct Load {
+    publisher: Publisher,
+    gauges: Gauges,
+    stations: Vec<String>,
+    sent: usize,
+    /// So many gauges are red.
+    red: usize,
+}
+
+impl Load {
+    /// Keeps the window full, until the moment comes; then strikes.
+    async fn until(&mut self, moment: Moment, running: &mut Running, recorder: &Recorder) {
+        let (acked, seen) = (self.publisher.acked.len(), recorder.seen().len());
+        self.publisher.connect(running.mqtt()).await.expect("it has started");
+        self.red += CROSSINGS;
+        loop {
+            while self.publisher.waiting() < WINDOW {
+                self.send_next().await;
+            }
+            self.publisher.hear().await.expect("it serves until we kill it");
+            let over = match moment {
+                Moment::Acknowledged(count) => self.publisher.acked.len() - acked >= count,
+                Moment::Attempted(count) => recorder.seen().len() - seen >= count,
+                Moment::Starting(_) => true,
+            };
+            if over {
+                running.strike();
+                // What it had sent before it died counts as acknowledged.
+                return self.publisher.hear_out().await;
+            }
+        }
+    }
+
+    async fn send_next(&mut self) {
+        let number = self.sent % self.stations.len();
+        let metres = if number < self.red { 60.0 } else { 50.0 };
+        let station = &self.stations[number];
+        // Every third round leaves the time to the receiver.
+        let message = match self.sent / self.stations.len() % 3 {
+            2 => self.gauges.undated(station, metres),
+            _ => self.gauges.dated(station, metres),
+        };
+        self.sent += 1;
+        self.publisher.send(message).await.expect("it serves until we kill it");
+    }
+}
+
+/// Nothing acknowledged is lost, nothing counts twice, no key changes, every
+/// alert arrives: whenever the process dies.
+///
+/// Shown to fail on a planted defect: with `acknowledge(acks)` moved before
+/// `log.append` in `driver/embedded.rs`, acknowledged readings are missing.
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_at_any_moment_it_loses_and_repeats_nothing() {
+    let recorder = Recorder::start(Mood::Wavers).await;
+    let (folder, publisher) = valley(&recorder.url, GAUGES);
+    let mut load = Load { publisher, gauges: Gauges::new(), stations: stations(GAUGES), sent: 0, red: 0 };
+    let mut dice = Dice(0x00c0_ffee);
+    for _ in 0..KILLS {
+        let moment = dice.moment();
+        let mut running = Running::spawn(&folder, "info");
+        match moment {
+            Moment::Starting(lines) => {
+                running.has_said(lines).await;
+                load.red += CROSSINGS;
+            }
+            Moment::Acknowledged(_) | Moment::Attempted(_) => {
+                running.started().await;
+                load.until(moment, &mut running, &recorder).await;
+            }
+        }
+        running.kill();
+    }
+
+    recorder.turns(Mood::Accepts);
+    let running = Running::start(&folder).await;
+    load.publisher.connect(running.mqtt()).await.expect("it has started");
+    for _ in 0..GAUGES {
+        load.send_next().await;
+    }
+    load.publisher.acknowledged().await;
+    recorder.wait_for("an alert of each gauge", |_| recorder.accepted().len() >= GAUGES).await;
+    running.stop().await;
+
+    judge(&folder, &load, &recorder);
+}
+
+fn judge(folder: &Folder, load: &Load, recorder: &Recorder) {
+    let records = records(&folder.data());
+    let counted = counted(&records);
+    let wrong: Vec<_> = (load.publisher.acked.iter())
+        .filter_map(|message| match counted.get(&message.value.to_bits()) {
+            Some(1) => None,
+            times => Some((&message.payload, times.copied().unwrap_or(0))),
+        })
+        .collect();
+    assert_eq!(load.publisher.acked.len(), load.sent, "all were acknowledged in the end");
+    assert!(wrong.is_empty(), "of {} acknowledged, these count other than once: {wrong:#?}", load.sent);
+
+    // One alert a gauge, decided once, whatever was judged again.
+    let revisions = revisions(&records);
+    let areas: BTreeSet<_> = revisions.iter().map(|revision| format!("{:?}", revision.about)).collect();
+    assert_eq!((areas.len(), revisions.len()), (GAUGES, GAUGES), "one incident a gauge, told once");
+    assert!(revisions.iter().all(|revision| revision.kind == Kind::Alert));
+
+    // Every attempt of a key was about the same, whichever life made it, and as the log has it.
+    let mut about = BTreeMap::new();
+    for attempt in recorder.seen().iter().filter(|attempt| attempt.is_warning()) {
+        let before = about.insert(attempt.key.clone(), attempt.revision.clone());
+        assert!(before.is_none_or(|before| before == attempt.revision), "{}: told otherwise", attempt.key);
+    }
+    let told: BTreeSet<_> = about.values().map(|revision| revision["id"].to_string()).collect();
+    let decided: BTreeSet<_> =
+        revisions.iter().map(|revision| format!("\"{}\"", revision.id.digest())).collect();
+    assert_eq!(told, decided, "what was told is what was decided");
+    assert_eq!(about.len(), GAUGES, "one target a gauge, so one key each, and no other");
+
+    // Only a delivery in flight at a kill may come twice.
+    let again: usize = recorder.accepted().values().map(|times| times - 1).sum();
+    assert!(again <= KILLS * CROSSINGS, "{again} accepted deliveries came again");
+}

@@ -1,0 +1,1 @@
+//! Readings over HTTP, and the pages for machines that watch.

@@ -1,0 +1,1 @@
+//! A gateway lost, a gauge lost mid-flood.

@@ -1,0 +1,1 @@
+//! Extreme values, rot, secrets, a second process.

@@ -1,0 +1,123 @@
+//! A webhook receiver that remembers every attempt, also those it refuses.
+
+use std::collections::BTreeMap;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::post;
+use serde_json::Value;
+use tokio::sync::watch;
+
+use crate::common::house::PATIENCE;
+
+/// What it answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mood {
+    Accepts,
+    Refuses,
+    /// Refuses every other attempt.
+    Wavers,
+}
+
+/// One attempt that reached it.
+#[derive(Debug, Clone)]
+pub(crate) struct Attempt {
+    /// `webhook-id`: the delivery key.
+    pub(crate) key: String,
+    pub(crate) revision: Value,
+    pub(crate) accepted: bool,
+}
+
+impl Attempt {
+    /// Whether it tells of an incident.
+    pub(crate) fn is_warning(&self) -> bool {
+        self.revision["about"] == "incident"
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Recorder {
+    pub(crate) url: String,
+    mood: watch::Sender<Mood>,
+    seen: watch::Sender<Vec<Attempt>>,
+}
+
+impl Recorder {
+    pub(crate) async fn start(mood: Mood) -> Recorder {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("http://{}/hook", listener.local_addr().expect("bound"));
+        let recorder = Recorder { url, mood: watch::Sender::new(mood), seen: watch::Sender::new(vec![]) };
+        let router = Router::new().route("/hook", post(take)).with_state(recorder.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        recorder
+    }
+
+    pub(crate) fn turns(&self, mood: Mood) {
+        self.mood.send_replace(mood);
+    }
+
+    pub(crate) fn seen(&self) -> Vec<Attempt> {
+        self.seen.borrow().clone()
+    }
+
+    /// How often each warning's key was accepted, by key.
+    pub(crate) fn accepted(&self) -> BTreeMap<String, usize> {
+        let mut keys = BTreeMap::new();
+        for attempt in self.seen.borrow().iter().filter(|attempt| attempt.accepted && attempt.is_warning()) {
+            *keys.entry(attempt.key.clone()).or_default() += 1;
+        }
+        keys
+    }
+
+    /// The warnings' attempts so far that were accepted, as (kind, level, number).
+    pub(crate) fn told(&self) -> Vec<(String, String, u64)> {
+        let seen = self.seen.borrow();
+        let warnings = seen.iter().filter(|attempt| attempt.accepted && attempt.is_warning());
+        let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        warnings
+            .map(|attempt| {
+                let revision = &attempt.revision;
+                (
+                    word(&revision["kind"]),
+                    word(&revision["level"]["id"]),
+                    revision["number"].as_u64().unwrap_or(0),
+                )
+            })
+            .collect()
+    }
+
+    /// Waits until what it saw satisfies a test.
+    pub(crate) async fn wait_for(&self, what: &str, is_there: impl Fn(&[Attempt]) -> bool) -> Vec<Attempt> {
+        let mut seen = self.seen.subscribe();
+        let waited = tokio::time::timeout(PATIENCE, seen.wait_for(|seen| is_there(seen))).await;
+        waited.map_or_else(
+            |_| panic!("{what}: did not come within {PATIENCE:?}: {:#?}", self.seen()),
+            |seen| seen.expect("we hold the sender").clone(),
+        )
+    }
+
+    /// Waits until so many warnings were accepted.
+    pub(crate) async fn wait_for_told(&self, count: usize) {
+        let accepted = |seen: &[Attempt]| seen.iter().filter(|it| it.accepted && it.is_warning()).count();
+        self.wait_for(&format!("{count} warnings"), |seen| accepted(seen) >= count).await;
+    }
+}
+
+async fn take(State(recorder): State<Recorder>, headers: HeaderMap, body: Bytes) -> StatusCode {
+    let key = headers.get("webhook-id").and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    let mut body: Value = serde_json::from_slice(&body).expect("the body is JSON");
+    let revision = body["revisions"][0].take();
+    let mood = *recorder.mood.borrow();
+    let mut accepted = false;
+    recorder.seen.send_modify(|seen| {
+        accepted = match mood {
+            Mood::Accepts => true,
+            Mood::Refuses => false,
+            Mood::Wavers => seen.len() % 2 == 1,
+        };
+        seen.push(Attempt { key, revision, accepted });
+    });
+    if accepted { StatusCode::NO_CONTENT } else { StatusCode::SERVICE_UNAVAILABLE }
+}

@@ -1,0 +1,1 @@
+//! Reloading under way: new gauges, faulty files, vanished areas, revoked devices.

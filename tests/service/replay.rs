@@ -1,0 +1,1 @@
+//! A running service equals the replay of its own log.
