@@ -14,6 +14,7 @@ use tracing::{info, warn};
 
 use super::clocks::{Civil, Ticking};
 use super::desk::Desk;
+use super::listening::Listening;
 use super::opening::{self, Opening};
 use super::sources::Sources;
 use super::{control, metrics};
@@ -176,6 +177,16 @@ impl Service {
         let http = http::Server::start(doors, intake.clone()).await?;
         control::serve(&data, desk.clone(), intake.clone())
             .with_context(|| format!("control socket in {}", data.display()))?;
+        let listening = Listening {
+            pid: std::process::id(),
+            http: http.local_addr(),
+            mqtt: listener.as_ref().and_then(listener::ListenerHandle::local_addr),
+            mqtt_tls: listener.as_ref().and_then(listener::ListenerHandle::local_addr_tls),
+        };
+        // Only for people and health checks: a full disk must not keep the service from starting.
+        if let Err(error) = listening.write(&data) {
+            warn!(%error, "where the service listens is not written down");
+        }
         info!(%stamp, site = current.borrow().plan.settings.site, "service started");
         Ok(Service {
             desk,
@@ -224,6 +235,9 @@ impl Service {
         if tokio::time::timeout(DRAIN_WITHIN, ended).await.is_err() {
             warn!("a follower of the log did not end: it goes on where it was at the next start");
         }
+        if let Err(error) = Listening::remove(&self.current.borrow().data) {
+            warn!(%error, "where the service listened still stands in its data directory");
+        }
         let position = self.pulse.borrow().position;
         info!(position = position.0, undelivered, "service stopped");
         Stopped { position, undelivered }
@@ -237,6 +251,11 @@ impl Service {
     /// Where the built-in listener takes MQTT, if it is on.
     pub fn mqtt_addr(&self) -> Option<std::net::SocketAddr> {
         self.listener.as_ref().and_then(listener::ListenerHandle::local_addr)
+    }
+
+    /// Where the built-in listener takes MQTT over TLS, if it does.
+    pub fn mqtt_tls_addr(&self) -> Option<std::net::SocketAddr> {
+        self.listener.as_ref().and_then(listener::ListenerHandle::local_addr_tls)
     }
 
     /// Where HTTP is served.
