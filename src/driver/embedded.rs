@@ -16,6 +16,7 @@ use metrics::{counter, gauge, histogram};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
+use super::bounds::Bounds;
 use super::cursors::Cursors;
 use super::draft::Draft;
 use super::inbox::{Answer, DriverInbox, Hold, Waited};
@@ -25,15 +26,8 @@ use super::release::{acknowledge, bytes_of, gone, source_of, tell};
 use super::snapshots::Snapshots;
 use super::stamp::Stamper;
 use crate::clock::Clock;
-use crate::log::{Appender, Lane, Log, READING_BYTES_MAX, Record};
+use crate::log::{Appender, Lane, Log, Record};
 use crate::ports::{Acks, Batch, Refused};
-
-/// Inputs a record holds at most; further ones go into the next.
-const INPUTS_A_RECORD_MAX: usize = 16_384;
-
-/// Bytes of decisions after which a record takes no further input; what one
-/// input may lead to comes on top.
-const DECISIONS_BYTES_ENOUGH: usize = 4 * 1024 * 1024;
 
 /// Two ticks are at least this far apart, so that a thousand timers due
 /// within one blink are one record.
@@ -87,29 +81,6 @@ struct Loop {
     trimmed: Instant,
     /// What a record may hold, by the size of the log's segments.
     bounds: Bounds,
-}
-
-/// What a record may hold.
-#[derive(Debug, Clone, Copy)]
-struct Bounds {
-    inputs: usize,
-    decisions_bytes: usize,
-}
-
-impl Bounds {
-    /// A quarter of a record is for readings, a quarter for what was decided on
-    /// them; the rest is room for the last input's decisions and for what was refused.
-    fn of(log: &Log) -> Self {
-        let quarter = log.record_bytes_max() as usize / 4;
-        Bounds {
-            inputs: (quarter / READING_BYTES_MAX).clamp(1, INPUTS_A_RECORD_MAX),
-            decisions_bytes: quarter.min(DECISIONS_BYTES_ENOUGH),
-        }
-    }
-
-    fn worst(self) -> usize {
-        self.inputs * READING_BYTES_MAX + self.decisions_bytes
-    }
 }
 
 /// What a draft's inputs led to.
