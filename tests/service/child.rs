@@ -70,6 +70,16 @@ impl Running {
         (self.process.wait().expect("it ended"), self.said())
     }
 
+    /// Has it read its configuration again, and waits until it has.
+    pub(crate) async fn hang_up(&mut self) {
+        kill_process(self.pid(), Signal::HUP).expect("it runs");
+        let is_there =
+            |lines: &Vec<String>| lines.iter().any(|line| line.contains("\"configuration reloaded\""));
+        let waited = tokio::time::timeout(PATIENCE, self.lines.wait_for(is_there)).await;
+        let ok = waited.is_ok_and(|found| found.is_ok());
+        assert!(ok, "the configuration was not reloaded:\n{}", self.said());
+    }
+
     /// Stops it in order.
     pub(crate) async fn stop(self) {
         kill_process(self.pid(), Signal::TERM).expect("it runs");
