@@ -1,9 +1,9 @@
 //! The command `forewarn`.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter};
 use std::process::ExitCode;
 
-use forewarn::cli::{self, Command, Exit, Handled, Paint, Surroundings};
+use forewarn::cli::{self, Paint, Surroundings};
 
 /// Many small allocations from many threads: the system's own allocator keeps more than it gives.
 #[global_allocator]
@@ -11,7 +11,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let command = cli::parse();
-    let (mut out, mut err) = (BufWriter::new(io::stdout().lock()), io::stderr());
+    let (mut out, mut err) = (BufWriter::new(io::stdout()), io::stderr());
     let mut around = Surroundings {
         out: &mut out,
         err: &mut err,
@@ -19,31 +19,5 @@ fn main() -> ExitCode {
         now: forewarn::clock::wall(),
         env: &|name| std::env::var(name).ok(),
     };
-    let exit = match cli::handle(command, &mut around) {
-        Handled::Done(exit) => exit,
-        Handled::Service(command) => serve(&command, around.err),
-    };
-    ExitCode::from(exit.code())
-}
-
-/// Commands that need the service itself, or a running one.
-fn serve(command: &Command, err: &mut dyn Write) -> Exit {
-    let name = match command {
-        Command::NotifyTest(_) => "notify-test",
-        Command::Warnings(_) => "warnings",
-        Command::Quarantine(_) => "quarantine",
-        Command::Log(_) => "log",
-        Command::Run(_)
-        | Command::Check(_)
-        | Command::Who(_)
-        | Command::Schema(_)
-        | Command::Devices(_)
-        | Command::Demo(_)
-        | Command::Completions(_) => {
-            unreachable!("answered by cli::handle")
-        }
-    };
-    // If standard error is closed, the exit code is all there is to say.
-    let _ = writeln!(err, "{name} is not part of this build");
-    Exit::Failed
+    ExitCode::from(cli::handle(command, &mut around).code())
 }

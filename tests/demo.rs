@@ -17,7 +17,7 @@ async fn play(recording: Option<&str>) -> (Outcome, String, tempfile::TempDir) {
 
 /// What does not differ from run to run: all but files, folders and real time.
 fn story(told: &str) -> Vec<&str> {
-    told.lines().filter(|line| line.starts_with("0") && !line.contains(" in ")).collect()
+    told.lines().filter(|line| line.starts_with('0') && !line.contains(" in ")).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,15 +1,18 @@
 //! The only door: `step` and `wake_at`.
 
+mod pen;
 mod snapshot;
 
 use std::sync::Arc;
 
 use minicbor::{Decode, Encode};
 
+pub use self::pen::OUTPUTS_MAX;
+use self::pen::{Pen, Record};
 pub use self::snapshot::SnapshotError;
 use crate::event::{ClockStep, Decision, Event, Input, Output, PlanRef, Started};
 use crate::finding::Found;
-use crate::ids::{LogId, OutputId, Position, RunId, SensorIx, SourceIx};
+use crate::ids::{LogId, OutputId, RunId, SensorIx, SourceIx};
 use crate::judging::{AreaStage, Stamp, Trouble, Work};
 use crate::plan::{Plan, PlanId};
 use crate::reading::Reading;
@@ -20,14 +23,6 @@ use crate::warning::{About, Cell, Incident, Revision, TroubleKey};
 
 /// Version of the engine's judgement: rises when the same log may give other outputs.
 pub const ENGINE_VERSION: u32 = 1;
-
-/// One event yields at most this many decisions. What is left stays due, and
-/// further ticks carry it on.
-pub const OUTPUTS_MAX: usize = 1024;
-
-/// Room kept below [`OUTPUTS_MAX`] for one piece of work and for what an input
-/// decides at once.
-const WORK_DECISIONS_MAX: usize = 16;
 
 /// The deterministic state machine.
 #[derive(Debug, Clone, Default, Encode, Decode)]
@@ -55,27 +50,6 @@ pub struct Engine {
     /// Kept between events for its allocation alone.
     #[cbor(skip)]
     found: Vec<Found>,
-}
-
-/// Takes decisions down: makes them so in a live step; holds them against the
-/// record, which decides, in recovery.
-struct Pen<'a> {
-    position: Position,
-    decided: u32,
-    record: Option<Record<'a>>,
-    outputs: &'a mut Vec<Output>,
-}
-
-/// What the log recorded for an event.
-struct Record<'a> {
-    rest: &'a [Decision],
-    differs: bool,
-}
-
-impl Pen<'_> {
-    fn is_full(&self) -> bool {
-        self.decided as usize + WORK_DECISIONS_MAX > OUTPUTS_MAX
-    }
 }
 
 impl Engine {
@@ -237,7 +211,9 @@ impl Engine {
             Input::Plan(plan) => self.replan(plan, pen),
             Input::Clock(ClockStep { offset, trusted }) => {
                 (self.moment.offset, self.moment.trusted) = (*offset, *trusted);
+                self.stations.clock(self.moment, &mut self.found);
                 self.areas.clock(self.moment);
+                self.absorb(pen);
             }
             Input::Source(source, up) => self.source(*source, *up, pen),
             Input::Outcome(outcome) => self.areas.outcome(outcome),

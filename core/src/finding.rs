@@ -74,6 +74,9 @@ pub struct Pending {
     /// Engine time at which it counts as reached.
     #[n(1)]
     pub due: Timestamp,
+    /// Whether good values alone bring it; else it only counts when corroborated.
+    #[n(2)]
+    pub sound: bool,
 }
 
 /// The newest word of one rule on one subject. A later one replaces it whole.
@@ -95,7 +98,7 @@ pub struct Finding {
     /// Whether no late reading can take the tip's breach back.
     #[n(4)]
     pub firm: bool,
-    /// Whether the breach rests on suspect values (flag 3): only counts when corroborated.
+    /// Whether the tip's breach rests on suspect values (flag 3): only counts when corroborated.
     #[n(5)]
     pub suspect: bool,
     /// Civil time of the first reading of the breach, or of the verdict.

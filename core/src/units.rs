@@ -147,7 +147,7 @@ bases! {
 }
 
 impl Unit {
-    /// Reads a symbol such as `m`, `mm/h`, `°C` or SenML's `Cel`.
+    /// Reads a symbol such as `m`, `mm/h`, `°C` or `SenML`'s `Cel`.
     pub fn parse(text: &str) -> Option<Unit> {
         let text = text.trim();
         let base = |text: &str| {
@@ -186,10 +186,7 @@ impl Unit {
 
 impl fmt::Display for Unit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.per_hour {
-            false => f.write_str(self.base.symbol()),
-            true => write!(f, "{}/h", self.base.symbol()),
-        }
+        if self.per_hour { write!(f, "{}/h", self.base.symbol()) } else { f.write_str(self.base.symbol()) }
     }
 }
 

@@ -39,6 +39,7 @@ pub enum Phase {
 }
 
 /// One hazard in one area, from the first breach to the all-clear.
+#[expect(clippy::struct_excessive_bools, reason = "facts that hold or not, each by itself")]
 #[derive(Debug, Clone, PartialEq, Default, Encode, Decode)]
 pub struct Incident {
     /// The output that opened it.
@@ -91,7 +92,7 @@ pub enum Kind {
     /// A further word; replaces the one before whole.
     #[n(1)]
     Update,
-    /// The danger is over (a CAP Update with responseType AllClear).
+    /// The danger is over (a CAP Update with responseType `AllClear`).
     #[n(2)]
     AllClear,
     /// It was issued in error.

@@ -68,10 +68,22 @@ fn a_lasting_breach_is_pending_until_it_has_lasted() {
     let bench = check(raising(1, 1, Span::from_mins(2)), &[(9.0, CLEAR), (9.0, CLEAR), (9.0, RED)]);
     let pending: Vec<_> = bench.findings(0).filter_map(|finding| finding.pending).collect();
     let due = Timestamp::from_secs(common::ENGINE_START + 180);
-    assert_eq!(pending, [Pending { level: Red, due }; 2]);
+    assert_eq!(pending, [Pending { level: Red, due, sound: true }; 2]);
     assert_eq!(bench.finding(0).pending, None);
     assert_eq!(bench.finding(0).since, Timestamp::from_secs(START + 60));
     check(raising(1, 1, Span::from_mins(2)), &[(9.0, CLEAR), (1.0, CLEAR), (9.0, CLEAR), (9.0, CLEAR)]);
+}
+
+#[test]
+fn what_good_values_bring_has_to_last_by_them_alone() {
+    let sensor = Sensor { suspect: Some((0.0, 8.5)), ..gauge() };
+    let mut bench = Bench::new(plan(sensor, vec![raising(1, 1, Span::from_mins(2))]));
+    // A suspect red at first, then good ones: two minutes of good ones it takes.
+    for (secs, value, due, sound) in [(60, 9.0, 180, false), (120, 8.2, 240, true)] {
+        bench.read(secs, value);
+        let due = Timestamp::from_secs(common::ENGINE_START + due);
+        assert_eq!(bench.finding(0).pending, Some(Pending { level: Red, due, sound }), "{secs} s");
+    }
 }
 
 #[test]
@@ -83,14 +95,14 @@ fn what_is_pending_falls_due_by_engine_time_whatever_the_wall_says() {
         bench.read(60, 9.0);
         bench.read(120, 9.0);
         let due = Timestamp::from_secs(common::ENGINE_START + 240);
-        assert_eq!(bench.finding(0).pending, Some(Pending { level: Red, due }));
+        assert_eq!(bench.finding(0).pending, Some(Pending { level: Red, due, sound: true }));
         // It runs on while nothing is known.
         bench.wait(130);
         bench.stage.source(SourceIx(0), false, bench.moment, &mut bench.found);
         let finding = bench.finding(0);
         assert_eq!(
             (finding.tip, finding.pending),
-            (Verdict::Unknown(Why::SourceDown), Some(Pending { level: Red, due }))
+            (Verdict::Unknown(Why::SourceDown), Some(Pending { level: Red, due, sound: true }))
         );
     }
 }

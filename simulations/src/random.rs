@@ -1,5 +1,5 @@
-//! Seeded chance: SplitMix64 (Steele, Lea and Flood 2014, OOPSLA), which is
-//! three lines, passes BigCrush and is the same on every machine.
+//! Seeded chance: `SplitMix64` (Steele, Lea and Flood 2014, OOPSLA), which is
+//! three lines, passes `BigCrush` and is the same on every machine.
 
 /// A stream of pretended chance.
 #[derive(Debug, Clone)]

@@ -31,8 +31,11 @@ pub enum Request {
     },
     /// Send a test of notification, in Exercise status.
     NotifyTest {
-        /// The contacts, by id; none means the operator.
+        /// The contacts, by id; neither contact nor target means the operator.
         contacts: Vec<String>,
+        /// Single targets, by opaque id.
+        #[serde(default)]
+        targets: Vec<String>,
         /// Words to go with it.
         note: String,
     },

@@ -87,7 +87,7 @@ impl Desk {
         match &reloaded {
             Ok(said) => info!(said, "configuration reloaded"),
             Err(faults) => {
-                warn!(faults = faults.len(), "configuration not reloaded: the old one stays in force")
+                warn!(faults = faults.len(), "configuration not reloaded: the old one stays in force");
             }
         }
         reloaded
@@ -97,12 +97,13 @@ impl Desk {
         let mut names = self.names.lock().await;
         let (mut indices, mut targets) = names.clone();
         let mut draft = Drafted::new(&mut indices);
-        let loaded = opening::load(&self.parts.options, &mut draft, &mut targets).map_err(lines)?;
+        let loaded =
+            opening::load(&self.parts.options, &mut draft, &mut targets).map_err(|error| lines(&error))?;
         let assigned = draft.assigned;
         targets.save(&self.parts.data).map_err(|error| vec![format!("table of target ids: {error}")])?;
         let before = self.parts.picture.borrow().plan.id();
         let change = opening::plan_change(&self.parts.data, &loaded.setup.plan, assigned, before, orphan)
-            .map_err(lines)?;
+            .map_err(|error| lines(&error))?;
 
         let old = self.parts.current.borrow().clone();
         let restart = needs_restart(&old, &loaded.setup);
@@ -141,26 +142,15 @@ impl Desk {
         }
     }
 
-    async fn notify_test(&self, contacts: Vec<String>, note: String) -> Response {
+    async fn notify_test(&self, contacts: &[String], targets: &[String], note: String) -> Response {
         let plan = self.parts.picture.borrow().plan.clone();
-        let targets: Vec<TargetIx> = if contacts.is_empty() {
-            plan.operator.clone()
-        } else {
-            let is_meant = |contact: &str| contacts.iter().any(|meant| meant == contact);
-            (0..plan.targets.len() as u32)
-                .map(TargetIx)
-                .filter(|ix| plan.target(*ix).is_some_and(|target| is_meant(&target.contact)))
-                .collect()
+        let meant = match meant(&plan, contacts, targets) {
+            Ok(meant) => meant,
+            Err(unknown) => return Response { done: false, lines: unknown },
         };
-        if targets.is_empty() {
-            return Response::refused(format!(
-                "no contact is called {}, expected ids of contacts.csv",
-                contacts.join(", ")
-            ));
-        }
-        let told = targets.len();
+        let told = meant.len();
         let done = format!("a test goes to {told} targets; `forewarn warnings list` shows what became of it");
-        self.command(Command::NotifyTest(targets, note), done).await
+        self.command(Command::NotifyTest(meant, note), done).await
     }
 
     async fn resend(&self, key: &str) -> Response {
@@ -204,6 +194,29 @@ impl Desk {
     }
 }
 
+/// The targets of these contacts and these targets themselves, in order of
+/// index; the operator's where none is given. All or nothing: a test that
+/// passed somebody over would look like one that reached everybody.
+fn meant(plan: &Plan, contacts: &[String], targets: &[String]) -> Result<Vec<TargetIx>, Vec<String>> {
+    if contacts.is_empty() && targets.is_empty() {
+        return Ok(plan.operator.clone());
+    }
+    let known = || (0..).map(TargetIx).zip(&plan.targets).filter_map(|(ix, it)| Some((ix, it.as_ref()?)));
+    let mut unknown = Vec::new();
+    for contact in contacts.iter().filter(|id| !known().any(|(_, it)| it.contact == **id)) {
+        unknown.push(format!("no contact {contact:?} has an address, expected an id of contacts.csv"));
+    }
+    for target in targets.iter().filter(|id| !known().any(|(_, it)| it.id == **id)) {
+        unknown.push(format!("no target has the id {target:?}, expected one of `warnings show`"));
+    }
+    if !unknown.is_empty() {
+        return Err(unknown);
+    }
+    let is_meant = |ids: &[String], id: &str| ids.iter().any(|it| it == id);
+    let of = known().filter(|(_, it)| is_meant(contacts, &it.contact) || is_meant(targets, &it.id));
+    Ok(of.map(|(ix, _)| ix).collect())
+}
+
 /// What a reload cannot change while the service runs.
 fn needs_restart(old: &Setup, new: &Setup) -> Vec<&'static str> {
     let mut restart = Vec::new();
@@ -230,7 +243,7 @@ fn refusal(answer: Option<&Answer>) -> Option<String> {
     })
 }
 
-fn lines(error: anyhow::Error) -> Vec<String> {
+fn lines(error: &anyhow::Error) -> Vec<String> {
     format!("{error:#}").lines().map(str::to_owned).collect()
 }
 
@@ -258,7 +271,9 @@ impl Operator for Desk {
                     Ok(said) => Response::done(said),
                     Err(lines) => Response { done: false, lines },
                 },
-                Request::NotifyTest { contacts, note } => self.notify_test(contacts, note).await,
+                Request::NotifyTest { contacts, targets, note } => {
+                    self.notify_test(&contacts, &targets, note).await
+                }
                 Request::AllClear { cell, reason } => {
                     self.on_cell(&cell, |at| Command::AllClear(at, reason)).await
                 }

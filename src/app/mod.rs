@@ -4,6 +4,7 @@ mod clocks;
 pub mod control;
 pub mod demo;
 pub mod desk;
+pub mod listening;
 mod metrics;
 mod opening;
 pub mod service;

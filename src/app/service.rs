@@ -14,6 +14,7 @@ use tracing::{info, warn};
 
 use super::clocks::{Civil, Ticking};
 use super::desk::Desk;
+use super::listening::Listening;
 use super::opening::{self, Opening};
 use super::sources::Sources;
 use super::{control, metrics};
@@ -165,13 +166,7 @@ impl Service {
         }));
         let setup = current.borrow().clone();
         sources.follow(&setup).await;
-        let listener = match setup.listener.clone() {
-            Some(settings) => Some(
-                listener::start(&settings, current.clone(), taking.clone(), civil.clone(), intake.clone())
-                    .await?,
-            ),
-            None => None,
-        };
+        let listener = listen(&setup, &current, &taking, &civil, &intake).await?;
         let doors = Doors {
             current: current.clone(),
             inbox: taking,
@@ -182,6 +177,16 @@ impl Service {
         let http = http::Server::start(doors, intake.clone()).await?;
         control::serve(&data, desk.clone(), intake.clone())
             .with_context(|| format!("control socket in {}", data.display()))?;
+        let listening = Listening {
+            pid: std::process::id(),
+            http: http.local_addr(),
+            mqtt: listener.as_ref().and_then(listener::ListenerHandle::local_addr),
+            mqtt_tls: listener.as_ref().and_then(listener::ListenerHandle::local_addr_tls),
+        };
+        // Only for people and health checks: a full disk must not keep the service from starting.
+        if let Err(error) = listening.write(&data) {
+            warn!(%error, "where the service listens is not written down");
+        }
         info!(%stamp, site = current.borrow().plan.settings.site, "service started");
         Ok(Service {
             desk,
@@ -230,6 +235,9 @@ impl Service {
         if tokio::time::timeout(DRAIN_WITHIN, ended).await.is_err() {
             warn!("a follower of the log did not end: it goes on where it was at the next start");
         }
+        if let Err(error) = Listening::remove(&self.current.borrow().data) {
+            warn!(%error, "where the service listened still stands in its data directory");
+        }
         let position = self.pulse.borrow().position;
         info!(position = position.0, undelivered, "service stopped");
         Stopped { position, undelivered }
@@ -243,6 +251,11 @@ impl Service {
     /// Where the built-in listener takes MQTT, if it is on.
     pub fn mqtt_addr(&self) -> Option<std::net::SocketAddr> {
         self.listener.as_ref().and_then(listener::ListenerHandle::local_addr)
+    }
+
+    /// Where the built-in listener takes MQTT over TLS, if it does.
+    pub fn mqtt_tls_addr(&self) -> Option<std::net::SocketAddr> {
+        self.listener.as_ref().and_then(listener::ListenerHandle::local_addr_tls)
     }
 
     /// Where HTTP is served.
@@ -293,6 +306,20 @@ pub struct Stopped {
     pub position: Position,
     /// Deliveries that have no outcome yet; the next start goes on with them.
     pub undelivered: usize,
+}
+
+/// The built-in listener, where the setup has one.
+async fn listen(
+    setup: &Setup,
+    current: &Current,
+    inbox: &Arc<dyn Inbox>,
+    civil: &Arc<Civil>,
+    intake: &CancellationToken,
+) -> anyhow::Result<Option<listener::ListenerHandle>> {
+    let Some(settings) = &setup.listener else { return Ok(None) };
+    let started =
+        listener::start(settings, current.clone(), inbox.clone(), civil.clone(), intake.clone()).await?;
+    Ok(Some(started))
 }
 
 async fn caught_up(state: &StateHandle, end: Position) -> anyhow::Result<()> {

@@ -76,11 +76,17 @@ impl Chart {
     /// The chart of a revision's worst sensor; `None` when the plan no longer has it.
     pub fn of(evidence: &Evidence, plan: &Plan, to: Timestamp, readings: &[Kept]) -> Option<Chart> {
         let sensor = plan.sensor(evidence.sensor)?;
-        let points = readings
+        let mut points: Vec<(Timestamp, f64)> = readings
             .iter()
             .filter(|kept| !matches!(kept.checked.flag, Flag::Fail | Flag::Missing))
             .map(|kept| (kept.checked.reading.observed, kept.checked.reading.value))
             .collect();
+        // The store follows the log by a blink; what is warned of stands in the picture in any case.
+        if let Some(value) = evidence.value
+            && points.last().is_none_or(|(observed, _)| *observed < evidence.observed)
+        {
+            points.push((evidence.observed, value));
+        }
         // A rate's limits have another unit and would mean nothing here.
         let rule = plan.rule(evidence.rule).filter(|rule| rule.unit == sensor.unit);
         let subject = rule.and_then(|rule| rule.subjects.iter().find(|s| s.sensor == evidence.sensor));

@@ -16,7 +16,8 @@ const EXIT_CODES: &str = "Exit codes:
 Environment:
   NO_COLOR         no colours
   FOREWARN_CONFIG  as --config
-  FOREWARN_DATA    as --data";
+  FOREWARN_DATA    as --data
+  FOREWARN_LOG     what `run` logs, such as info or forewarn=debug; default info (RUST_LOG does as well)";
 
 /// Early warning: sensor readings in, warnings out.
 #[derive(Debug, Parser)]
@@ -50,6 +51,14 @@ pub enum Command {
     Quarantine(QuarantineArgs),
     /// Look at the log, and verify it
     Log(LogArgs),
+    /// Ask a running service whether it is well, for health checks
+    Health(HealthArgs),
+    /// Let the running service read its configuration again
+    Reload(ReloadArgs),
+    /// Let a restored data directory act again
+    Resume(ResumeArgs),
+    /// Stop the running service in good order
+    Stop(StopArgs),
     /// Print a shell's completions
     Completions(CompletionsArgs),
 }
@@ -58,10 +67,10 @@ pub enum Command {
 #[derive(Debug, Clone, Args)]
 pub struct Places {
     /// Folder of the configuration
-    #[arg(long, value_name = "DIR", env = "FOREWARN_CONFIG", default_value = "config")]
+    #[arg(long, value_name = "DIR", env = "FOREWARN_CONFIG", default_value = "config", global = true)]
     pub config: PathBuf,
     /// Folder of log, state and stores, where it is not the configuration's to say
-    #[arg(long, value_name = "DIR", env = "FOREWARN_DATA")]
+    #[arg(long, value_name = "DIR", env = "FOREWARN_DATA", global = true)]
     pub data: Option<PathBuf>,
 }
 
@@ -83,6 +92,17 @@ pub enum LogFormat {
     Text,
     /// A line of JSON an event
     Json,
+}
+
+/// How what was found is written.
+#[derive(Debug, Clone, Args)]
+pub struct Listing {
+    /// Print JSON in place of text
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// How many to list at most
+    #[arg(long, value_name = "NUMBER", default_value_t = 50, global = true)]
+    pub limit: usize,
 }
 
 /// `forewarn demo`.
@@ -192,6 +212,9 @@ pub struct WarningsArgs {
     /// Where configuration and data stand.
     #[command(flatten)]
     pub places: Places,
+    /// How what was found is written.
+    #[command(flatten)]
+    pub listing: Listing,
     /// What to do with them; to list them if left out.
     #[command(subcommand)]
     pub action: Option<WarningsAction>,
@@ -204,7 +227,7 @@ pub enum WarningsAction {
     List,
     /// Show a warning: its revisions, its evidence, its deliveries
     Show {
-        /// Id of the warning
+        /// Its id, or the beginning of it
         #[arg(value_name = "ID")]
         id: String,
     },
@@ -226,6 +249,8 @@ pub enum WarningsAction {
         #[arg(long, value_name = "TEXT")]
         reason: String,
     },
+    /// List deliveries that were given up, newest first
+    Dead,
     /// Send what a dead delivery carried once more
     Resend {
         /// Key of the delivery
@@ -240,6 +265,9 @@ pub struct QuarantineArgs {
     /// Where configuration and data stand.
     #[command(flatten)]
     pub places: Places,
+    /// How what was found is written.
+    #[command(flatten)]
+    pub listing: Listing,
     /// What to do with it; to list it if left out.
     #[command(subcommand)]
     pub action: Option<QuarantineAction>,
@@ -264,6 +292,9 @@ pub struct LogArgs {
     /// Where configuration and data stand.
     #[command(flatten)]
     pub places: Places,
+    /// How what was found is written.
+    #[command(flatten)]
+    pub listing: Listing,
     /// What to do with it.
     #[command(subcommand)]
     pub action: LogAction,
@@ -282,6 +313,47 @@ pub enum LogAction {
         #[arg(value_name = "POSITION")]
         position: u64,
     },
+}
+
+/// `forewarn health`.
+#[derive(Debug, Clone, Args)]
+pub struct HealthArgs {
+    /// Where configuration and data stand.
+    #[command(flatten)]
+    pub places: Places,
+    /// Ask only whether it lives, not whether readings are taken and judged
+    #[arg(long)]
+    pub live: bool,
+}
+
+/// `forewarn reload`.
+#[derive(Debug, Clone, Args)]
+pub struct ReloadArgs {
+    /// Where configuration and data stand.
+    #[command(flatten)]
+    pub places: Places,
+    /// Leave an active incident whose area has gone without a rule, rather than refuse
+    #[arg(long)]
+    pub orphan: bool,
+}
+
+/// `forewarn resume`.
+#[derive(Debug, Clone, Args)]
+pub struct ResumeArgs {
+    /// Where configuration and data stand.
+    #[command(flatten)]
+    pub places: Places,
+    /// Only tell what would go out
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `forewarn stop`.
+#[derive(Debug, Clone, Args)]
+pub struct StopArgs {
+    /// Where configuration and data stand.
+    #[command(flatten)]
+    pub places: Places,
 }
 
 /// `forewarn completions`.

@@ -1,16 +1,24 @@
 //! The command line: what people may ask, and how they are answered.
 //!
-//! `check`, `who`, `schema`, `devices` and `completions` need no service and
-//! are done here. The others run the service or speak with a running one, and
-//! are handed on as [`Command`]s.
+//! `check`, `who`, `schema`, `devices` and `completions` need no service; `run`
+//! and `demo` are one. `warnings`, `quarantine` and `log` read a data directory
+//! beside the service; what changes something goes through its control socket.
 
 mod args;
+mod beside;
+mod change;
 mod check;
 mod demo;
 mod devices;
+mod health;
+mod log;
+mod quarantine;
+mod record;
 mod run;
 mod schema;
 mod show;
+mod table;
+mod warnings;
 mod who;
 
 use std::io::{self, Write};
@@ -20,9 +28,9 @@ use forewarn_core::time::Timestamp;
 
 pub use args::CheckArgs;
 pub use args::{
-    Cli, Command, CompletionsArgs, DemoArgs, DevicesAction, DevicesArgs, LogAction, LogArgs, LogFormat,
-    NotifyTestArgs, Places, QuarantineAction, QuarantineArgs, RunArgs, SchemaArgs, WarningsAction,
-    WarningsArgs, WhoArgs,
+    Cli, Command, CompletionsArgs, DemoArgs, DevicesAction, DevicesArgs, HealthArgs, Listing, LogAction,
+    LogArgs, LogFormat, NotifyTestArgs, Places, QuarantineAction, QuarantineArgs, ReloadArgs, ResumeArgs,
+    RunArgs, SchemaArgs, StopArgs, WarningsAction, WarningsArgs, WhoArgs,
 };
 pub use show::Paint;
 
@@ -54,15 +62,6 @@ impl Exit {
     }
 }
 
-/// What became of a command line.
-#[derive(Debug)]
-pub enum Handled {
-    /// It was answered.
-    Done(Exit),
-    /// It is for a service, or for the running one.
-    Service(Command),
-}
-
 /// Where answers go, and in which surroundings they are found.
 pub struct Surroundings<'a> {
     /// What was asked for.
@@ -83,8 +82,8 @@ pub fn parse() -> Command {
     Cli::parse().command
 }
 
-/// Answers a command that needs no service, or hands it back.
-pub fn handle(command: Command, around: &mut Surroundings<'_>) -> Handled {
+/// Answers a command, and says how it ended.
+pub fn handle(command: Command, around: &mut Surroundings<'_>) -> Exit {
     let answered = match command {
         Command::Check(args) => check::check(&args, around),
         Command::Who(args) => who::who(&args, around),
@@ -93,11 +92,16 @@ pub fn handle(command: Command, around: &mut Surroundings<'_>) -> Handled {
         Command::Completions(args) => completions(&args, around),
         Command::Demo(args) => demo::demo(&args, around),
         Command::Run(args) => run::run(&args, around),
-        Command::NotifyTest(_) | Command::Warnings(_) | Command::Quarantine(_) | Command::Log(_) => {
-            return Handled::Service(command);
-        }
+        Command::Warnings(args) => warnings::warnings(&args, around),
+        Command::Quarantine(args) => quarantine::quarantine(&args, around),
+        Command::Log(args) => log::log(&args, around),
+        Command::NotifyTest(args) => change::notify_test(&args, around),
+        Command::Reload(args) => change::reload(&args, around),
+        Command::Resume(args) => change::resume(&args, around),
+        Command::Stop(args) => change::stop(&args, around),
+        Command::Health(args) => health::health(&args, around),
     };
-    Handled::Done(answered.and_then(|exit| around.out.flush().map(|()| exit)).unwrap_or_else(|error| {
+    answered.and_then(|exit| around.out.flush().map(|()| exit)).unwrap_or_else(|error| {
         // Whoever reads us has read enough (`forewarn schema | head`).
         if error.kind() == io::ErrorKind::BrokenPipe {
             return Exit::Done;
@@ -105,7 +109,7 @@ pub fn handle(command: Command, around: &mut Surroundings<'_>) -> Handled {
         // If that cannot be written either, the exit code is all there is to say.
         let _ = writeln!(around.err, "{error}");
         Exit::Failed
-    }))
+    })
 }
 
 fn completions(args: &CompletionsArgs, around: &mut Surroundings<'_>) -> io::Result<Exit> {
@@ -142,13 +146,22 @@ mod tests {
             "notify-test --target t-1",
             "warnings",
             "warnings list",
-            "warnings show W1",
+            "warnings list --json --limit 5 --data d",
+            "warnings --data d --json list",
+            "warnings show 0f3a",
+            "warnings dead",
             "warnings all-clear flood@upper --reason done",
             "warnings cancel flood@upper --reason error",
             "warnings resend 0123",
             "quarantine",
             "quarantine show 4",
+            "log list",
             "log verify",
+            "health",
+            "health --live --data d",
+            "reload --orphan",
+            "resume --dry-run",
+            "stop",
             "log show 17",
             "completions bash",
         ] {
@@ -188,7 +201,7 @@ mod tests {
                 now: Timestamp(0),
                 env: &|_| None,
             };
-            assert!(matches!(handle(command, &mut around), Handled::Done(Exit::Done)), "{line}");
+            assert_eq!(handle(command, &mut around), Exit::Done, "{line}");
         }
     }
 }

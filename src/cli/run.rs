@@ -1,6 +1,6 @@
 //! `forewarn run`: the service, until a signal or its control socket stops it.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 
 use forewarn_core::level::Status;
 use tokio::signal::unix::{SignalKind, signal};
@@ -21,8 +21,10 @@ pub(super) fn run(args: &RunArgs, around: &mut Surroundings<'_>) -> io::Result<E
         status: Status::Actual,
         time: Timekeeping::System,
     };
+    // Every TLS of the process uses it; one that stands already (a test's) is the same.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    match runtime.block_on(serve(options)) {
+    match runtime.block_on(serve(options, around.out)) {
         Ok(exit) => Ok(exit),
         Err(error) => {
             let is_fault = error.downcast_ref::<Faults>().is_some();
@@ -32,10 +34,12 @@ pub(super) fn run(args: &RunArgs, around: &mut Surroundings<'_>) -> io::Result<E
     }
 }
 
-async fn serve(options: Options) -> anyhow::Result<Exit> {
+async fn serve(options: Options, out: &mut dyn Write) -> anyhow::Result<Exit> {
     let (mut hangup, mut interrupt, mut terminate) =
         (signal(SignalKind::hangup())?, signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let service = Service::start(options).await?;
+    // Whoever started us may have closed our output; the service runs all the same.
+    let _ = greet(&service, out);
     let desk = service.desk().clone();
     let exit = loop {
         tokio::select! {
@@ -62,9 +66,27 @@ async fn serve(options: Options) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
+/// Says that it runs, where it listens, and how it is stopped.
+fn greet(service: &Service, out: &mut dyn Write) -> io::Result<()> {
+    let (setup, pid) = (service.setup(), std::process::id());
+    writeln!(out, "{} is running, process {pid}", setup.plan.settings.site)?;
+    for (what, address) in [("MQTT", service.mqtt_addr()), ("MQTT, TLS", service.mqtt_tls_addr())] {
+        if let Some(address) = address {
+            writeln!(out, "  {what:<10} {address}")?;
+        }
+    }
+    writeln!(out, "  {:<10} http://{}", "HTTP", service.http_addr())?;
+    writeln!(out, "  {:<10} {}", "data", setup.data.display())?;
+    writeln!(out, "  {:<10} kill -HUP {pid}, or forewarn reload", "reload")?;
+    writeln!(out, "  {:<10} Ctrl-C, or forewarn stop", "stop")?;
+    out.flush()
+}
+
 /// To standard error: for people on a terminal, a line of JSON an event where asked.
 fn trace(format: LogFormat) {
-    let filter = EnvFilter::try_from_env("FOREWARN_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_env("FOREWARN_LOG")
+        .or_else(|_| EnvFilter::try_from_default_env())
+        .unwrap_or_else(|_| EnvFilter::new("info"));
     let to = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     // A subscriber that stands already (a test's) is as good.
     let _ = match format {

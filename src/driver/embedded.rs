@@ -287,7 +287,7 @@ impl Loop {
             self.commit(Draft { at: self.now(), inputs: vec![Input::Trouble(report)], ..Draft::default() });
         }
         let room = self.parts.log.room_for(self.bounds.worst(), Lane::Readings).is_ok();
-        if room == !self.intake_stopped {
+        if room != self.intake_stopped {
             return;
         }
         self.intake_stopped = !room;
@@ -326,7 +326,6 @@ impl Loop {
     }
 
     /// Steps the draft's inputs, as many as one record can hold with what they led to.
-
     fn step(&mut self, draft: &Draft) -> Stepped {
         let at = draft.at.max(self.parts.moment.at);
         let Stepped { mut decisions, mut flagged, mut inputs } = Stepped::default();

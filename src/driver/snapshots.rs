@@ -64,10 +64,10 @@ impl Snapshots {
             for photograph in photographs {
                 match write(&into, &photograph) {
                     Ok(bytes) => {
-                        info!(position = photograph.position.0, bytes, "snapshot written and read back")
+                        info!(position = photograph.position.0, bytes, "snapshot written and read back");
                     }
                     Err(error) => {
-                        warn!(%error, "snapshot not written: the next start replays more of the log")
+                        warn!(%error, "snapshot not written: the next start replays more of the log");
                     }
                 }
                 behind.store(second_newest(&into).0, Ordering::Release);

@@ -32,13 +32,12 @@ impl Stamper {
     ) -> Result<Reading, Gone> {
         let sensor = plan.sensor(taken.sensor).ok_or(Gone)?;
         let mut marks = taken.marks;
-        let observed = match taken.observed {
-            Some(observed) => observed,
-            None => {
-                marks = marks.with(Marks::NO_DEVICE_TIME);
-                self.last_undated = moment.civil().max(self.last_undated + Span(1));
-                self.last_undated
-            }
+        let observed = if let Some(observed) = taken.observed {
+            observed
+        } else {
+            marks = marks.with(Marks::NO_DEVICE_TIME);
+            self.last_undated = moment.civil().max(self.last_undated + Span(1));
+            self.last_undated
         };
         Ok(Reading {
             sensor: taken.sensor,

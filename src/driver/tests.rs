@@ -130,8 +130,7 @@ fn run(data: &Path, batches: &[&[f64]]) -> Vec<u64> {
     }
     inbox.close();
     driver.run();
-    let acknowledged = gate.0.lock().expect("no test panics in it").clone();
-    acknowledged
+    gate.0.lock().expect("no test panics in it").clone()
 }
 
 fn state(engine: &Engine) -> Vec<(Phase, Level)> {

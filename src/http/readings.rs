@@ -66,10 +66,7 @@ fn read(
 ) -> Batch {
     let mut batch = Batch { source, ..Batch::default() };
     let message = Message { topic: path, payload: body, received: clock::wall(), retained: false };
-    let sending = match headers.contains_key(IDEMPOTENCY_KEY) {
-        true => Sending::PerhapsAgain,
-        false => Sending::First,
-    };
+    let sending = if headers.contains_key(IDEMPOTENCY_KEY) { Sending::PerhapsAgain } else { Sending::First };
     let origin = Origin { source, packet: request_id(integrator, headers), sending, permit: Permit::Any };
     intake::take(setup, decode, &mut Session::default(), origin, &message, &mut batch);
     batch

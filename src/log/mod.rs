@@ -48,7 +48,7 @@ pub use memory::{MemoryLog, Partition};
 pub use meta::Stamp;
 pub use open::{Opened, SEGMENT_BYTES_MIN};
 pub use plans::{forget_plans, load_plan, save_plan};
-pub use readonly::{FrameIs, FrameSeen, Frames, Records};
+pub use readonly::{FrameIs, FrameSeen, Frames, Records, SegmentSeen, segments};
 pub use recent::{RECENT_BYTES_MAX, RECENT_RECORDS_MAX, ROT_REPORTS_MAX};
 pub use rot::{QUARANTINE_BYTES_MAX, Rot, Torn};
 pub use spares::Allocation;

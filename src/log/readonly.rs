@@ -55,6 +55,43 @@ pub enum FrameIs {
     Unfinished,
 }
 
+/// A segment in use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SegmentSeen {
+    /// Its file, in the data directory.
+    pub file: String,
+    /// Position of the first event in it; 0 where no frame says.
+    pub first: Position,
+    /// Bytes of the file; the newest is not filled yet.
+    pub bytes: u64,
+}
+
+/// The segments of the log in `dir` as they stand now, oldest first.
+pub fn segments(dir: &Path) -> Result<Vec<SegmentSeen>, LogError> {
+    let Frames { disk, meta, mut ahead, .. } = Frames::open(dir)?;
+    let mut seen = vec![];
+    while let Some(generation) = ahead.pop() {
+        // Rot on the way in is for a walk of the frames to tell.
+        match open_segment(&disk, meta, generation, &mut vec![]) {
+            Ok(segment) => {
+                seen.push(SegmentSeen {
+                    file: name(generation),
+                    first: segment.first,
+                    bytes: segment.length,
+                });
+            }
+            Err(error) if is_trimmed(&error) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(seen)
+}
+
+/// Whether the service trimmed a segment since the folder was listed.
+fn is_trimmed(error: &LogError) -> bool {
+    matches!(error, LogError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound)
+}
+
 /// Walks all frames of a log as they stand now, oldest first.
 #[derive(Debug)]
 pub struct Frames {
@@ -78,6 +115,22 @@ impl Frames {
         let mut ahead = generations(&disk).map_err(LogError::io("cannot list the segments"))?;
         ahead.reverse();
         Ok(Frames { disk, meta, ahead, place: None, expected: Position(0), found: VecDeque::new() })
+    }
+
+    /// Passes over the segments that end before a position.
+    fn pass_over(&mut self, from: Position) -> Result<(), LogError> {
+        for index in 0..self.ahead.len() {
+            match open_segment(&self.disk, self.meta, self.ahead[index], &mut vec![]) {
+                Ok(segment) if segment.first <= from && segment.first != Position(0) => {
+                    self.ahead.truncate(index + 1);
+                    return Ok(());
+                }
+                Ok(_) => {}
+                Err(error) if is_trimmed(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// The next frame; of a record the body is at hand in the walk.
@@ -134,8 +187,7 @@ impl Frames {
                     self.place = Some((segment, walk));
                     return Ok(true);
                 }
-                // The service trimmed it since the folder was listed.
-                Err(LogError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) if is_trimmed(&error) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -162,7 +214,9 @@ impl Records {
     /// Those from the one that holds `from` on. What does not read back is
     /// passed over; [`Frames`] lists it.
     pub fn open_read_only(dir: &Path, from: Position) -> Result<Records, LogError> {
-        Ok(Records { frames: Frames::open(dir)?, from })
+        let mut frames = Frames::open(dir)?;
+        frames.pass_over(from)?;
+        Ok(Records { frames, from })
     }
 }
 

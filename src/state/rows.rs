@@ -145,7 +145,8 @@ pub(super) fn id_from(blob: [u8; 36]) -> OutputId {
     }
 }
 
-pub(super) fn death_word(death: Death) -> &'static str {
+/// The word in rows and answers.
+pub(crate) fn death_word(death: Death) -> &'static str {
     match death {
         Death::Rejected => "rejected",
         Death::Expired => "expired",
@@ -169,7 +170,8 @@ pub(super) fn state_from(state: &str, death: Option<&str>) -> Option<DeliverySta
     }
 }
 
-pub(super) fn phase_word(phase: Phase) -> &'static str {
+/// The word in rows and answers.
+pub(crate) fn phase_word(phase: Phase) -> &'static str {
     match phase {
         Phase::Watching => "watching",
         Phase::Pending => "pending",
@@ -179,7 +181,8 @@ pub(super) fn phase_word(phase: Phase) -> &'static str {
     }
 }
 
-pub(super) fn reason_word(reason: Reason) -> &'static str {
+/// The word in rows and answers.
+pub(crate) fn reason_word(reason: Reason) -> &'static str {
     match reason {
         Reason::Raised => "raised",
         Reason::Upgraded => "upgraded",

@@ -298,7 +298,10 @@ impl Writer {
         if self.plan != Some(record.plan) {
             self.plan = Some(record.plan);
             let plan = load_plan(&self.parts.data, record.plan).map_or_else(|error| {
-                tracing::warn!(%error, "a plan of the log cannot be read, the one in force stands in for it");
+                // Before its first plan a log has none, and no readings either.
+                if record.plan != PlanId::default() {
+                    tracing::warn!(%error, "a plan of the log cannot be read, the one in force stands in for it");
+                }
                 Arc::clone(&self.parts.plan)
             }, Arc::new);
             self.member.plan_is(&plan);

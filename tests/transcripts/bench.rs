@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use forewarn_core::engine::{Engine, OUTPUTS_MAX};
-use forewarn_core::event::{ClockStep, Command, Decision, Event, Input, Output, PlanRef, Started};
+use forewarn_core::event::{ClockStep, Decision, Event, Input, Output, PlanRef, Started};
 use forewarn_core::finding::WouldHave;
 use forewarn_core::ids::{LogId, Position, RunId, SensorIx, SourceIx};
 use forewarn_core::plan::Plan;
@@ -137,10 +137,6 @@ impl Bench {
 
     pub fn plan(&mut self, plan: Plan, orphan: bool) -> Vec<Decision> {
         self.put(Input::Plan(PlanRef { id: plan.id(), orphan, body: Some(Arc::new(plan)) }))
-    }
-
-    pub fn command(&mut self, command: Command) -> Vec<Decision> {
-        self.put(Input::Command(command))
     }
 
     /// Plays a simulated world: each reading when it leaves its device.

@@ -6,6 +6,7 @@
 
 mod bench;
 mod floods;
+mod histories;
 mod losses;
 mod masses;
 mod site;

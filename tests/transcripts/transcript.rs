@@ -1,5 +1,6 @@
 //! What an operator would have seen: a line for each thing that mattered.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
@@ -22,7 +23,7 @@ pub struct Transcript {
     text: String,
     warnings: Vec<OutputId>,
     troubles: Vec<OutputId>,
-    phases: Vec<(String, String)>,
+    phases: BTreeMap<String, String>,
     /// The reading that what is decided now follows from.
     cause: Option<String>,
     /// How many lines of each sort there are at this time.
@@ -64,7 +65,7 @@ impl Transcript {
 
     fn reading(&mut self, after: Span, checked: &Checked, plan: &Plan) {
         let reading = &checked.reading;
-        let plain =
+        let is_plain =
             matches!(checked.flag, Flag::Good | Flag::Unevaluated) && reading.marks == Marks::default();
         let (id, unit) =
             plan.sensor(reading.sensor).map_or(("?", String::new()), |it| (&it.id, it.unit.to_string()));
@@ -80,8 +81,8 @@ impl Transcript {
             }
         }
         // A plain reading is only told with what follows from it.
-        self.cause = plain.then_some(text.clone());
-        if !plain {
+        self.cause = is_plain.then_some(text.clone());
+        if !is_plain {
             self.line(after, "reading", &text);
         }
     }
@@ -127,16 +128,10 @@ impl Transcript {
         ] {
             state += if is { word } else { "" };
         }
-        let known = self.phases.iter().position(|(known, _)| *known == place);
-        if known.is_some_and(|at| self.phases[at].1 == state) {
+        if self.phases.get(&place) == Some(&state) {
             return;
         }
-        match known {
-            Some(at) => self.phases[at].1.clone_from(&state),
-            // A scenario of thousands is told by its first few.
-            None if self.phases.len() < 100 => self.phases.push((place.clone(), state.clone())),
-            None => {}
-        }
+        self.phases.insert(place.clone(), state.clone());
         self.line(after, &format!("incident {state}"), &format!("  {place} {state}"));
     }
 
@@ -226,7 +221,7 @@ fn shown(evidence: &Evidence, plan: &Plan) -> String {
         Side::Above => ">=",
         Side::Below => "<=",
     });
-    let mut text = format!("{id}");
+    let mut text = id.to_string();
     if let Some(measured) = evidence.measured {
         let _ = write!(text, " {measured:.2}");
     }

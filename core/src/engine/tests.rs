@@ -8,7 +8,7 @@ use super::run::{Deed, Run, calm, decisions, histories, limited, plan, plan_ref,
 use super::snapshot::SNAPSHOT_VERSION;
 use super::*;
 use crate::event::{Command, TroubleReport};
-use crate::ids::{AreaIx, TargetIx};
+use crate::ids::{AreaIx, Position, TargetIx};
 use crate::judging::{routing, world};
 use crate::level::Level;
 use crate::time::Span;

@@ -34,7 +34,7 @@ pub(super) struct Vote {
     /// Engine time at which it last stood in breach, unless it does so now.
     #[n(2)]
     breached: Timestamp,
-    /// Engine time since when nobody can say how it stands.
+    /// Engine time since when its newest data say nothing.
     #[n(3)]
     lost: Option<Timestamp>,
     /// Engine time at which good data came back.
@@ -101,7 +101,7 @@ impl Vote {
         }
     }
 
-    /// Engine time since when nobody can say how it stands.
+    /// Engine time since when its newest data say nothing.
     pub(super) fn lost(&self) -> Option<Timestamp> {
         self.lost
     }
@@ -124,15 +124,15 @@ impl Vote {
             finding.pending = self.finding.pending;
         }
         self.remember(at);
+        let was_unsure = self.is_unsure();
         self.finding = finding;
         if finding.tip == Verdict::Clear && self.finding.settled.level() == Level::Normal {
             self.spent = Level::Normal;
         }
         self.remember(at);
-        match (self.is_unsure(), self.lost) {
-            (true, None) => self.lost = Some(at),
-            (false, Some(_)) => (self.lost, self.back) = (None, at),
-            (true, Some(_)) | (false, None) => {}
+        self.lost = if self.is_blind() { self.lost.or(Some(at)) } else { None };
+        if was_unsure && !self.is_unsure() {
+            self.back = at;
         }
     }
 
@@ -184,8 +184,19 @@ impl Vote {
 
     /// The level that good values alone support by one of its words.
     pub(super) fn sound(&self, word: Word, at: Timestamp) -> Level {
-        let level = self.level(word, at);
-        if self.finding.suspect { level.min(self.unspent(self.finding.sound)) } else { level }
+        let finding = &self.finding;
+        let sound = |level: Level| if finding.suspect { level.min(finding.sound) } else { level };
+        let pending = finding.pending.filter(|pending| pending.sound && pending.due <= at);
+        let pending = pending.map_or(Level::Normal, |pending| pending.level);
+        let tip = self.unspent(sound(finding.tip.level()).max(pending));
+        let settled = self.unspent(sound(finding.settled.level()));
+        match word {
+            Word::Tip => tip,
+            Word::Seen if self.is_blind() => Level::Normal,
+            Word::Seen => tip.max(settled),
+            Word::Settled => settled,
+            Word::Sure => self.level(word, at),
+        }
     }
 
     /// Its evidence, and by how much it is beyond its limit.

@@ -315,6 +315,7 @@ impl World {
                 pending: Some(Pending {
                     level: Level::parse(level).expect("a level"),
                     due: since + Span::from_mins(number(minutes)),
+                    sound: true,
                 }),
                 ..both(Verdict::Clear)
             },

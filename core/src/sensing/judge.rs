@@ -2,6 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
+use super::ladder::Rising;
 use super::limits::reaches;
 use super::trace::{Bench, Trace, in_rule_unit, is_saturated, limits};
 use super::window::{Ring, Sample};
@@ -242,8 +243,7 @@ impl Judge {
             tip,
             settled: self.settled.verdict,
             firm: level > Level::Normal && self.is_firm(level, newest, rule, limit_of(level)),
-            suspect: level > sound
-                || pending.is_some_and(|pending| !ladder.is_soundly_pending(pending.level)),
+            suspect: level > sound,
             since: match (tip, standing.blind) {
                 (Verdict::Breach(_), _) => ladder.onset.unwrap_or(self.tip.turned),
                 (_, Some(blind)) => blind.since,
@@ -265,7 +265,8 @@ impl Judge {
     }
 
     fn pending(&self, standing: Standing<'_>, rule: &Rule, bench: &Bench<'_>) -> Option<Pending> {
-        let (level, met, lasting) = self.tip.ladder.pending(self.told, bench.oldest(), rule)?;
+        let Rising { level, met, lasting, sound } =
+            self.tip.ladder.pending(self.told, bench.oldest(), rule)?;
         // By a clock that can be trusted, event time; else as much longer as is still missing.
         let due = if bench.moment.trusted {
             bench.moment.engine(met + lasting).clamp(standing.heard, standing.heard + lasting)
@@ -273,7 +274,7 @@ impl Judge {
             let gone = standing.ring.newest().map_or(lasting, |newest| newest.observed - met);
             (standing.heard + (lasting - gone)).max(standing.heard)
         };
-        Some(Pending { level, due })
+        Some(Pending { level, due, sound })
     }
 
     fn tip_verdict(&self, standing: Standing<'_>, bench: &Bench<'_>) -> Verdict {

@@ -90,6 +90,18 @@ impl Track {
     }
 }
 
+/// A level on its way.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rising {
+    pub(crate) level: Level,
+    /// Event time since when its m of n are met.
+    pub(crate) met: Timestamp,
+    /// How long they must be.
+    pub(crate) lasting: Span,
+    /// Whether good readings alone meet them.
+    pub(crate) sound: bool,
+}
+
 /// Where one rule stands with one subject.
 #[derive(Debug, Clone, Copy, PartialEq, Encode, Decode)]
 pub(crate) struct Ladder {
@@ -200,27 +212,21 @@ impl Ladder {
         news > Timestamp::MIN && news >= oldest
     }
 
-    /// The level above `above` that will be reached first, if nothing breaks
-    /// it; the event time since when, and how long it must last.
-    pub(crate) fn pending(
-        &self,
-        above: Level,
-        oldest: Timestamp,
-        rule: &Rule,
-    ) -> Option<(Level, Timestamp, Span)> {
+    /// The level above `above` that will be reached first, if nothing breaks it.
+    pub(crate) fn pending(&self, above: Level, oldest: Timestamp, rule: &Rule) -> Option<Rising> {
         Level::WARNING
             .into_iter()
             .zip(0..)
             .filter(|&(level, at)| level > above && !self.all.held[at] && self.has_news(level, oldest))
             .filter(|&(_, at): &(Level, usize)| self.all.met[at] < Timestamp::MAX)
-            .map(|(level, at)| (level, self.all.met[at], rule.raise[at].lasting))
-            .filter(|(_, _, lasting)| *lasting > Span::ZERO)
-            .min_by_key(|&(level, met, lasting)| (met + lasting, std::cmp::Reverse(level)))
-    }
-
-    /// Whether good readings alone have a level on its way.
-    pub(crate) fn is_soundly_pending(&self, level: Level) -> bool {
-        level.index().checked_sub(1).is_some_and(|at| self.sound.met[at] < Timestamp::MAX)
+            .map(|(level, at)| {
+                // What good values bring by themselves has to last by them alone.
+                let sound = self.sound.met[at] < Timestamp::MAX;
+                let met = if sound { self.sound.met[at] } else { self.all.met[at] };
+                Rising { level, met, lasting: rule.raise[at].lasting, sound }
+            })
+            .filter(|rising| rising.lasting > Span::ZERO)
+            .min_by_key(|rising| (rising.met + rising.lasting, std::cmp::Reverse(rising.level)))
     }
 }
 

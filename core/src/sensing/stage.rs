@@ -28,6 +28,9 @@ pub struct StationStage {
     /// Engine time at which a connection last broke: our start, or a source that came back.
     #[n(2)]
     broke: Timestamp,
+    /// Civil minus engine time, by which readings without device time were stamped.
+    #[n(3)]
+    offset: Span,
     /// The plan in force; a snapshot names it by its hash and leaves it out.
     #[cbor(skip)]
     pub(crate) plan: Arc<Plan>,
@@ -51,6 +54,7 @@ impl StationStage {
     pub fn started(&mut self, moment: Moment, found: &mut Vec<Found>) {
         self.down = 0;
         self.broke = moment.at;
+        self.clock(moment, found);
         self.each(moment, found, |watch, bench, found| {
             watch.counting = bench.moment.at;
             if watch.silent_since().is_none() {
@@ -58,6 +62,27 @@ impl StationStage {
                 watch.conclude(bench, found);
             }
         });
+    }
+
+    /// Civil time was stepped. Where it can be trusted and was set back, windows
+    /// whose readings are from the future now are judged anew: else every honest
+    /// reading would come too late until civil time has caught up.
+    pub fn clock(&mut self, moment: Moment, found: &mut Vec<Found>) {
+        let by = moment.offset - std::mem::replace(&mut self.offset, moment.offset);
+        if !moment.trusted {
+            return;
+        }
+        let StationStage { watches, plan, .. } = self;
+        for (at, sensor) in plan.sensors.iter().enumerate() {
+            let Some(sensor) = sensor else { continue };
+            let bench = Bench { plan, ix: SensorIx(at as u32), sensor, moment };
+            // Untouched sensors leave their page as a snapshot may hold it.
+            if watches.get(at).is_some_and(|watch| watch.is_ahead(&bench))
+                && let Some(watch) = watches.get_mut(at)
+            {
+                watch.restamp(by, &bench, found);
+            }
+        }
     }
 
     /// Admits a reading, checks it, keeps it, and judges by it; gives it back

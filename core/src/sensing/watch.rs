@@ -90,6 +90,37 @@ impl Watch {
         }
     }
 
+    /// Whether what is kept here, or settled, is from the future: a clock that
+    /// was fast had stamped it, and was set back.
+    pub(crate) fn is_ahead(&self, bench: &Bench<'_>) -> bool {
+        let until = latest(bench);
+        self.watermark > until || self.ring.newest().is_some_and(|newest| newest.observed > until)
+    }
+
+    /// Moves what we stamped ourselves by as much as the clock was moved, drops
+    /// what is ahead all the same, and judges anew by what is left.
+    pub(crate) fn restamp(&mut self, by: Span, bench: &Bench<'_>, found: &mut Vec<Found>) {
+        let moved = |sample: &Sample| {
+            let own = sample.marks.has(Marks::NO_DEVICE_TIME);
+            Sample { observed: if own { sample.observed + by } else { sample.observed }, ..*sample }
+        };
+        let mut kept: Vec<Sample> = self.ring.iter().map(moved).collect();
+        kept.retain(|sample| sample.observed <= latest(bench));
+        kept.sort_by_key(|sample| sample.observed);
+        self.ring = Ring::with_capacity(self.ring.capacity());
+        for sample in kept {
+            if let Err(number) = self.ring.find(sample.observed) {
+                self.ring.insert(number, sample);
+            }
+        }
+        self.settled = 0;
+        self.watermark = Timestamp::MIN;
+        for judge in &mut self.judges {
+            *judge = Judge::new(judge.rule, judge.subject, bench.moment);
+        }
+        self.judge(None, Order::Broken, bench, found);
+    }
+
     /// Makes the window as large as the plan now wants it.
     pub(crate) fn resize(&mut self, room: Room) {
         if self.ring.capacity() != room.capacity() {
@@ -157,7 +188,7 @@ impl Watch {
     /// that would make an honest one too late even to warn.
     fn drop_disproved(&mut self, reading: &Reading, bench: &Bench<'_>) -> usize {
         let until = if bench.moment.trusted {
-            bench.moment.civil() + bench.plan.settings.future_tolerance
+            latest(bench)
         } else if reading.marks.has(Marks::RETAINED) || reading.marks.has(Marks::HISTORICAL) {
             Timestamp::MAX
         } else {
@@ -302,8 +333,13 @@ fn held_in_span(value: f64, checkup: Checkup, bench: &Bench<'_>) -> f64 {
     }
 }
 
+/// Civil time that no honest reading passes.
+fn latest(bench: &Bench<'_>) -> Timestamp {
+    bench.moment.civil() + bench.plan.settings.future_tolerance
+}
+
 fn sample(reading: &Reading, value: f64, flag: Flag, bench: &Bench<'_>) -> Sample {
-    let ahead = reading.observed > bench.moment.civil() + bench.plan.settings.future_tolerance;
+    let ahead = reading.observed > latest(bench);
     Sample {
         observed: reading.observed,
         value,

@@ -151,7 +151,8 @@ fn subject(mail: &str) -> String {
             .and_then(|word| STANDARD.decode(word).ok())
             .and_then(|bytes| String::from_utf8(bytes).ok());
         // White space between two encoded words is only folding.
-        if !plain.is_empty() && !(last_was_encoded && decoded.is_some()) {
+        let folds = last_was_encoded && decoded.is_some();
+        if !plain.is_empty() && !folds {
             plain.push(' ');
         }
         last_was_encoded = decoded.is_some();

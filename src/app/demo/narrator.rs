@@ -149,7 +149,7 @@ impl<'a> Narrator<'a> {
             .zip(limits)
             .filter(|(_, limit)| limit.is_some_and(|limit| value >= limit))
             .map(|(level, _)| level)
-            .last()
+            .next_back()
             .unwrap_or_default();
         ("▇".repeat(full) + &"·".repeat(BAR - full), level)
     }

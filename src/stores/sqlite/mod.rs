@@ -237,7 +237,7 @@ impl Member for Sqlite {
     }
 
     fn batching(&self) -> Batching {
-        Batching { readings: 1 << 14, wait: Duration::from_millis(100) }
+        Batching { readings: 1 << 14, wait: Duration::from_millis(20) }
     }
 
     /// Sensors are kept by index; what they are called does not matter here.

@@ -136,14 +136,14 @@ impl Outages {
                 (fresh >= JOIN_MIN && fresh as i64 * FRESH_PART >= due).then_some(Loss::SoFar)
             }
         };
-        let lost = |&domain: &DomainIx| {
+        let share = |&domain: &DomainIx| {
             let all = index.behind(domain);
             let silent: Vec<_> = all.iter().copied().filter(|it| self.silent.contains_key(it)).collect();
             let fresh = silent.iter().filter(|&&it| matches!(self.told(it), Some(Told::Due(_)))).count();
             let loss = loss(silent.len(), fresh, all.len())?;
             Some((silent, domain, loss))
         };
-        let worst = declared.iter().filter_map(lost);
+        let worst = declared.iter().filter_map(share);
         let worst = worst.max_by_key(|(silent, domain, _)| (silent.len(), std::cmp::Reverse(*domain)));
         worst.or_else(|| {
             // Counted before it is listed: the site can be large. What a domain's loss explains is no part of it.

@@ -1,0 +1,182 @@
+//! A data directory, read beside the service that may be writing it: nothing
+//! is locked, nothing is changed, and no configuration is needed but to find it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use forewarn_core::event::{Decision, Input};
+use forewarn_core::ids::{Position, RuleIx, SensorIx, TargetIx};
+use forewarn_core::plan::{Plan, PlanId};
+use forewarn_core::time::Timestamp;
+use forewarn_core::warning::{About, Cell};
+
+use super::args::Places;
+use super::{Exit, Surroundings};
+use crate::app::desk::cell_word;
+use crate::channels::show;
+use crate::config::zone;
+use crate::log::{LogError, Record, Records, load_plan, segments};
+use crate::state::StateReader;
+
+/// The file of the service's own settings, in the folder of the configuration.
+const SETTINGS: &str = "forewarn.toml";
+
+/// The data directory: as said, or else as the configuration has it. Only the
+/// one key is read, so that a configuration that is being edited hides no warning.
+pub(super) fn data_dir(places: &Places) -> Result<PathBuf, Nowhere> {
+    if let Some(data) = &places.data {
+        return Ok(data.clone());
+    }
+    let settings =
+        settings(&places.config).map_err(|fault| Nowhere(format!("{fault}, or give --data DIR")))?;
+    let data = settings.get("data").and_then(toml::Value::as_str).unwrap_or("../data");
+    Ok(places.config.join(data))
+}
+
+/// `forewarn.toml` as it stands, unjudged.
+pub(super) fn settings(config: &Path) -> Result<toml::Table, String> {
+    let path = config.join(SETTINGS);
+    let text = std::fs::read_to_string(&path)
+        .map_err(|error| format!("{}: {error}, expected the service's settings", path.display()))?;
+    text.parse().map_err(|error: toml::de::Error| format!("{}: {}", path.display(), error.message()))
+}
+
+/// The data directory cannot be told: the configuration is at fault, or not there.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Nowhere(String);
+
+/// A data directory with the names of its newest plan.
+#[derive(Debug)]
+pub(super) struct Beside {
+    /// Where it is.
+    pub(super) data: PathBuf,
+    /// What its sensors, areas and targets are called.
+    pub(super) names: Names,
+}
+
+impl Beside {
+    /// Opens the one that is meant.
+    pub(super) fn open(places: &Places) -> anyhow::Result<Beside> {
+        let data = data_dir(places)?;
+        let plan = newest_plan(&data).map_err(|error| anyhow::anyhow!("{}: {error}", data.display()))?;
+        Ok(Beside { data, names: Names(plan) })
+    }
+
+    /// Its projection: warnings, deliveries, quarantine.
+    pub(super) fn state(&self) -> anyhow::Result<StateReader> {
+        Ok(StateReader::open_read_only(&self.data.join("state.db"))?)
+    }
+}
+
+/// Answers with what was found; a failure is told in a line.
+pub(super) fn told(found: anyhow::Result<Exit>, around: &mut Surroundings<'_>) -> io::Result<Exit> {
+    match found.map_err(anyhow::Error::downcast::<io::Error>) {
+        Ok(exit) => Ok(exit),
+        Err(Ok(error)) => Err(error),
+        Err(Err(error)) => {
+            writeln!(around.err, "{error:#}")?;
+            Ok(if error.is::<Nowhere>() { Exit::Fault } else { Exit::Failed })
+        }
+    }
+}
+
+/// Where nothing was found: said on standard error, so that a pipe stays empty.
+pub(super) fn nothing(what: &str, around: &mut Surroundings<'_>) -> anyhow::Result<Exit> {
+    writeln!(around.err, "{what}")?;
+    Ok(Exit::Remarks)
+}
+
+/// JSON for machines, in full and indented.
+pub(super) fn json(value: &serde_json::Value, around: &mut Surroundings<'_>) -> anyhow::Result<()> {
+    writeln!(around.out, "{value:#}")?;
+    Ok(())
+}
+
+/// The newest record that reads back.
+pub(super) fn newest_record(data: &Path) -> Result<Option<Record>, LogError> {
+    let newest = segments(data)?.last().map_or(Position(0), |segment| segment.first);
+    let last_from = |from| -> Result<Option<Record>, LogError> {
+        Ok(Records::open_read_only(data, from)?.filter_map(Result::ok).last())
+    };
+    // A segment that was begun just now has no record yet.
+    Ok(match last_from(newest)? {
+        Some(record) => Some(record),
+        None => last_from(Position(newest.0.saturating_sub(1)))?,
+    })
+}
+
+/// The plan in force after a record.
+fn plan_after(record: &Record) -> PlanId {
+    let refused = record.decisions.iter().any(|(_, it)| matches!(it, Decision::PlanRefused(_)));
+    let brought = record.inputs.iter().rev().find_map(|input| match input {
+        Input::Plan(plan) if !refused => Some(plan.id),
+        _ => None,
+    });
+    brought.unwrap_or(record.plan)
+}
+
+fn newest_plan(data: &Path) -> Result<Plan, LogError> {
+    let Some(record) = newest_record(data)? else { return Ok(Plan::default()) };
+    // Without its file there are only numbers for names: better than nothing to read.
+    Ok(load_plan(data, plan_after(&record)).unwrap_or_default())
+}
+
+/// What things are called; by number where the plan has no name for them.
+#[derive(Debug, Default)]
+pub(super) struct Names(pub(super) Plan);
+
+impl Names {
+    /// Local time with its offset from UTC.
+    pub(super) fn time(&self, civil: Timestamp) -> String {
+        zone::shown(&self.0.settings, civil)
+    }
+
+    /// The same for machines.
+    pub(super) fn time_json(&self, civil: Timestamp) -> String {
+        show::rfc3339_local(civil, &self.0.settings)
+    }
+
+    /// `station/quantity`.
+    pub(super) fn sensor(&self, ix: SensorIx) -> String {
+        self.0.sensor(ix).map_or_else(|| format!("sensor #{}", ix.0), |sensor| sensor.id.clone())
+    }
+
+    /// The rule's id.
+    pub(super) fn rule(&self, ix: RuleIx) -> String {
+        self.0.rule(ix).map_or_else(|| format!("rule #{}", ix.0), |rule| rule.id.clone())
+    }
+
+    /// The contact and the channel, never an address.
+    pub(super) fn target(&self, ix: TargetIx) -> String {
+        match self.0.target(ix) {
+            Some(target) => format!("{} by {}", target.contact, target.channel),
+            None => format!("target #{}", ix.0),
+        }
+    }
+
+    /// `hazard@area`.
+    pub(super) fn cell(&self, cell: Cell) -> String {
+        cell_word(&self.0, cell)
+    }
+
+    /// What a warning is about.
+    pub(super) fn about(&self, about: &About) -> String {
+        match about {
+            About::Incident(cell) => self.cell(*cell),
+            About::Trouble(key) => format!("{}: {}", key.code.word(), show::clean(&key.subject)),
+            About::NotifyTest => "test of notification".to_owned(),
+        }
+    }
+
+    /// What people call the place that it is about; empty where it is about the service.
+    pub(super) fn place(&self, about: &About) -> String {
+        match about {
+            About::Incident(cell) => self
+                .0
+                .area(cell.area)
+                .map_or(String::new(), |area| show::clean(show::name(&area.names, "en"))),
+            About::Trouble(_) | About::NotifyTest => String::new(),
+        }
+    }
+}

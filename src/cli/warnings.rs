@@ -1,0 +1,376 @@
+//! `forewarn warnings`: what people were told, of what, and whether it arrived.
+
+use std::io;
+
+use forewarn_core::ids::Key;
+use forewarn_core::level::Status;
+use forewarn_core::warning::{About, Evidence, Revision};
+use serde_json::{Value, json};
+
+use super::args::{Listing, WarningsAction, WarningsArgs};
+use super::beside::{Beside, Names, json as print_json, nothing, told};
+use super::change::change;
+use super::show::count;
+use super::table::{Cell, table};
+use super::{Exit, Surroundings};
+use crate::app::control::Request;
+use crate::channels::show;
+use crate::state::{
+    DeliveryRow, DeliveryState, StateReader, WarningDetail, WarningRow, death_word, reason_word,
+};
+
+/// Digits of an id in a list: enough to tell apart what a list can hold.
+const SHORT: usize = 8;
+
+/// Warnings that the beginning of an id is looked for among, newest first.
+const LOOKED_AMONG_MAX: usize = 10_000;
+
+/// Lists, shows, ends or corrects warnings.
+pub(super) fn warnings(args: &WarningsArgs, around: &mut Surroundings<'_>) -> io::Result<Exit> {
+    let request = match args.action.as_ref().unwrap_or(&WarningsAction::List) {
+        WarningsAction::List => return told(list(args, around), around),
+        WarningsAction::Show { id } => return told(detail(args, id, around), around),
+        WarningsAction::Dead => return told(dead(args, around), around),
+        WarningsAction::AllClear { cell, reason } => {
+            Request::AllClear { cell: cell.clone(), reason: reason.clone() }
+        }
+        WarningsAction::Cancel { cell, reason } => {
+            Request::Cancel { cell: cell.clone(), reason: reason.clone() }
+        }
+        WarningsAction::Resend { key } => Request::Resend { key: key.clone() },
+    };
+    change(&args.places, &request, around)
+}
+
+fn list(args: &WarningsArgs, around: &mut Surroundings<'_>) -> anyhow::Result<Exit> {
+    let beside = Beside::open(&args.places)?;
+    let names = &beside.names;
+    let rows = beside.state()?.recent_warnings(args.listing.limit)?;
+    if args.listing.json {
+        let rows = rows.iter().map(|row| warning_json(names, row.digest, row.ended, &row.newest));
+        print_json(&Value::Array(rows.collect()), around)?;
+    }
+    if rows.is_empty() {
+        return nothing("no warnings", around);
+    }
+    if !args.listing.json {
+        let shown: Vec<[Cell; 7]> = rows.iter().map(|row| listed(names, row)).collect();
+        let head = ["ID", "LEVEL", "STATE", "ABOUT", "SINCE", "NEWEST", "PLACE"];
+        table(around.out, around.paint, head, &shown)?;
+    }
+    Ok(Exit::Done)
+}
+
+fn listed(names: &Names, row: &WarningRow) -> [Cell; 7] {
+    let newest = &row.newest;
+    let peak = if row.ended && newest.peak > newest.level {
+        format!(", was {}", newest.peak)
+    } else {
+        String::new()
+    };
+    [
+        row.digest.to_string()[..SHORT].into(),
+        Cell::Level(newest.level),
+        state(row.ended, newest).into(),
+        about(names, newest).into(),
+        names.time(newest.onset).into(),
+        format!("{} {}, {}{peak}", newest.kind.word(), newest.number, reason_word(newest.reason)).into(),
+        names.place(&newest.about).into(),
+    ]
+}
+
+/// What it is about; what is no real one says so first.
+fn about(names: &Names, revision: &Revision) -> String {
+    let about = names.about(&revision.about);
+    match (&revision.about, revision.status) {
+        (About::NotifyTest, _) | (_, Status::Actual) => about,
+        (_, Status::Exercise) => format!("[exercise] {about}"),
+        (_, Status::Test) => format!("[test] {about}"),
+    }
+}
+
+fn state(ended: bool, newest: &Revision) -> &'static str {
+    match (ended, newest.stale) {
+        (true, _) => "ended",
+        (false, true) => "blind",
+        (false, false) => "standing",
+    }
+}
+
+fn detail(args: &WarningsArgs, id: &str, around: &mut Surroundings<'_>) -> anyhow::Result<Exit> {
+    let beside = Beside::open(&args.places)?;
+    let state = beside.state()?;
+    let found = match find(&state, id)?.as_slice() {
+        [] => None,
+        [one] => state.warning(*one)?,
+        several => {
+            writeln!(around.err, "{} ids begin with {id:?}, expected more of it:", several.len())?;
+            several.iter().try_for_each(|key| writeln!(around.err, "  {key}"))?;
+            return Ok(Exit::Remarks);
+        }
+    };
+    let Some(found) = found else {
+        return nothing(&format!("no warning {id:?}, expected an id of `forewarn warnings list`"), around);
+    };
+    if args.listing.json {
+        print_json(&detail_json(&beside.names, &found), around)?;
+    } else {
+        print(&beside.names, &state, &found, around)?;
+    }
+    Ok(Exit::Done)
+}
+
+/// The warnings that an id, or the beginning of one, can mean.
+fn find(state: &StateReader, id: &str) -> anyhow::Result<Vec<Key>> {
+    let id = id.to_ascii_lowercase();
+    if let Some(key) = Key::parse(&id) {
+        return Ok(vec![key]);
+    }
+    let rows = state.recent_warnings(LOOKED_AMONG_MAX)?;
+    let keys = rows.iter().map(|row| row.digest).filter(|key| key.to_string().starts_with(&id));
+    Ok(if id.is_empty() { vec![] } else { keys.collect() })
+}
+
+fn print(
+    names: &Names,
+    state: &StateReader,
+    found: &WarningDetail,
+    around: &mut Surroundings<'_>,
+) -> anyhow::Result<()> {
+    let Some(newest) = found.revisions.last() else { anyhow::bail!("the warning has no revision") };
+    let out = &mut *around.out;
+    let place = names.place(&newest.about);
+    let place = if place.is_empty() { place } else { format!(", {place}") };
+    let level = around.paint.level(newest.level);
+    writeln!(out, "{}{place}: {level}, {}", about(names, newest), self::state(found.ended, newest))?;
+    writeln!(out, "  id         {}", found.digest)?;
+    writeln!(out, "  since      {}", names.time(newest.onset))?;
+    if !found.ended {
+        writeln!(out, "  holds to   {}, renewed while it stands", names.time(newest.expires))?;
+    }
+    writeln!(out, "  highest    {}", around.paint.level(newest.peak))?;
+    writeln!(
+        out,
+        "  status     {}, {} {} {}",
+        newest.status, newest.urgency, newest.severity, newest.certainty
+    )?;
+    if !newest.detail.is_empty() {
+        writeln!(out, "  detail     {}", show::clean(&newest.detail))?;
+    }
+
+    writeln!(out, "\nrevisions")?;
+    let revisions: Vec<[Cell; 6]> = found
+        .revisions
+        .iter()
+        .map(|it| {
+            [
+                format!("  {}", it.number).into(),
+                names.time(it.sent).into(),
+                it.kind.word().into(),
+                Cell::Level(it.level),
+                reason_word(it.reason).into(),
+                count(it.due.len(), "target").into(),
+            ]
+        })
+        .collect();
+    table(out, around.paint, ["  NO", "SENT", "KIND", "LEVEL", "WHY", "TO"], &revisions)?;
+
+    // An all-clear rests on nothing any more: what was measured stands in the last that did.
+    if let Some(measured) = found.revisions.iter().rev().find(|it| !it.evidence.is_empty()) {
+        writeln!(out, "\nmeasured, as of revision {}", measured.number)?;
+        for evidence in &measured.evidence {
+            writeln!(out, "  {}", evidence_line(names, evidence))?;
+        }
+        let more = (measured.sensors as usize).saturating_sub(measured.evidence.len());
+        if more > 0 {
+            writeln!(out, "  and {}", count(more, "further sensor"))?;
+        }
+    }
+
+    writeln!(out, "\ndeliveries")?;
+    if found.deliveries.is_empty() {
+        writeln!(out, "  none")?;
+        return Ok(());
+    }
+    let deliveries: Vec<[Cell; 6]> = found.deliveries.iter().map(|it| delivery_cells(names, it)).collect();
+    table(out, around.paint, ["  NO", "TO", "STATE", "TRIED", "NEWEST ATTEMPT", "KEY"], &deliveries)?;
+    for row in found.deliveries.iter().filter(|row| row.attempts > 1) {
+        writeln!(out, "\nattempts of {}", row.key)?;
+        for (at, outcome) in state.attempts(row.key)? {
+            writeln!(out, "  {}  {}", names.time(at), show::clean(&outcome))?;
+        }
+    }
+    Ok(())
+}
+
+fn delivery_cells(names: &Names, row: &DeliveryRow) -> [Cell; 6] {
+    let round = if row.round == 0 { String::new() } else { format!(" (round {})", row.round + 1) };
+    let note = row
+        .note
+        .as_ref()
+        .map_or(String::new(), |(at, outcome)| format!("{} {}", names.time(*at), show::clean(outcome)));
+    [
+        format!("  {}", row.number).into(),
+        format!("{}{round}", names.target(row.target)).into(),
+        delivery_state(row.state).into(),
+        count(row.attempts as usize, "time").into(),
+        note.into(),
+        row.key.to_string().into(),
+    ]
+}
+
+fn delivery_state(state: DeliveryState) -> String {
+    match state {
+        DeliveryState::Queued => "queued".to_owned(),
+        DeliveryState::Accepted => "accepted".to_owned(),
+        DeliveryState::Superseded => "superseded".to_owned(),
+        DeliveryState::Dead(death) => format!("dead: {}", death_word(death)),
+    }
+}
+
+/// One sensor: what it gave, against which limit, and where it is going.
+fn evidence_line(names: &Names, it: &Evidence) -> String {
+    let plan = &names.0;
+    let (sensor, rule) = (plan.sensor(it.sensor), plan.rule(it.rule));
+    let mut line = format!("{}  {}", names.sensor(it.sensor), it.level);
+    if let (Some(value), Some(sensor)) = (it.value, sensor) {
+        line.push_str(&format!(", reads {}", show::amount(value, sensor.unit)));
+        if let Some(datum) = &sensor.datum {
+            line.push_str(&format!(" above {}", datum.0));
+        }
+    }
+    if let (Some(measured), Some(rule)) = (it.measured, rule) {
+        let limit = it
+            .limit
+            .map_or(String::new(), |limit| format!(" against a limit of {}", show::limit(limit, rule.unit)));
+        line.push_str(&format!(", {} measures {}{limit}", rule.id, show::amount(measured, rule.unit)));
+    }
+    if let (Some(trend), Some(sensor)) = (it.trend, sensor) {
+        line.push_str(&format!(", {}", show::trend(trend, sensor.unit)));
+    }
+    line.push_str(&format!(", since {}, newest {}", names.time(it.since), names.time(it.observed)));
+    if it.saturated {
+        line.push_str(", at the end of its span: the truth is there or beyond");
+    }
+    if it.unknown {
+        line.push_str(", no longer seen: treat as dangerous");
+    }
+    line
+}
+
+fn dead(args: &WarningsArgs, around: &mut Surroundings<'_>) -> anyhow::Result<Exit> {
+    let beside = Beside::open(&args.places)?;
+    let (names, Listing { json, limit }) = (&beside.names, &args.listing);
+    let rows = beside.state()?.dead_letters(*limit)?;
+    if *json {
+        let rows = rows.iter().map(|row| delivery_json(names, row));
+        print_json(&Value::Array(rows.collect()), around)?;
+    }
+    if rows.is_empty() {
+        return nothing("no delivery was given up", around);
+    }
+    if !json {
+        let shown: Vec<[Cell; 6]> = rows
+            .iter()
+            .map(|row| {
+                let [_, to, state, tried, note, key] = delivery_cells(names, row);
+                [key, row.warning.digest().to_string()[..SHORT].into(), to, state, tried, note]
+            })
+            .collect();
+        let head = ["KEY", "WARNING", "TO", "STATE", "TRIED", "NEWEST ATTEMPT"];
+        table(around.out, around.paint, head, &shown)?;
+        writeln!(around.err, "send one again with: forewarn warnings resend KEY")?;
+    }
+    Ok(Exit::Done)
+}
+
+fn warning_json(names: &Names, id: Key, ended: bool, newest: &Revision) -> Value {
+    json!({
+        "id": id.to_string(),
+        "state": state(ended, newest),
+        "about": names.about(&newest.about),
+        "place": names.place(&newest.about),
+        "newest": revision_json(names, newest),
+    })
+}
+
+fn detail_json(names: &Names, found: &WarningDetail) -> Value {
+    json!({
+        "id": found.digest.to_string(),
+        "state": found.revisions.last().map(|newest| state(found.ended, newest)),
+        "about": found.revisions.last().map(|newest| names.about(&newest.about)),
+        "place": found.revisions.last().map(|newest| names.place(&newest.about)),
+        "revisions": found.revisions.iter().map(|it| revision_json(names, it)).collect::<Vec<_>>(),
+        "deliveries": found.deliveries.iter().map(|it| delivery_json(names, it)).collect::<Vec<_>>(),
+    })
+}
+
+/// One revision as machines read it; `log show` prints it too.
+pub(super) fn revision_json(names: &Names, it: &Revision) -> Value {
+    json!({
+        "number": it.number,
+        "kind": it.kind.word(),
+        "reason": reason_word(it.reason),
+        "status": it.status.word(),
+        "level": it.level.word(),
+        "peak": it.peak.word(),
+        "urgency": it.urgency.word(),
+        "severity": it.severity.word(),
+        "certainty": it.certainty.word(),
+        "onset": names.time_json(it.onset),
+        "sent": names.time_json(it.sent),
+        "expires": names.time_json(it.expires),
+        "stale": it.stale,
+        "sensors": it.sensors,
+        "evidence": it.evidence.iter().map(|it| evidence_json(names, it)).collect::<Vec<_>>(),
+        "detail": it.detail,
+        "targets": it.due.iter().map(|due| names.target(due.target)).collect::<Vec<_>>(),
+    })
+}
+
+fn evidence_json(names: &Names, it: &Evidence) -> Value {
+    let unit = names.0.sensor(it.sensor).map(|sensor| show::symbol(sensor.unit));
+    let rule_unit = names.0.rule(it.rule).map(|rule| show::symbol(rule.unit));
+    json!({
+        "sensor": names.sensor(it.sensor),
+        "rule": names.rule(it.rule),
+        "level": it.level.word(),
+        "value": it.value,
+        "unit": unit,
+        "measured": it.measured,
+        "limit": it.limit,
+        "rule_unit": rule_unit,
+        "trend_per_hour": it.trend,
+        "since": names.time_json(it.since),
+        "observed": names.time_json(it.observed),
+        "unknown": it.unknown,
+        "saturated": it.saturated,
+    })
+}
+
+fn delivery_json(names: &Names, row: &DeliveryRow) -> Value {
+    let target = names.0.target(row.target);
+    json!({
+        "key": row.key.to_string(),
+        "warning": row.warning.digest().to_string(),
+        "number": row.number,
+        "round": row.round,
+        "target": row.target_id,
+        "contact": target.map(|it| it.contact.as_str()),
+        "channel": target.map(|it| it.channel.as_str()),
+        "state": match row.state {
+            DeliveryState::Queued => "queued",
+            DeliveryState::Accepted => "accepted",
+            DeliveryState::Superseded => "superseded",
+            DeliveryState::Dead(_) => "dead",
+        },
+        "death": match row.state {
+            DeliveryState::Dead(death) => Some(death_word(death)),
+            DeliveryState::Queued | DeliveryState::Accepted | DeliveryState::Superseded => None,
+        },
+        "attempts": row.attempts,
+        "newest_attempt": row.note.as_ref().map(|(at, outcome)| json!({
+            "at": names.time_json(*at), "outcome": outcome,
+        })),
+    })
+}
