@@ -8,10 +8,13 @@ use std::time::{Duration, Instant};
 
 use forewarn_core::event::Input;
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::UnixStream;
+
 use crate::child::Running;
 use crate::common::house::{Folder, wait_for};
 use crate::publisher::{Message, Publisher};
-use crate::recorder::{Mood, Recorder};
+use crate::recorder::{Attempt, Mood, Recorder};
 use crate::valley::{Gauges, counted, records, valley};
 
 /// What the service must take at most, once there is room again.
@@ -23,6 +26,12 @@ const ATTEMPTS: usize = 5;
 
 /// Bytes of one message that nobody understands and that is kept in quarantine.
 const JUNK_BYTES: usize = 16 * 1024;
+
+/// Bytes of the note of one test of notification.
+const NOTE_BYTES: usize = 48 * 1024;
+
+/// Messages on their way at once.
+const WAITING_MAX: usize = 64;
 
 /// A mounted file system of a few MiB; gone with the test.
 struct Small(PathBuf);
@@ -84,18 +93,7 @@ async fn full_disk_stops_readings_and_not_warnings() {
     publisher.deliver(gauges.dated("g-0", 59.2)).await;
     recorder.wait_for("a first attempt", |seen| seen.iter().any(|it| it.is_warning())).await;
 
-    disk.fill();
-    let mut sent = 0;
-    while !running.said().contains("no room on the disk") {
-        disk.fill();
-        publisher.send(junk()).await.expect("it serves");
-        publisher.send(gauges.dated("g-0", 59.2)).await.expect("it serves");
-        sent += 2;
-        assert!(sent < 20_000, "the disk does not become full");
-        while publisher.waiting() > 64 && !running.said().contains("no room on the disk") {
-            hear_or_look(&mut publisher, &running).await;
-        }
-    }
+    until_full(&disk, &running, &mut publisher, &mut gauges).await;
     let late = gauges.dated("g-1", 59.3);
     publisher.send(late.clone()).await.expect("it serves");
     let (code, readiness) = running.ask("GET /readyz", "", "").await;
@@ -128,6 +126,61 @@ async fn full_disk_stops_readings_and_not_warnings() {
     let silent: Vec<_> =
         recorder.seen().into_iter().filter(|it| it.revision["trouble"]["code"] == "sensor-silent").collect();
     assert!(silent.is_empty(), "our stop is no sensor's silence: {silent:#?}");
+}
+
+/// Control inputs may use the reserve; when that is gone as well, all stands
+/// still, nothing is lost, and all goes on with the first room there is.
+#[tokio::test(flavor = "multi_thread")]
+async fn full_disk_to_the_last_reserve_stands_still_and_goes_on() {
+    let recorder = Recorder::start(Mood::Accepts).await;
+    let (folder, mut publisher) = house(&recorder);
+    let Some(disk) = Small::mount(&folder.data()) else { return };
+    let mut gauges = Gauges::new();
+    let mut running = Running::spawn(&folder, "info");
+    running.started().await;
+    publisher.connect(running.mqtt()).await.expect("it has started");
+    until_full(&disk, &running, &mut publisher, &mut gauges).await;
+
+    let test = serde_json::json!({ "do": "notify-test", "contacts": [], "note": "?".repeat(NOTE_BYTES) });
+    let mut asked = vec![];
+    while !running.said().contains("full to the last reserve") {
+        disk.fill();
+        let mut socket = UnixStream::connect(folder.data().join("control.sock")).await.expect("it serves");
+        socket.write_all(format!("{test}\n").as_bytes()).await.expect("it serves");
+        let mut answer = [0; 1];
+        // An answer, or none because all stands still.
+        let answered = tokio::time::timeout(Duration::from_millis(500), socket.read(&mut answer)).await;
+        drop(answered);
+        asked.push(socket);
+        assert!(asked.len() < 200, "the reserve does not end");
+    }
+    let (code, _) = running.ask("GET /readyz", "", "").await;
+    assert_eq!(code, 503);
+
+    disk.free();
+    publisher.acknowledged().await;
+    publisher.deliver(gauges.dated("g-1", 59.3)).await;
+    let is_red = |seen: &[Attempt]| seen.iter().any(|it| it.revision["area"]["id"] == "at-g-1");
+    recorder.wait_for("a warning, as ever", is_red).await;
+    running.stop().await;
+    let tests = recorder.seen().iter().filter(|it| it.revision["about"] == "notify-test").count();
+    assert_eq!(tests, asked.len(), "none was lost while all stood still");
+}
+
+/// Fills the disk, and the log's last room for readings with what a confused sender sends.
+async fn until_full(disk: &Small, running: &Running, publisher: &mut Publisher, gauges: &mut Gauges) {
+    let is_full = || running.said().contains("no room on the disk");
+    let mut sent = 0;
+    while !is_full() {
+        disk.fill();
+        publisher.send(junk()).await.expect("it serves");
+        publisher.send(gauges.dated("g-0", 59.2)).await.expect("it serves");
+        sent += 2;
+        assert!(sent < 20_000, "the disk does not become full");
+        while publisher.waiting() > WAITING_MAX && !is_full() {
+            hear_or_look(publisher, running).await;
+        }
+    }
 }
 
 /// Two gauges that are awaited every second, and the smallest segments.
