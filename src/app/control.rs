@@ -218,6 +218,15 @@ mod tests {
         shutdown.cancel();
     }
 
+    #[test]
+    fn a_request_from_before_targets_is_still_understood() {
+        let line = r#"{"do":"notify-test","contacts":["it"],"note":""}"#;
+        let request: Request = serde_json::from_str(line).expect("understood");
+        let expected =
+            Request::NotifyTest { contacts: vec!["it".into()], targets: vec![], note: String::new() };
+        assert_eq!(request, expected);
+    }
+
     #[tokio::test]
     async fn nobody_home_is_said_in_words() {
         let dir = tempfile::tempdir().expect("a temporary directory");

@@ -148,8 +148,11 @@ impl Desk {
             Ok(meant) => meant,
             Err(unknown) => return Response { done: false, lines: unknown },
         };
-        let told = meant.len();
-        let done = format!("a test goes to {told} targets; `forewarn warnings list` shows what became of it");
+        let told = match meant.len() {
+            1 => "1 target".to_owned(),
+            some => format!("{some} targets"),
+        };
+        let done = format!("a test goes to {told}; `forewarn warnings list` shows what became of it");
         self.command(Command::NotifyTest(meant, note), done).await
     }
 
@@ -166,8 +169,11 @@ impl Desk {
     async fn resume(&self, dry_run: bool) -> Response {
         if dry_run {
             let picture = self.parts.picture.borrow().clone();
-            let mut lines =
-                vec![format!("{} incidents stand and would be told again:", picture.incidents.len())];
+            let mut lines = vec![match picture.incidents.len() {
+                0 => "no incident stands, nothing would be told".to_owned(),
+                1 => "1 incident stands and would be told again:".to_owned(),
+                some => format!("{some} incidents stand and would be told again:"),
+            }];
             lines.extend(
                 picture.incidents.values().map(|incident| {
                     format!("  {} {}", cell_word(&picture.plan, incident.cell), incident.level)
@@ -325,5 +331,52 @@ impl Health for Desk {
 impl fmt::Debug for Desk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Desk").field("data", &self.parts.data).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use forewarn_core::level::Level;
+    use forewarn_core::plan::Target;
+
+    use super::*;
+
+    fn plan() -> Plan {
+        let target = |id: &str, contact: &str| {
+            Some(Target {
+                id: id.into(),
+                contact: contact.into(),
+                roles: vec![],
+                area: None,
+                channel: "email".into(),
+                language: "en".into(),
+                min_level: Level::Blue,
+                hours: None,
+            })
+        };
+        let targets = vec![target("t-1", "it"), None, target("t-3", "duty"), target("t-4", "duty")];
+        Plan { targets, operator: vec![TargetIx(0)], ..Plan::default() }
+    }
+
+    #[test]
+    fn a_test_of_notification_reaches_all_that_were_named_or_nobody() {
+        let check = |contacts: &[&str], targets: &[&str], expected: Result<&[u32], &str>| {
+            let owned = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
+            let found = meant(&plan(), &owned(contacts), &owned(targets)).map_err(|lines| lines.join("; "));
+            match (found, expected) {
+                (Ok(found), Ok(expected)) => {
+                    assert_eq!(found.iter().map(|ix| ix.0).collect::<Vec<_>>(), expected, "{contacts:?}");
+                }
+                (Err(found), Err(part)) => assert!(found.contains(part), "{found}"),
+                (found, expected) => panic!("{contacts:?} {targets:?}: {found:?}, expected {expected:?}"),
+            }
+        };
+        check(&[], &[], Ok(&[0]));
+        check(&["duty"], &[], Ok(&[2, 3]));
+        check(&[], &["t-4"], Ok(&[3]));
+        check(&["it", "duty"], &["t-4"], Ok(&[0, 2, 3]));
+        check(&["it", "nobody"], &[], Err("no contact \"nobody\" has an address"));
+        check(&[], &["t-2"], Err("no target has the id \"t-2\""));
+        check(&["nobody"], &["t-2"], Err("; no target"));
     }
 }

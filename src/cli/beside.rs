@@ -132,6 +132,17 @@ impl Names {
         zone::shown(&self.0.settings, civil)
     }
 
+    /// The same to the second: for what happens more than once a minute.
+    pub(super) fn instant(&self, civil: Timestamp) -> String {
+        let settings = &self.0.settings;
+        let shown = show::rfc3339_local(civil, settings);
+        // `2026-07-01T03:00:07+08:00`: date, time and offset each on their own.
+        match (shown.get(..10), shown.get(11..19), shown.get(19..)) {
+            (Some(date), Some(time), Some(offset)) => format!("{date} {time} {offset}"),
+            (None, _, _) | (_, None, _) | (_, _, None) => self.time(civil),
+        }
+    }
+
     /// The same for machines.
     pub(super) fn time_json(&self, civil: Timestamp) -> String {
         show::rfc3339_local(civil, &self.0.settings)

@@ -1,6 +1,7 @@
 //! One record of the log in words: what happened, and what was decided on it.
 
 use forewarn_core::event::{Command, Decision, Input, TroubleReport};
+use forewarn_core::ids::IndexKind;
 use forewarn_core::reading::{Checked, Marks, Reading};
 use forewarn_core::warning::Outcome;
 use serde_json::{Value, json};
@@ -29,7 +30,7 @@ pub(super) fn print(names: &Names, record: &Record, around: &mut Surroundings<'_
         (first, last) if first == last => format!("position {}", first.0),
         (first, last) => format!("positions {} to {}", first.0, last.0),
     };
-    writeln!(out, "{positions}, {}", names.time(record.at + record.offset))?;
+    writeln!(out, "{positions}, {}", names.instant(record.at + record.offset))?;
     writeln!(out, "  run        {:016x}, engine version {}", record.run.0, record.engine)?;
     writeln!(out, "  plan       {}", &hex(&record.plan.0)[..16])?;
     writeln!(out, "\nwhat happened")?;
@@ -130,9 +131,24 @@ fn happened(names: &Names, input: &Input, judged: Option<&Checked>) -> String {
         }
         Input::Command(command) => asked(names, command),
         Input::Trouble(report) => format!("the service reports {}", trouble(report)),
-        Input::Assign(it) => format!("{:?} {} got index {}", it.kind, show::clean(&it.name), it.index),
+        Input::Assign(it) => {
+            format!("the {} {} got index {}", kind_word(it.kind), show::clean(&it.name), it.index)
+        }
         Input::Intake(true) => "there is room on the disk again: readings are taken".to_owned(),
         Input::Intake(false) => "no room on the disk: readings are not taken".to_owned(),
+    }
+}
+
+fn kind_word(kind: IndexKind) -> &'static str {
+    match kind {
+        IndexKind::Station => "station",
+        IndexKind::Sensor => "sensor",
+        IndexKind::Rule => "rule",
+        IndexKind::Area => "area",
+        IndexKind::Hazard => "hazard",
+        IndexKind::Target => "target",
+        IndexKind::Domain => "domain",
+        IndexKind::Source => "source",
     }
 }
 
@@ -146,7 +162,7 @@ fn read(names: &Names, reading: &Reading, judged: Option<&Checked>) -> String {
     format!(
         "{} {value}, observed {}{flag}{marks}",
         names.sensor(reading.sensor),
-        names.time(reading.observed)
+        names.instant(reading.observed)
     )
 }
 

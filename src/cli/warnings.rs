@@ -25,6 +25,9 @@ const SHORT: usize = 8;
 /// Warnings that the beginning of an id is looked for among, newest first.
 const LOOKED_AMONG_MAX: usize = 10_000;
 
+/// Attempts of one delivery that are shown, the newest; the others are only counted.
+const ATTEMPTS_SHOWN: usize = 10;
+
 /// Lists, shows, ends or corrects warnings.
 pub(super) fn warnings(args: &WarningsArgs, around: &mut Surroundings<'_>) -> io::Result<Exit> {
     let request = match args.action.as_ref().unwrap_or(&WarningsAction::List) {
@@ -195,9 +198,19 @@ fn print(
     let deliveries: Vec<[Cell; 6]> = found.deliveries.iter().map(|it| delivery_cells(names, it)).collect();
     table(out, around.paint, ["  NO", "TO", "STATE", "TRIED", "NEWEST ATTEMPT", "KEY"], &deliveries)?;
     for row in found.deliveries.iter().filter(|row| row.attempts > 1) {
-        writeln!(out, "\nattempts of {}", row.key)?;
-        for (at, outcome) in state.attempts(row.key)? {
-            writeln!(out, "  {}  {}", names.time(at), show::clean(&outcome))?;
+        let attempts = state.attempts(row.key)?;
+        let earlier = attempts.len().saturating_sub(ATTEMPTS_SHOWN);
+        writeln!(
+            out,
+            "
+attempts of {}",
+            row.key
+        )?;
+        if earlier > 0 {
+            writeln!(out, "  {} before these", count(earlier, "attempt"))?;
+        }
+        for (at, outcome) in &attempts[earlier..] {
+            writeln!(out, "  {}  {}", names.instant(*at), show::clean(outcome))?;
         }
     }
     Ok(())
