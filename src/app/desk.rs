@@ -117,6 +117,8 @@ impl Desk {
             bridge.addresses = Arc::new(addresses);
             self.parts.current.send_replace(Arc::new(bridge));
             let answer = self.parts.inbox.answer(inputs).await;
+            // Refused or not, the log holds the new names now, and each is its index's for good.
+            *names = (indices, targets);
             if let Some(refused) = refusal(answer.as_ref()) {
                 self.parts.current.send_replace(old);
                 return Err(vec![refused]);
@@ -125,7 +127,6 @@ impl Desk {
         let setup = Arc::new(loaded.setup);
         self.parts.current.send_replace(setup.clone());
         self.parts.sources.follow(&setup).await;
-        *names = (indices, targets);
         Ok(match restart.as_slice() {
             [] => format!("reloaded, {} warnings of check", loaded.warnings.len()),
             some => format!("reloaded; {} take effect at the next start", some.join(", ")),

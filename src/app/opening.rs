@@ -42,6 +42,8 @@ pub(super) struct Opening {
     pub(super) reader: LogReader,
     pub(super) clock: Clock,
     pub(super) targets: TargetIds,
+    /// The log's table of names with what this start adds to it.
+    pub(super) indices: Indices,
     pub(super) log_id: LogId,
     pub(super) stamp: Stamp,
 }
@@ -113,7 +115,7 @@ pub(super) fn open(options: &Options) -> anyhow::Result<Opening> {
         moment: beginning.moment,
         position: recovered.position,
     };
-    Ok(Opening { loaded, driver, begin, reader, clock, targets, log_id, stamp })
+    Ok(Opening { indices, loaded, driver, begin, reader, clock, targets, log_id, stamp })
 }
 
 /// Reads the configuration in its surroundings. All faults come as one error, a line each.

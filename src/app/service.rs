@@ -96,14 +96,13 @@ impl Service {
 
     async fn start_in<W: World>(options: Options) -> anyhow::Result<Service> {
         let metrics = metrics::install();
-        let Opening { loaded, driver, mut begin, reader, clock, targets, log_id, stamp } =
+        let Opening { indices, loaded, driver, mut begin, reader, clock, targets, log_id, stamp } =
             opening::open(&options)?;
         let (current_sender, current) = watch::channel(Arc::new(loaded.setup));
         let data = current.borrow().data.clone();
         let inbox = driver.inbox.clone();
         let (picture, pulse) = (driver.picture.subscribe(), driver.pulse.subscribe());
         let (recovered, cursors) = (driver.position, driver.cursors.clone());
-        let indices = driver.log.indices().clone();
 
         let driver_ended = CancellationToken::new();
         let ending = driver_ended.clone().drop_guard();

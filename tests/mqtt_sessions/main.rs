@@ -6,6 +6,8 @@ mod common;
 #[path = "../common/mosquitto.rs"]
 mod mosquitto;
 mod tls;
+#[path = "../common/tls.rs"]
+mod tls_files;
 mod world;
 
 use forewarn::config::plan::MqttVersion;

@@ -1,39 +1,10 @@
 //! TLS with an own authority and a client certificate.
 
-use std::path::Path;
-
 use forewarn::config::plan::{ClientTls, Mqtt, MqttVersion};
-use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair, SanType,
-};
 
 use crate::mosquitto::Mosquitto;
+use crate::tls_files::certificates;
 use crate::world::{Durable, FakeInbox, UnderTest, mqtt};
-
-fn write(dir: &Path, name: &str, text: &str) {
-    std::fs::write(dir.join(name), text).expect("a file");
-}
-
-/// Writes `ca.pem`, and `server` and `client` certificates with their keys.
-fn certificates(dir: &Path) {
-    let mut params = CertificateParams::new(vec![]).expect("parameters");
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.distinguished_name.push(rcgen::DnType::CommonName, "test authority");
-    let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("an authority");
-    write(dir, "ca.pem", &ca.pem());
-    for (name, usage) in
-        [("server", ExtendedKeyUsagePurpose::ServerAuth), ("client", ExtendedKeyUsagePurpose::ClientAuth)]
-    {
-        let mut params = CertificateParams::new(vec![]).expect("parameters");
-        params.subject_alt_names = vec![SanType::IpAddress("127.0.0.1".parse().expect("an address"))];
-        params.distinguished_name.push(rcgen::DnType::CommonName, name);
-        params.extended_key_usages = vec![usage];
-        let key = KeyPair::generate().expect("a key");
-        let certificate = params.signed_by(&key, &ca).expect("a certificate");
-        write(dir, &format!("{name}.pem"), &certificate.pem());
-        write(dir, &format!("{name}.key"), &key.serialize_pem());
-    }
-}
 
 fn with_tls(broker: &Mosquitto, version: MqttVersion, tls: ClientTls) -> Mqtt {
     Mqtt { tls: Some(tls), ..mqtt(broker.port, version) }

@@ -1,1 +1,119 @@
 //! Readings over HTTP, and the pages for machines that watch.
+
+use serde_json::Value;
+
+use crate::common::house::{Folder, Receiver, level};
+
+const TOKEN: &str = "example-token-of-thirty-two-letters";
+
+fn folder(receiver: &Receiver) -> Folder {
+    let folder = Folder::new(&receiver.url, "");
+    let toml = std::fs::read_to_string(folder.config().join("forewarn.toml")).expect("written just now");
+    folder.write(
+        "forewarn.toml",
+        &toml.replace(
+            "http = { bind = \"127.0.0.1:0\"",
+            "http = { bind = \"127.0.0.1:0\", tokens = { telemetry = { file = \"token\" } }",
+        ),
+    );
+    folder.write("token", TOKEN);
+    folder
+}
+
+async fn post(url: String, token: &str, key: Option<&str>, body: String) -> (u16, Value) {
+    let mut request = client().post(url).header("authorization", format!("Bearer {token}")).body(body);
+    if let Some(key) = key {
+        request = request.header("idempotency-key", key);
+    }
+    let response = request.send().await.expect("the server answers");
+    let status = response.status().as_u16();
+    (status, serde_json::from_str(&response.text().await.expect("a body")).unwrap_or_default())
+}
+
+fn client() -> reqwest::Client {
+    // The first to install it wins; the service may have done so already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::new()
+}
+
+async fn get(url: String) -> (u16, String) {
+    let response = client().get(url).send().await.expect("the server answers");
+    (response.status().as_u16(), response.text().await.expect("a body"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readings_are_answered_once_they_are_durable() {
+    let receiver = Receiver::start().await;
+    let folder = folder(&receiver);
+    let service = folder.start().await;
+    let base = format!("http://{}", service.http_addr());
+    let json = format!("{base}/api/v1/readings");
+
+    let (status, problem) = post(json.clone(), "wrong", None, level("qj-1", 55.0)).await;
+    assert_eq!((status, problem["status"].as_u64()), (401, Some(401)));
+    let before = service.pulse().borrow().position;
+    assert_eq!(post(json.clone(), TOKEN, None, level("qj-1", 55.0)).await.0, 204);
+    assert!(service.pulse().borrow().position > before, "in the log before the answer");
+
+    // A neighbour that nobody configured does not cost the good reading.
+    let both = format!("[{},{}]", level("qj-1", 59.3), level("qj-9", 1.0));
+    let (status, problem) = post(json.clone(), TOKEN, None, both).await;
+    assert_eq!(status, 422);
+    assert!(problem["faults"][0].as_str().is_some_and(|fault| fault.contains("qj-9")), "{problem}");
+    receiver.wait_for("the alert", |got| !got.is_empty()).await;
+    let (status, problem) = post(json, TOKEN, None, "{\"station\":\"qj-1\",\"level\":NaN}".into()).await;
+    assert_eq!(status, 422, "{problem}");
+
+    let now = forewarn::clock::wall().0 / 1_000_000;
+    let line = format!("gauge,station=qj-1 level=59.4 {now}");
+    assert_eq!(post(format!("{base}/api/v2/write?precision=s"), TOKEN, None, line.clone()).await.0, 204);
+    assert_eq!(post(format!("{base}/api/v2/write?precision=weeks"), TOKEN, None, line).await.0, 400);
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retry_under_its_key_is_one_reading() {
+    let receiver = Receiver::start().await;
+    let folder = folder(&receiver);
+    // One measurement must not meet "2 of 3", however often it is sent.
+    folder.write(
+        "rules/river.toml",
+        "rule = { kind = \"threshold\", hazard = \"flood\", quantity = \"level\", limits = \"limits.csv\" }\n\
+         raise = { default = \"2 of 3\" }\n",
+    );
+    let service = folder.start().await;
+    let url = format!("http://{}/api/v1/readings", service.http_addr());
+    let undated = r#"{"station":"qj-1","level":59.3}"#;
+    for _ in 0..3 {
+        assert_eq!(post(url.clone(), TOKEN, Some("the-same"), undated.into()).await.0, 204);
+    }
+    assert_eq!(service.picture().borrow().incidents.values().filter(|it| it.warning.is_some()).count(), 0);
+    assert_eq!(post(url, TOKEN, Some("another"), r#"{"station":"qj-1","level":59.4}"#.into()).await.0, 204);
+    receiver.wait_for("the second measurement alerts", |got| !got.is_empty()).await;
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn those_who_watch_are_told_the_truth() {
+    let receiver = Receiver::start().await;
+    let folder = folder(&receiver);
+    let service = folder.start().await;
+    let base = format!("http://{}", service.http_addr());
+    assert_eq!(get(format!("{base}/healthz")).await.0, 200);
+    let (status, ready) = get(format!("{base}/readyz")).await;
+    let ready: Value = serde_json::from_str(&ready).expect("JSON");
+    assert_eq!((status, &ready["ready"], &ready["sensors"]["configured"]), (200, &true.into(), &1.into()));
+    let (status, metrics) = get(format!("{base}/metrics")).await;
+    assert_eq!(status, 200);
+    assert!(metrics.contains("forewarn_log_sync_seconds"), "{metrics}");
+    assert!(!metrics.contains(TOKEN));
+    let (status, problem) = get(format!("{base}/nowhere")).await;
+    assert_eq!(status, 404);
+    assert!(problem.contains("expected /healthz"), "{problem}");
+    assert_eq!(
+        post(format!("{base}/api/v1/reload"), TOKEN, None, String::new()).await.0,
+        403,
+        "not switched on"
+    );
+    service.stop().await;
+}

@@ -3,7 +3,12 @@
 #[path = "../common/mod.rs"]
 mod common;
 #[path = "../common/mosquitto.rs"]
+#[allow(dead_code, reason = "each test file uses its own part")]
 mod mosquitto;
+#[path = "../common/smtp.rs"]
+mod smtp;
+#[path = "../common/tls.rs"]
+mod tls_files;
 
 mod broker;
 mod child;
