@@ -89,8 +89,8 @@ impl Load {
         let number = self.sent % self.stations.len();
         let metres = if number < self.red { 60.0 } else { 50.0 };
         let station = &self.stations[number];
-        // Every third round leaves the time to the receiver.
-        let message = match self.sent / self.stations.len() % 3 {
+        // Every third gauge leaves the time to the receiver.
+        let message = match number % 3 {
             2 => self.gauges.undated(station, metres),
             _ => self.gauges.dated(station, metres),
         };

@@ -91,7 +91,7 @@ async fn full_disk_stops_readings_and_not_warnings() {
     running.started().await;
     publisher.connect(running.mqtt()).await.expect("it has started");
     publisher.deliver(gauges.dated("g-0", 59.2)).await;
-    recorder.wait_for("a first attempt", |seen| seen.iter().any(|it| it.is_warning())).await;
+    recorder.wait_for("a first attempt", |seen| seen.iter().any(Attempt::is_warning)).await;
 
     until_full(&disk, &running, &mut publisher, &mut gauges).await;
     let late = gauges.dated("g-1", 59.3);

@@ -2,6 +2,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[allow(dead_code, reason = "each test binary uses its own part")]
 #[path = "../common/mosquitto.rs"]
 #[allow(dead_code, reason = "each test file uses its own part")]
 mod mosquitto;

@@ -8,7 +8,7 @@ use forewarn::log::{FrameIs, FrameSeen, Frames};
 use crate::child::Running;
 use crate::common::house::{Folder, wait_for};
 use crate::publisher::Publisher;
-use crate::recorder::{Mood, Recorder};
+use crate::recorder::{Attempt, Mood, Recorder};
 use crate::valley::{Gauges, counted, outcomes, records, revisions, valley};
 
 /// How a life of the service ends.
@@ -77,7 +77,7 @@ async fn what_could_not_be_delivered_before_a_crash_is_delivered_after_it_under_
     let (folder, mut publisher) = valley(&recorder.url, 1);
     let running = next_life(&folder, &mut publisher).await;
     publisher.deliver(Gauges::new().dated("g-0", 59.2)).await;
-    let is_warning = |seen: &[crate::recorder::Attempt]| seen.iter().any(|attempt| attempt.is_warning());
+    let is_warning = |seen: &[Attempt]| seen.iter().any(Attempt::is_warning);
     recorder.wait_for("a first attempt", is_warning).await;
     running.kill();
 
@@ -100,10 +100,8 @@ async fn synced_unacked_a_measurement_sent_again_is_one_reading() {
         let rule = fs::read_to_string(folder.config().join("rules/river.toml")).expect("it is there");
         folder.write("rules/river.toml", &format!("{rule}raise = {{ default = \"2 of 3\" }}\n"));
         let mut gauges = Gauges::new();
-        let mut reading = |metres| match dated {
-            true => gauges.dated("g-0", metres),
-            false => gauges.undated("g-0", metres),
-        };
+        let mut reading =
+            |metres| if dated { gauges.dated("g-0", metres) } else { gauges.undated("g-0", metres) };
 
         let running = next_life(&folder, &mut publisher).await;
         publisher.deliver(reading(59.2)).await;
@@ -183,7 +181,7 @@ async fn rotten_last_is_told_as_rot_and_not_cut_as_a_tear() {
         let mut gauges = Gauges::new();
         let running = next_life(&folder, &mut publisher).await;
         publisher.deliver(gauges.dated("g-0", 57.2)).await;
-        let is_warning = |seen: &[crate::recorder::Attempt]| seen.iter().any(|attempt| attempt.is_warning());
+        let is_warning = |seen: &[Attempt]| seen.iter().any(Attempt::is_warning);
         recorder.wait_for("an attempt at the alert", is_warning).await;
         end.of(running).await;
         flip_a_bit(&folder.data(), &frames(&folder.data()).pop().expect("records"));

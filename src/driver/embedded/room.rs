@@ -26,7 +26,7 @@ impl Loop {
     /// meanwhile, and our stop is no sensor's silence.
     pub(super) fn look_for_room(&mut self) {
         let room = self.parts.log.room_for(self.bounds.worst(), Lane::Readings).is_ok();
-        if room == !self.intake_stopped {
+        if room != self.intake_stopped {
             return;
         }
         self.intake_stopped = !room;
