@@ -302,7 +302,7 @@ async fn rot_in_the_log_is_found_and_named() {
 
     let file = folder.data().join("log/0000000000000001.seg");
     let mut bytes = std::fs::read(&file).expect("readable");
-    // The first record says who was at a place by name: its bytes stand before good ones.
+    // The record that assigns the sensor's index: good ones stand after it.
     let at = bytes.windows(10).rposition(|it| it == b"qj-1/level").expect("the sensor's name is in the log");
     bytes[at] ^= 1;
     std::fs::write(&file, bytes).expect("writable");

@@ -185,7 +185,7 @@ fn marks(marks: Marks) -> String {
     } else if marks.has(Marks::UNJUDGED) {
         words.push("not judged: too late, too old or from the future");
     }
-    words.into_iter().map(|word| format!(", {word}")).collect()
+    words.iter().flat_map(|word| [", ", word]).collect()
 }
 
 fn asked(names: &Names, command: &Command) -> String {
