@@ -11,13 +11,10 @@ pub(super) fn demo(args: &DemoArgs, around: &mut Surroundings<'_>) -> io::Result
     let options =
         DemoOptions { recording: args.recording.clone(), seed: args.seed, folder: args.data.clone() };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    // A line at a time, as it happens: a story that comes all at once is none.
-    let mut told = io::LineWriter::new(&mut *around.out);
-    match runtime.block_on(demo::run(&options, around.paint, &mut told)) {
+    match runtime.block_on(demo::run(&options, around.paint, around.out)) {
         Ok(outcome) if outcome.missing.is_empty() && outcome.undelivered == 0 => Ok(Exit::Done),
         Ok(_) => Ok(Exit::Remarks),
         Err(error) => {
-            drop(told);
             writeln!(around.err, "demo: {error:#}")?;
             Ok(Exit::Failed)
         }

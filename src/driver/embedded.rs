@@ -1,6 +1,8 @@
 //! The embedded driver: one loop on a thread of its own, in which intake and
 //! judge share one record and one sync.
 
+mod room;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,24 +18,18 @@ use metrics::{counter, gauge, histogram};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
+use super::bounds::Bounds;
 use super::cursors::Cursors;
 use super::draft::Draft;
-use super::inbox::{Answer, DriverInbox, Hold, Waited};
+use super::inbox::{Answer, DriverInbox, Waited};
 use super::picture::{Picture, Pulse};
 use super::recovery::Recovery;
 use super::release::{acknowledge, bytes_of, gone, source_of, tell};
 use super::snapshots::Snapshots;
 use super::stamp::Stamper;
 use crate::clock::Clock;
-use crate::log::{Appender, Lane, Log, READING_BYTES_MAX, Record};
+use crate::log::{Log, Record};
 use crate::ports::{Acks, Batch, Refused};
-
-/// Inputs a record holds at most; further ones go into the next.
-const INPUTS_A_RECORD_MAX: usize = 16_384;
-
-/// Bytes of decisions after which a record takes no further input; what one
-/// input may lead to comes on top.
-const DECISIONS_BYTES_ENOUGH: usize = 4 * 1024 * 1024;
 
 /// Two ticks are at least this far apart, so that a thousand timers due
 /// within one blink are one record.
@@ -87,29 +83,6 @@ struct Loop {
     trimmed: Instant,
     /// What a record may hold, by the size of the log's segments.
     bounds: Bounds,
-}
-
-/// What a record may hold.
-#[derive(Debug, Clone, Copy)]
-struct Bounds {
-    inputs: usize,
-    decisions_bytes: usize,
-}
-
-impl Bounds {
-    /// A quarter of a record is for readings, a quarter for what was decided on
-    /// them; the rest is room for the last input's decisions and for what was refused.
-    fn of(log: &Log) -> Self {
-        let quarter = log.record_bytes_max() as usize / 4;
-        Bounds {
-            inputs: (quarter / READING_BYTES_MAX).clamp(1, INPUTS_A_RECORD_MAX),
-            decisions_bytes: quarter.min(DECISIONS_BYTES_ENOUGH),
-        }
-    }
-
-    fn worst(self) -> usize {
-        self.inputs * READING_BYTES_MAX + self.decisions_bytes
-    }
 }
 
 /// What a draft's inputs led to.
@@ -183,6 +156,7 @@ impl Loop {
 
     fn turn(&mut self) {
         self.look_around();
+        self.look_for_room();
         let work = self.parts.inbox.drain(self.bounds.inputs);
         let mut draft = Draft::default();
         for asked in work.control {
@@ -234,7 +208,7 @@ impl Loop {
         self.parts.clock.now().max(self.parts.moment.at)
     }
 
-    /// Once a second: was the wall clock stepped, is there room again?
+    /// Once a second: was the wall clock stepped, did anything rot?
     fn look_around(&mut self) {
         if self.looked_around.elapsed() < LOOK_AROUND && !self.intake_stopped {
             return;
@@ -253,7 +227,7 @@ impl Loop {
             self.parts.moment = stepped;
             self.commit(Draft { at: now.at, inputs: vec![Input::Clock(step)], ..Draft::default() });
         }
-        self.look_for_room();
+        self.tell_rot();
         self.trim();
         self.publish();
         let (readings, control) = self.parts.inbox.fill();
@@ -275,33 +249,6 @@ impl Loop {
             Ok(segments) => info!(segments, below = below.0, "old segments of the log recycled"),
             Err(error) => warn!(%error, "old segments of the log not recycled"),
         }
-    }
-
-    /// Tells what readers met of rot, and stops the readings lane when the log has no room for a full record, and
-    /// resumes it by itself. What waits stays unacknowledged meanwhile, and our
-    /// stop is no sensor's silence.
-    fn look_for_room(&mut self) {
-        for rot in self.parts.log.take_rot() {
-            let key = TroubleKey { code: TroubleCode::Rot, subject: "log".into() };
-            let report = TroubleReport { key, present: true, detail: rot.to_string() };
-            self.commit(Draft { at: self.now(), inputs: vec![Input::Trouble(report)], ..Draft::default() });
-        }
-        let room = self.parts.log.room_for(self.bounds.worst(), Lane::Readings).is_ok();
-        if room != self.intake_stopped {
-            return;
-        }
-        self.intake_stopped = !room;
-        self.parts.inbox.hold_readings(if room { Hold::Resume } else { Hold::Stop });
-        let detail = "no room on the disk: readings are not taken, senders keep them".to_owned();
-        if room {
-            info!("there is room on the disk again: readings are taken");
-        } else {
-            error!("no room on the disk: readings are not taken, senders keep them");
-        }
-        let key = TroubleKey { code: TroubleCode::DiskLow, subject: "log".into() };
-        let report = TroubleReport { key, present: !room, detail };
-        let inputs = vec![Input::Intake(room), Input::Trouble(report)];
-        self.commit(Draft { at: self.now(), inputs, ..Draft::default() });
     }
 
     /// Steps a draft and makes it durable with all that it decided; only then
@@ -373,12 +320,7 @@ impl Loop {
         });
         let began = Instant::now();
         self.last_sync = Some(began);
-        if let Err(error) = self.parts.log.append(record.clone()) {
-            // What the kernel still holds of a failed write nobody can know: never
-            // retried. The next start reads what is on the disk.
-            error!(%error, "the log cannot be written: stopping at once, nothing was acknowledged");
-            std::process::abort();
-        }
+        self.append(&record);
         histogram!("forewarn_log_sync_seconds").record(began.elapsed().as_secs_f64());
         counter!("forewarn_readings_total").increment(record.flagged.len() as u64);
         self.parts.position = record.last();

@@ -1,6 +1,7 @@
 //! Stamp, step, commit, acknowledge, release: the loop that turns what came in
 //! into what is durable, and only then into what is acted on.
 
+mod bounds;
 pub mod cursors;
 mod draft;
 pub mod embedded;

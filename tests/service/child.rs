@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use crate::common::house::{Folder, PATIENCE};
@@ -70,6 +72,16 @@ impl Running {
         (self.process.wait().expect("it ended"), self.said())
     }
 
+    /// Has it read its configuration again, and waits until it has.
+    pub(crate) async fn hang_up(&mut self) {
+        kill_process(self.pid(), Signal::HUP).expect("it runs");
+        let is_there =
+            |lines: &Vec<String>| lines.iter().any(|line| line.contains("\"configuration reloaded\""));
+        let waited = tokio::time::timeout(PATIENCE, self.lines.wait_for(is_there)).await;
+        let ok = waited.is_ok_and(|found| found.is_ok());
+        assert!(ok, "the configuration was not reloaded:\n{}", self.said());
+    }
+
     /// Stops it in order.
     pub(crate) async fn stop(self) {
         kill_process(self.pid(), Signal::TERM).expect("it runs");
@@ -98,9 +110,21 @@ impl Running {
         self.address("mqtt listener takes in")
     }
 
-    /// Where it serves HTTP.
-    pub(crate) fn http(&self) -> SocketAddr {
+    fn http(&self) -> SocketAddr {
         self.address("HTTP server listens")
+    }
+
+    /// Asks by HTTP; headers are lines with their ends. The code and the body.
+    pub(crate) async fn ask(&self, request: &str, headers: &str, body: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(self.http()).await.expect("it serves");
+        let length = body.len();
+        let text = format!("{request} HTTP/1.0\r\n{headers}Content-Length: {length}\r\n\r\n{body}");
+        stream.write_all(text.as_bytes()).await.expect("it serves");
+        let mut answer = String::new();
+        let read = tokio::time::timeout(PATIENCE, stream.read_to_string(&mut answer)).await;
+        read.expect("an answer in time").expect("an answer of text");
+        let code = answer.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or_default();
+        (code, answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
     }
 
     fn address(&self, message: &str) -> SocketAddr {

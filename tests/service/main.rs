@@ -2,6 +2,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/mosquitto.rs"]
+mod mosquitto;
 
 mod broker;
 mod child;

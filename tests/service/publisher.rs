@@ -31,6 +31,8 @@ pub(crate) struct Publisher {
     /// Acknowledged, in order.
     pub(crate) acked: Vec<Message>,
     stream: Option<TcpStream>,
+    /// Read, and no whole acknowledgement yet.
+    heard: Vec<u8>,
 }
 
 impl Publisher {
@@ -42,6 +44,7 @@ impl Publisher {
             waiting: VecDeque::new(),
             acked: vec![],
             stream: None,
+            heard: vec![],
         }
     }
 
@@ -64,6 +67,7 @@ impl Publisher {
         timeout(PATIENCE, stream.read_exact(&mut connack)).await.expect("an answer in time")?;
         assert_eq!(connack, [0x20, 2, 0, 0], "CONNACK");
         self.stream = Some(stream);
+        self.heard.clear();
         let again: Vec<u8> =
             self.waiting.iter().flat_map(|(id, message)| publish(0b1010, *id, message)).collect();
         self.write(&again).await
@@ -78,11 +82,16 @@ impl Publisher {
         self.write(&bytes).await
     }
 
-    /// Takes in the next acknowledgement.
+    /// Takes in the next acknowledgement. May be given up half-way.
     pub(crate) async fn hear(&mut self) -> io::Result<()> {
         let stream = self.stream.as_mut().ok_or(io::ErrorKind::NotConnected)?;
-        let mut ack = [0; 4];
-        timeout(PATIENCE, stream.read_exact(&mut ack)).await.expect("an acknowledgement in time")?;
+        while self.heard.len() < 4 {
+            let read = timeout(PATIENCE, stream.read_buf(&mut self.heard)).await;
+            if read.expect("an acknowledgement in time")? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        let ack: Vec<u8> = self.heard.drain(..4).collect();
         assert_eq!(ack[..2], [0x40, 2], "PUBACK");
         let id = u16::from_be_bytes([ack[2], ack[3]]);
         let at = self.waiting.iter().position(|(waiting, _)| *waiting == id).expect("of one that waits");

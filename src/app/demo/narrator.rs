@@ -187,7 +187,9 @@ impl<'a> Narrator<'a> {
     }
 
     fn line(&mut self, now: Timestamp, sign: &str, text: &str) -> io::Result<()> {
-        writeln!(self.out, "{}  {sign} {text}", clock_word(&self.plan, now))
+        writeln!(self.out, "{}  {sign} {text}", clock_word(&self.plan, now))?;
+        // A story that comes all at once is none.
+        self.out.flush()
     }
 }
 

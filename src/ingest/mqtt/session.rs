@@ -31,6 +31,7 @@ pub(super) struct Taking {
     pub(super) gate: Arc<AckGate>,
     /// What the format remembers of the source.
     memory: formats::Session,
+    last_unnumbered: u64,
     oversize_until: Option<Instant>,
 }
 
@@ -63,6 +64,7 @@ impl Taking {
             clock,
             gate: Arc::new(AckGate::new(&source.name)),
             memory: formats::Session::default(),
+            last_unnumbered: 0,
             oversize_until: None,
         }
     }
@@ -157,13 +159,23 @@ impl Taking {
             batch.refused.push(intake::refuse(self.source.ix, &message, what));
             return;
         }
-        let packet = u64::from(arrived.packet);
+        let packet = match arrived.packet {
+            0 => self.unnumbered(received),
+            packet => packet.into(),
+        };
         let sending = if arrived.again { Sending::PerhapsAgain } else { Sending::First };
         let origin = Origin { source: self.source.ix, packet, sending, permit: Permit::Any };
         // A reload may have changed how this source is read, or taken it away while it winds down.
         let decode = setup.sources.iter().find(|source| source.ix == self.source.ix);
         let decode = &decode.unwrap_or(&self.source).decode;
         intake::take(setup, decode, &mut self.memory, origin, &message, batch);
+    }
+
+    /// What stands for the packet id of a message that has none: QoS 0 is never
+    /// repeated, so two of the same bytes are two measurements.
+    fn unnumbered(&mut self, received: Timestamp) -> u64 {
+        self.last_unnumbered = received.0.unsigned_abs().max(self.last_unnumbered + 1);
+        self.last_unnumbered | 1 << 63
     }
 
     fn count(&self, numbered: usize, unnumbered: usize) {
