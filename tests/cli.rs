@@ -301,14 +301,29 @@ async fn rot_in_the_log_is_found_and_named() {
     forewarn(&folder, "log verify").check(0, &["every checksum holds"]);
 
     let file = folder.data().join("log/0000000000000001.seg");
-    let mut bytes = std::fs::read(&file).expect("readable");
-    // The first record says who was at a place by name: its bytes stand before good ones.
-    let at = bytes.windows(10).rposition(|it| it == b"qj-1/level").expect("the sensor's name is in the log");
-    bytes[at] ^= 1;
+    let sound = std::fs::read(&file).expect("readable");
+    // Every frame begins so. The last record was durable, and was not torn while it was written.
+    let begins = |at: &usize| sound[*at..].starts_with(b"FWR1");
+    let first = (0..sound.len()).find(begins).expect("there is a record");
+    let last = (0..sound.len()).rfind(begins).expect("there is a record");
+    assert!(first < last);
+    for (at, missing) in [(first, false), (last, true)] {
+        let mut bytes = sound.clone();
+        // Within the body.
+        bytes[at + 36] ^= 1;
+        std::fs::write(&file, bytes).expect("writable");
+        let parts = ["0000000000000001.seg", "bytes from", "do not read back", "rot in 1 place"];
+        let found = forewarn(&folder, "log verify").check(4, &parts);
+        assert_eq!(found.out.contains("are missing at the end"), missing, "{found:?}");
+        let found = forewarn(&folder, "log verify --json").check(4, &[]).json();
+        assert_eq!(found["rot"].as_array().map(Vec::len), Some(1), "{found:#}");
+        assert_eq!(found["missing"].is_object(), missing, "{found:#}");
+    }
+    // An end that reads as if it had never been written is no better.
+    let mut bytes = sound.clone();
+    bytes[last..].fill(0);
     std::fs::write(&file, bytes).expect("writable");
-    let found = forewarn(&folder, "log verify")
-        .check(4, &["0000000000000001.seg", "do not read back", "rot in 1 place"]);
-    assert!(found.out.contains("bytes from"), "{found:?}");
-    let rot = forewarn(&folder, "log verify --json").check(4, &[]).json();
-    assert_eq!(rot["rot"].as_array().map(Vec::len), Some(1), "{rot:#}");
+    forewarn(&folder, "log verify").check(4, &["are missing at the end", "the end is missing"]);
+    std::fs::write(&file, sound).expect("writable");
+    forewarn(&folder, "log verify").check(0, &["every checksum holds"]);
 }

@@ -1,6 +1,6 @@
 //! One running service: built in order, stopped in reverse.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -176,16 +176,7 @@ impl Service {
         let http = http::Server::start(doors, intake.clone()).await?;
         control::serve(&data, desk.clone(), intake.clone())
             .with_context(|| format!("control socket in {}", data.display()))?;
-        let listening = Listening {
-            pid: std::process::id(),
-            http: http.local_addr(),
-            mqtt: listener.as_ref().and_then(listener::ListenerHandle::local_addr),
-            mqtt_tls: listener.as_ref().and_then(listener::ListenerHandle::local_addr_tls),
-        };
-        // Only for people and health checks: a full disk must not keep the service from starting.
-        if let Err(error) = listening.write(&data) {
-            warn!(%error, "where the service listens is not written down");
-        }
+        note_down(&data, http.local_addr(), listener.as_ref());
         info!(%stamp, site = current.borrow().plan.settings.site, "service started");
         Ok(Service {
             desk,
@@ -319,6 +310,20 @@ async fn listen(
     let started =
         listener::start(settings, current.clone(), inbox.clone(), civil.clone(), intake.clone()).await?;
     Ok(Some(started))
+}
+
+/// Writes down where the service listens. Only for people and health checks: a
+/// full disk must not keep the service from starting.
+fn note_down(data: &Path, http: std::net::SocketAddr, listener: Option<&listener::ListenerHandle>) {
+    let listening = Listening {
+        pid: std::process::id(),
+        http,
+        mqtt: listener.and_then(listener::ListenerHandle::local_addr),
+        mqtt_tls: listener.and_then(listener::ListenerHandle::local_addr_tls),
+    };
+    if let Err(error) = listening.write(data) {
+        warn!(%error, "where the service listens is not written down");
+    }
 }
 
 async fn caught_up(state: &StateHandle, end: Position) -> anyhow::Result<()> {

@@ -8,7 +8,7 @@ use forewarn_core::event::{Decision, Input};
 use forewarn_core::ids::{Position, RuleIx, SensorIx, TargetIx};
 use forewarn_core::plan::{Plan, PlanId};
 use forewarn_core::time::Timestamp;
-use forewarn_core::warning::{About, Cell};
+use forewarn_core::warning::{About, Cell, TroubleKey};
 
 use super::args::Places;
 use super::{Exit, Surroundings};
@@ -122,6 +122,14 @@ fn newest_plan(data: &Path) -> Result<Plan, LogError> {
     Ok(load_plan(data, plan_after(&record)).unwrap_or_default())
 }
 
+/// `code: subject`; the code alone where it is about the service as a whole.
+pub(super) fn trouble_word(key: &TroubleKey) -> String {
+    match show::clean(&key.subject) {
+        none if none.is_empty() => key.code.word().to_owned(),
+        subject => format!("{}: {subject}", key.code.word()),
+    }
+}
+
 /// What things are called; by number where the plan has no name for them.
 #[derive(Debug, Default)]
 pub(super) struct Names(pub(super) Plan);
@@ -175,7 +183,7 @@ impl Names {
     pub(super) fn about(&self, about: &About) -> String {
         match about {
             About::Incident(cell) => self.cell(*cell),
-            About::Trouble(key) => format!("{}: {}", key.code.word(), show::clean(&key.subject)),
+            About::Trouble(key) => trouble_word(key),
             About::NotifyTest => "test of notification".to_owned(),
         }
     }
@@ -189,5 +197,23 @@ impl Names {
                 .map_or(String::new(), |area| show::clean(show::name(&area.names, "en"))),
             About::Trouble(_) | About::NotifyTest => String::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use forewarn_core::warning::TroubleCode;
+
+    use super::*;
+
+    #[test]
+    fn a_trouble_without_a_subject_is_its_code_alone() {
+        let check = |subject: &str, expected: &str| {
+            let key = TroubleKey { code: TroubleCode::OwnDowntime, subject: subject.into() };
+            assert_eq!(trouble_word(&key), expected);
+        };
+        check("", "own-downtime");
+        check("gw-1", "own-downtime: gw-1");
+        check("\u{1b}[31m", "own-downtime: [31m");
     }
 }

@@ -2,6 +2,7 @@
 //! one record holds.
 
 use std::io;
+use std::path::Path;
 
 use forewarn_core::ids::Position;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -14,6 +15,7 @@ use super::table::{Cell, table};
 use super::{Exit, Surroundings, record};
 use crate::config::predict::bytes;
 use crate::log::{FrameIs, FrameSeen, Frames, Record, Records, SegmentSeen, segments};
+use crate::state::StateReader;
 
 /// Lists, verifies or shows.
 pub(super) fn log(args: &LogArgs, around: &mut Surroundings<'_>) -> io::Result<Exit> {
@@ -70,7 +72,7 @@ fn list(args: &LogArgs, around: &mut Surroundings<'_>) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn first_of(data: &std::path::Path, segment: &SegmentSeen) -> anyhow::Result<Option<Record>> {
+fn first_of(data: &Path, segment: &SegmentSeen) -> anyhow::Result<Option<Record>> {
     let mut records = Records::open_read_only(data, segment.first)?;
     Ok(records.next().transpose()?.filter(|record| record.first >= segment.first))
 }
@@ -83,22 +85,57 @@ struct Walked {
     last: Option<Position>,
     rot: Vec<FrameSeen>,
     unfinished: Option<FrameSeen>,
+    /// What was durable once and is not there any more.
+    missing: Option<(Position, Position)>,
+}
+
+impl Walked {
+    /// Holds what was met against how far the projection was before the walk:
+    /// it only ever has what was durable. So a bad record up to there is rot,
+    /// and was not torn while it was written.
+    fn hold_against(&mut self, projected: Position) {
+        let last = self.last.unwrap_or_default();
+        if last < projected {
+            self.missing = Some((last.next(), projected));
+            self.rot.extend(self.unfinished.take());
+        }
+    }
+
+    fn is_sound(&self) -> bool {
+        self.rot.is_empty() && self.missing.is_none()
+    }
+}
+
+/// How far the projection is; nowhere where it cannot be read or is not there.
+fn projected(data: &Path) -> Position {
+    let state = StateReader::open_read_only(&data.join("state.db"));
+    state.and_then(|state| state.cursor()).unwrap_or_default()
 }
 
 fn verify(args: &LogArgs, around: &mut Surroundings<'_>) -> anyhow::Result<Exit> {
     let data = data_dir(&args.places)?;
     let seen = segments(&data)?;
     let total: u64 = seen.iter().map(|segment| segment.bytes).sum();
-    let walked = walk(&data, total)?;
+    let projected = projected(&data);
+    let mut walked = walk(&data, total)?;
+    walked.hold_against(projected);
+    let exit = if walked.is_sound() { Exit::Done } else { Exit::Failed };
     if args.listing.json {
         print_json(&walked_json(&seen, total, &walked), around)?;
-        return Ok(if walked.rot.is_empty() { Exit::Done } else { Exit::Failed });
+        return Ok(exit);
     }
     for rot in &walked.rot {
         let FrameSeen { file, offset, bytes: length, .. } = rot;
         writeln!(
             around.out,
             "{file}: {length} bytes from {offset} on do not read back as they were written"
+        )?;
+    }
+    if let Some((first, last)) = walked.missing {
+        writeln!(
+            around.out,
+            "positions {} to {} are missing at the end: warnings and deliveries of theirs are in state.db",
+            first.0, last.0
         )?;
     }
     let positions = match (walked.first, walked.last) {
@@ -113,7 +150,8 @@ fn verify(args: &LogArgs, around: &mut Surroundings<'_>) -> anyhow::Result<Exit>
         )?;
     }
     let verdict = match walked.rot.len() {
-        0 => around.paint.good("every checksum holds"),
+        0 if walked.is_sound() => around.paint.good("every checksum holds"),
+        0 => around.paint.fault("the end is missing"),
         rotten => around.paint.fault(format!("rot in {}", count(rotten, "place"))),
     };
     writeln!(
@@ -123,10 +161,10 @@ fn verify(args: &LogArgs, around: &mut Surroundings<'_>) -> anyhow::Result<Exit>
         count(walked.records, "record"),
         bytes(total),
     )?;
-    Ok(if walked.rot.is_empty() { Exit::Done } else { Exit::Failed })
+    Ok(exit)
 }
 
-fn walk(data: &std::path::Path, total: u64) -> anyhow::Result<Walked> {
+fn walk(data: &Path, total: u64) -> anyhow::Result<Walked> {
     // Drawn on standard error, and only where that is a terminal.
     let bar = ProgressBar::new(total);
     let style = ProgressStyle::with_template("{bar:40} {bytes} of {total_bytes}, {eta} to go")
@@ -160,6 +198,7 @@ fn walked_json(seen: &[SegmentSeen], total: u64, walked: &Walked) -> Value {
         "last": walked.last.map(|it| it.0),
         "bytes": total,
         "rot": walked.rot.iter().map(stretch).collect::<Vec<_>>(),
+        "missing": walked.missing.map(|(first, last)| json!({ "first": first.0, "last": last.0 })),
         "unfinished": walked.unfinished.as_ref().map(stretch),
     })
 }

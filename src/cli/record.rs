@@ -7,7 +7,7 @@ use forewarn_core::warning::Outcome;
 use serde_json::{Value, json};
 
 use super::Surroundings;
-use super::beside::{Beside, Names};
+use super::beside::{Beside, Names, trouble_word};
 use crate::channels::show;
 use crate::config::predict::bytes;
 use crate::config::targets::hex;
@@ -185,7 +185,7 @@ fn marks(marks: Marks) -> String {
     } else if marks.has(Marks::UNJUDGED) {
         words.push("not judged: too late, too old or from the future");
     }
-    words.into_iter().map(|word| format!(", {word}")).collect()
+    words.iter().flat_map(|word| [", ", word]).collect()
 }
 
 fn asked(names: &Names, command: &Command) -> String {
@@ -213,13 +213,12 @@ fn asked(names: &Names, command: &Command) -> String {
 }
 
 fn trouble(report: &TroubleReport) -> String {
-    let subject = show::clean(&report.key.subject);
     let over = if report.present { "" } else { " is over" };
     let detail = match show::clean(&report.detail) {
         none if none.is_empty() => none,
         some => format!(" ({some})"),
     };
-    format!("trouble {} {subject}{over}{detail}", report.key.code.word())
+    format!("trouble {}{over}{detail}", trouble_word(&report.key))
 }
 
 fn decided(names: &Names, decision: &Decision) -> String {

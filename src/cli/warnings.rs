@@ -243,32 +243,30 @@ fn delivery_state(state: DeliveryState) -> String {
 
 /// One sensor: what it gave, against which limit, and where it is going.
 fn evidence_line(names: &Names, it: &Evidence) -> String {
-    let plan = &names.0;
-    let (sensor, rule) = (plan.sensor(it.sensor), plan.rule(it.rule));
-    let mut line = format!("{}  {}", names.sensor(it.sensor), it.level);
+    let (sensor, rule) = (names.0.sensor(it.sensor), names.0.rule(it.rule));
+    let mut parts = vec![format!("{}  {}", names.sensor(it.sensor), it.level)];
     if let (Some(value), Some(sensor)) = (it.value, sensor) {
-        line.push_str(&format!(", reads {}", show::amount(value, sensor.unit)));
-        if let Some(datum) = &sensor.datum {
-            line.push_str(&format!(" above {}", datum.0));
-        }
+        let datum = sensor.datum.as_ref().map_or(String::new(), |datum| format!(" above {}", datum.0));
+        parts.push(format!("reads {}{datum}", show::amount(value, sensor.unit)));
     }
     if let (Some(measured), Some(rule)) = (it.measured, rule) {
         let limit = it
             .limit
             .map_or(String::new(), |limit| format!(" against a limit of {}", show::limit(limit, rule.unit)));
-        line.push_str(&format!(", {} measures {}{limit}", rule.id, show::amount(measured, rule.unit)));
+        parts.push(format!("{} measures {}{limit}", rule.id, show::amount(measured, rule.unit)));
     }
     if let (Some(trend), Some(sensor)) = (it.trend, sensor) {
-        line.push_str(&format!(", {}", show::trend(trend, sensor.unit)));
+        parts.push(show::trend(trend, sensor.unit));
     }
-    line.push_str(&format!(", since {}, newest {}", names.time(it.since), names.time(it.observed)));
+    parts.push(format!("since {}", names.time(it.since)));
+    parts.push(format!("newest {}", names.time(it.observed)));
     if it.saturated {
-        line.push_str(", at the end of its span: the truth is there or beyond");
+        parts.push("at the end of its span: the truth is there or beyond".to_owned());
     }
     if it.unknown {
-        line.push_str(", no longer seen: treat as dangerous");
+        parts.push("no longer seen: treat as dangerous".to_owned());
     }
-    line
+    parts.join(", ")
 }
 
 fn dead(args: &WarningsArgs, around: &mut Surroundings<'_>) -> anyhow::Result<Exit> {

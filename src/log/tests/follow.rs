@@ -11,7 +11,7 @@ use super::{SMALL, append, bytes_of, firsts, open, record};
 use crate::log::segment::name;
 use crate::log::{
     Appender as _, CommitError, Decisions as _, FrameIs, Frames, Lane, Lock, Log, LogError, MemoryLog,
-    RECENT_RECORDS_MAX, Reader as _, Records, Stamp,
+    RECENT_RECORDS_MAX, Reader as _, Records, Stamp, segments,
 };
 use crate::ports::Follow;
 
@@ -224,4 +224,39 @@ fn the_list_of_frames_shows_what_is_rotten() {
         assert_eq!((now[at].offset, now[at].is), (seen[at].offset, expected), "{at}");
         std::fs::write(&path, sound).unwrap();
     }
+}
+
+#[test]
+fn reading_on_from_anywhere_misses_nothing_and_skips_what_ends_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut log, _) = Log::create(Lock::take(dir.path()).unwrap(), &SMALL, Stamp::Live).unwrap();
+    while log.reader().common.lock().segments.len() < 3 {
+        append(&mut log, &[40]);
+    }
+    append(&mut log, &[5]);
+    let last = log.next().0 - 1;
+    drop(log);
+    let seen = segments(dir.path()).unwrap();
+    let second = seen[1].first.0;
+    assert_eq!((seen.len(), seen[0].first), (3, Position(1)));
+    let from = |position: u64| -> Vec<u64> {
+        let records = Records::open_read_only(dir.path(), Position(position)).unwrap();
+        records.map(|record| record.unwrap().first.0).collect()
+    };
+    let all = from(0);
+    let check = |position: u64| {
+        let holds = all.iter().rposition(|first| *first <= position).unwrap_or_default();
+        let expected = if position > last { &[][..] } else { &all[holds..] };
+        assert_eq!(from(position), expected, "from {position}");
+    };
+    for position in [0, 1, second - 1, second, second + 1, seen[2].first.0, last, last + 1] {
+        check(position);
+    }
+    // A preface that does not read back moves nothing out of reach.
+    let path = dir.path().join(name(2));
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[20] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    assert_eq!(segments(dir.path()).unwrap(), seen);
+    [second - 1, second, seen[2].first.0].into_iter().for_each(check);
 }
