@@ -81,15 +81,8 @@ fn late_over_reload() {
         bench.read(FORD, 4.5);
     }
     assert_eq!(bench.said(), [], "no leap is judged");
-    // By the new limits: 5.0 m is blue now, in a late one too.
+    // By the new limits 5.0 m is blue now, in a late one too: in its order it would have warned.
     bench.late(FORD, 5.1, mins(125));
-    assert_eq!(
-        bench.revisions.last().map(|(_, it)| (it.level, it.kind)),
-        None,
-        "the newest reading is below"
-    );
-    bench.pass(mins(140));
-    bench.read(FORD, 5.1);
     assert_eq!(bench.revisions.last().map(|(_, it)| (it.level, it.kind)), Some((Level::Blue, Kind::Alert)));
     bench.replays();
 }

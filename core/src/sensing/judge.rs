@@ -26,10 +26,13 @@ pub(crate) struct Blind {
 }
 
 /// A level that one reading made the rule reach.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Encode, Decode)]
 struct Rise {
+    #[n(0)]
     level: Level,
+    #[n(1)]
     observed: Timestamp,
+    #[n(2)]
     measured: f64,
 }
 
@@ -60,6 +63,10 @@ pub(crate) struct Judge {
     /// Civil time of the newest reading at which it stood in breach; `MIN` for none.
     #[n(8)]
     breached: Timestamp,
+    /// A level that a reading reached which came late, though not too late to
+    /// warn, behind newer ones that do not; stands until the next reading.
+    #[n(9)]
+    late: Option<Rise>,
 }
 
 /// What a conclusion rests on besides the judge's own memory.
@@ -84,6 +91,7 @@ impl Judge {
             said: None,
             begun: false,
             breached: Timestamp::MIN,
+            late: None,
         }
     }
 
@@ -140,25 +148,36 @@ impl Judge {
     /// rule reach too late to warn goes to the ledger.
     fn run(&mut self, ring: &Ring, from: u64, arrived: u64, bench: &Bench<'_>, found: &mut Vec<Found>) {
         let Some((rule, subject)) = self.terms(bench.plan) else { return };
+        self.late = None;
         let mut highest: Option<Rise> = None;
+        let mut soundest: Option<Rise> = None;
         // A late reading that breaches nothing only takes back; what rises after it had risen before.
         let mut breaches = false;
         for number in from..ring.end() {
-            let before = self.tip.ladder.all.level();
+            let before = (self.tip.ladder.all.level(), self.tip.ladder.sound.level());
             self.tip.advance(ring, number, rule, subject, bench);
-            let level = self.tip.ladder.all.level();
+            let after = (self.tip.ladder.all.level(), self.tip.ladder.sound.level());
             breaches |= number == arrived && self.tip.ladder.all.reached_something();
-            if breaches && level > before && highest.is_none_or(|rise| level > rise.level) {
-                highest = ring.get(number).map(|sample| Rise {
-                    level,
-                    observed: sample.observed,
-                    measured: self.tip.measured.unwrap_or(sample.value),
-                });
-            }
+            let Some(sample) = ring.get(number).filter(|_| breaches) else { continue };
+            let rises = |level: Level, before: Level, highest: Option<Rise>| {
+                let is_higher = level > before && highest.is_none_or(|rise| level > rise.level);
+                let measured = self.tip.measured.unwrap_or(sample.value);
+                if is_higher { Some(Rise { level, observed: sample.observed, measured }) } else { highest }
+            };
+            highest = rises(after.0, before.0, highest);
+            soundest = rises(after.1, before.1, soundest);
         }
         self.told = self.tip.ladder.told(self.told, bench.oldest());
-        let retained = ring.get(arrived).is_some_and(|sample| sample.marks.has(Marks::RETAINED));
-        if let Some(rise) = highest.filter(|rise| !retained && rise.level > self.told) {
+        let Some(marks) = ring.get(arrived).map(|sample| sample.marks) else { return };
+        if marks.has(Marks::RETAINED) {
+            return;
+        }
+        // Lateness revises, it never silences: in its order it would have warned.
+        let is_news = !marks.has(Marks::HISTORICAL);
+        self.late =
+            soundest.filter(|rise| is_news && rise.level > self.told && rise.observed >= bench.oldest());
+        let warns = self.late.map_or(self.told, |late| late.level);
+        if let Some(rise) = highest.filter(|rise| rise.level > warns) {
             self.note(rise, bench, found);
         }
     }
@@ -239,7 +258,7 @@ impl Judge {
         // Lost in a breach, it is still held against the limit it was over.
         let shown =
             if level == Level::Normal { pending.map_or(self.told, |pending| pending.level) } else { level };
-        Finding {
+        let now = Finding {
             tip,
             settled: self.settled.verdict,
             firm: level > Level::Normal && self.is_firm(level, newest, rule, limit_of(level)),
@@ -261,6 +280,19 @@ impl Judge {
             value: newest.map(|newest| newest.value),
             sound,
             ..nothing(self.rule, bench.ix, bench.moment)
+        };
+        match self.late.filter(|late| tip == Verdict::Breach(late.level)) {
+            // Told as what it was when it was: newer readings do not stand so high.
+            Some(late) => Finding {
+                firm: false,
+                suspect: false,
+                sound: late.level,
+                since: late.observed,
+                observed: late.observed,
+                measured: Some(late.measured),
+                ..now
+            },
+            None => now,
         }
     }
 
@@ -280,6 +312,9 @@ impl Judge {
     fn tip_verdict(&self, standing: Standing<'_>, bench: &Bench<'_>) -> Verdict {
         if let Some(blind) = standing.blind {
             return Verdict::Unknown(blind.why);
+        }
+        if let Some(late) = self.late {
+            return Verdict::Breach(late.level);
         }
         let old = || standing.ring.newest().is_some_and(|newest| newest.observed < bench.oldest());
         match self.tip.verdict {
