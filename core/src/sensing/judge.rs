@@ -211,6 +211,8 @@ impl Judge {
             Values::OnlyInBreach
         };
         if self.said.is_none_or(|said| is_news(&said, &finding, values)) {
+            // It looks back over the whole window, and is no news by itself: worked out only to be told.
+            let finding = Finding { trend: trend(standing.ring, bench.sensor.interval), ..finding };
             self.said = Some(finding);
             found.push(Found::Finding(finding));
         }
@@ -227,6 +229,7 @@ impl Judge {
         }
     }
 
+    /// All but the trend.
     fn finding(&self, standing: Standing<'_>, rule: &Rule, subject: &Subject, bench: &Bench<'_>) -> Finding {
         let ladder = &self.tip.ladder;
         let newest = standing.ring.newest();
@@ -253,7 +256,6 @@ impl Judge {
             measured: self.tip.measured,
             limit: limit_of(shown).or_else(|| limits.into_iter().flatten().next()),
             observed: newest.map_or(Timestamp::default(), |newest| newest.observed),
-            trend: trend(standing.ring, bench.sensor.interval),
             saturated: newest.is_some_and(|newest| {
                 is_saturated(newest, rule.side, bench.sensor)
                     && (ladder.censored || newest.flag == Flag::Suspect)
