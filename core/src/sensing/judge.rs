@@ -9,7 +9,7 @@ use super::window::{Ring, Sample};
 use crate::finding::{Finding, Found, Pending, Verdict, Why, WouldHave};
 use crate::ids::{RuleIx, SensorIx};
 use crate::level::Level;
-use crate::plan::{Plan, Rule, Subject};
+use crate::plan::{LimitRow, Plan, Rule, Subject};
 use crate::reading::{Flag, Marks};
 use crate::time::{Moment, Span, Timestamp};
 
@@ -96,6 +96,11 @@ impl Judge {
     fn terms<'p>(&self, plan: &'p Plan) -> Option<(&'p Rule, &'p Subject)> {
         let rule = plan.rule(self.rule)?;
         Some((rule, rule.subjects.get(self.subject as usize)?))
+    }
+
+    /// The rows of its limits.
+    pub(crate) fn limit_rows<'p>(&self, plan: &'p Plan) -> &'p [LimitRow] {
+        self.terms(plan).map_or(&[], |(_, subject)| &subject.limits)
     }
 
     /// Takes a reading that no late one can precede any more into the settled memory.
