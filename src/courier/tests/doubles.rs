@@ -81,7 +81,7 @@ impl FakeLog {
     }
 
     pub(super) fn end(&self) -> Position {
-        self.kept().last().map_or(Position(0), |last| last.last())
+        self.records().last().map_or(Position(0), |last| last.last())
     }
 
     /// The next reads fail.
@@ -285,7 +285,7 @@ impl FakeArchive {
     /// Deliveries released up to a position, in order, and keys with an outcome in the whole log.
     pub(super) fn deliveries(&self, upto: Position) -> (Vec<Outstanding>, BTreeSet<Key>) {
         let (mut rows, mut decided) = (Vec::new(), BTreeSet::new());
-        for record in self.0.kept() {
+        for record in self.0.records() {
             for (_, decision) in record.decisions.iter().filter(|_| record.last() <= upto) {
                 if let Decision::Revision(revision) = decision {
                     let revision = Arc::new(revision.clone());
