@@ -170,7 +170,10 @@ impl Judge {
                 if is_higher { Some(Rise { level, observed: sample.observed, measured }) } else { highest }
             };
             highest = rises(after.0, before.0, highest);
-            soundest = rises(after.1, before.1, soundest);
+            // Only what would have been told as it is: a breach that rests on sound values alone.
+            if self.tip.verdict == Verdict::Breach(after.1) {
+                soundest = rises(after.1, before.1, soundest);
+            }
         }
         self.told = self.tip.ladder.told(self.told, bench.oldest());
         let Some(marks) = ring.get(arrived).map(|sample| sample.marks) else { return };
