@@ -115,7 +115,7 @@ pub(super) fn open(options: &Options) -> anyhow::Result<Opening> {
         moment: beginning.moment,
         position: recovered.position,
     };
-    Ok(Opening { indices, loaded, driver, begin, reader, clock, targets, log_id, stamp })
+    Ok(Opening { loaded, driver, begin, reader, clock, targets, indices, log_id, stamp })
 }
 
 /// Reads the configuration in its surroundings. All faults come as one error, a line each.

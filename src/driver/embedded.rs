@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use forewarn_core::engine::{ENGINE_VERSION, Engine};
+use forewarn_core::engine::{ENGINE_VERSION, Engine, FORESEEN_MAX};
 use forewarn_core::event::{ClockStep, Decision, Event, Input, Output, TroubleReport};
 use forewarn_core::ids::{Position, RunId};
 use forewarn_core::plan::PlanId;
@@ -275,11 +275,16 @@ impl Loop {
     /// Steps the draft's inputs, as many as one record can hold with what they led to.
     fn step(&mut self, draft: &Draft) -> Stepped {
         let at = draft.at.max(self.parts.moment.at);
-        let Stepped { mut decisions, mut flagged, mut inputs } = Stepped::default();
+        let Stepped { mut decisions, mut inputs, .. } = Stepped::default();
+        let mut flagged = Vec::with_capacity(draft.inputs.len().min(self.bounds.inputs));
         let mut bytes = 0;
         for (index, input) in draft.inputs.iter().enumerate().take(self.bounds.inputs) {
             if bytes > self.bounds.decisions_bytes {
                 break;
+            }
+            if index % FORESEEN_MAX == 0 {
+                let coming = &draft.inputs[index..];
+                self.parts.engine.foresee(&coming[..coming.len().min(FORESEEN_MAX)]);
             }
             let position = Position(self.parts.position.0 + 1 + index as u64);
             #[cfg(test)]

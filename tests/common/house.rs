@@ -20,7 +20,7 @@ use serde_json::Value;
 use sha2::Sha256;
 
 /// How long a test waits for what must come: a target that failed rests up to 30 s.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The webhook secret of tests: visibly no secret.
 pub(crate) const WEBHOOK_SECRET: &str = "whsec_dGhpcy1pcy1hbi1leGFtcGxlLXNlY3JldC0wMTIz";

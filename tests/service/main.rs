@@ -4,7 +4,6 @@
 mod common;
 #[allow(dead_code, reason = "each test binary uses its own part")]
 #[path = "../common/mosquitto.rs"]
-#[allow(dead_code, reason = "each test file uses its own part")]
 mod mosquitto;
 #[path = "../common/smtp.rs"]
 mod smtp;

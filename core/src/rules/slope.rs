@@ -32,7 +32,13 @@ impl Slope {
 /// bounds the pairs that one reading costs.
 pub const SLOPE_READINGS_MAX: usize = 64;
 
-const PAIRS_MAX: usize = SLOPE_READINGS_MAX * (SLOPE_READINGS_MAX - 1) / 2;
+/// As many readings as most windows hold.
+const FEW: usize = 16;
+
+/// Pairs of so many readings.
+const fn pairs(readings: usize) -> usize {
+    readings * readings.saturating_sub(1) / 2
+}
 
 /// With four readings even a strict rise has p > 0.05.
 const READINGS_MIN: usize = 5;
@@ -46,20 +52,25 @@ impl Rule for Slope {
     }
 
     fn measure(&self, view: &View<'_>, _memory: &mut Memory) -> Result<f64, Why> {
-        let mut points = [(0.0, 0.0); SLOPE_READINGS_MAX];
+        let newest = view.newest().observed;
+        let (mut hours, mut values) = ([0.0; SLOPE_READINGS_MAX], [0.0; SLOPE_READINGS_MAX]);
         let mut n = 0;
         let mut reach = Span::ZERO;
-        for (point, sample) in points.iter_mut().zip(view.back(self.window)) {
-            let ago = view.newest().observed - sample.observed;
-            *point = (-ago.as_secs_f64() / 3600.0, sample.value);
-            reach = ago;
+        for ((hour, value), sample) in hours.iter_mut().zip(&mut values).zip(view.back(self.window)) {
+            reach = newest - sample.observed;
+            (*hour, *value) = (-reach.as_secs_f64() / 3600.0, sample.value);
             n += 1;
         }
         if n < READINGS_MIN || reach.times(2) < self.window {
             return Err(Why::TooFew);
         }
-        let points = &points[..n];
-        Ok(if has_trend(points) { median_slope(points) } else { 0.0 })
+        let (hours, values) = (&hours[..n], &values[..n]);
+        Ok(match has_trend(values) {
+            false => 0.0,
+            // Room for few pairs where there are few: it has to be cleared each time.
+            true if n <= FEW => median_slope::<{ pairs(FEW) }>(hours, values),
+            true => median_slope::<{ pairs(SLOPE_READINGS_MAX) }>(hours, values),
+        })
     }
 
     fn measures_rate(&self) -> bool {
@@ -67,40 +78,49 @@ impl Rule for Slope {
     }
 }
 
-/// Mann-Kendall, with the variance corrected for ties (Kendall 1975).
-fn has_trend(points: &[(f64, f64)]) -> bool {
-    let mut s = 0_i64;
-    let mut ties = 0.0;
-    for (at, (_, y)) in points.iter().enumerate() {
-        for (_, other) in &points[at + 1..] {
-            // Points run backwards in time: `other` is the earlier one.
-            s += i64::from(y > other) - i64::from(y < other);
-        }
-        // A group of t equal values adds t(t-1)(2t+5); it is counted at its first member.
-        // Exactly equal, both zeros alike, as the signs above take them.
-        let equal = |(_, other): &&(f64, f64)| other.partial_cmp(y).is_some_and(std::cmp::Ordering::is_eq);
-        if !points[..at].iter().any(|point| equal(&point)) {
-            let t = points.iter().filter(equal).count() as f64;
-            ties += t * (t - 1.0) * (2.0 * t + 5.0);
+/// Mann-Kendall, with the variance corrected for ties (Kendall 1975). The newest value comes first.
+fn has_trend(values: &[f64]) -> bool {
+    let (mut rises, mut falls) = (0_u32, 0_u32);
+    for (at, value) in values.iter().enumerate() {
+        for earlier in &values[at + 1..] {
+            rises += u32::from(value > earlier);
+            falls += u32::from(value < earlier);
         }
     }
-    let n = points.len() as f64;
+    let s = i64::from(rises) - i64::from(falls);
+    let ties = if (rises + falls) as usize == pairs(values.len()) { 0.0 } else { ties(values) };
+    let n = values.len() as f64;
     let variance = (n * (n - 1.0) * (2.0 * n + 5.0) - ties) / 18.0;
     variance > 0.0 && (s.abs() - 1) as f64 > SIGNIFICANT * libm::sqrt(variance)
 }
 
-fn median_slope(points: &[(f64, f64)]) -> f64 {
-    let mut slopes = [0.0; PAIRS_MAX];
-    let mut pairs = 0;
-    for (at, (t, y)) in points.iter().enumerate() {
-        for (earlier, other) in &points[at + 1..] {
-            slopes[pairs] = (y - other) / (t - earlier);
-            pairs += 1;
+/// What groups of equal values take from the variance: t(t-1)(2t+5) for one of t.
+fn ties(values: &[f64]) -> f64 {
+    let mut ties = 0.0;
+    for (at, value) in values.iter().enumerate() {
+        // Exactly equal, both zeros alike, as the signs of the pairs take them.
+        let equal = |other: &&f64| other.partial_cmp(&value).is_some_and(std::cmp::Ordering::is_eq);
+        // Counted at its first member.
+        if !values[..at].iter().any(|other| equal(&other)) {
+            let t = values.iter().filter(equal).count() as f64;
+            ties += t * (t - 1.0) * (2.0 * t + 5.0);
         }
     }
-    let middle = pairs / 2;
-    let (below, &mut upper, _) = slopes[..pairs].select_nth_unstable_by(middle, f64::total_cmp);
-    if pairs % 2 == 1 {
+    ties
+}
+
+fn median_slope<const PAIRS: usize>(hours: &[f64], values: &[f64]) -> f64 {
+    let mut slopes = [0.0; PAIRS];
+    let mut count = 0;
+    for (at, (t, y)) in hours.iter().zip(values).enumerate() {
+        for (earlier, other) in hours[at + 1..].iter().zip(&values[at + 1..]) {
+            slopes[count] = (y - other) / (t - earlier);
+            count += 1;
+        }
+    }
+    let middle = count / 2;
+    let (below, &mut upper, _) = slopes[..count].select_nth_unstable_by(middle, f64::total_cmp);
+    if count % 2 == 1 {
         return upper;
     }
     // By total order: which zero `f64::max` gives, it does not promise.
@@ -113,8 +133,19 @@ mod tests {
     use super::*;
 
     /// Values a minute apart, oldest first, as the rule sees them.
-    fn points(values: &[f64]) -> Vec<(f64, f64)> {
-        values.iter().rev().enumerate().map(|(at, y)| (-(at as f64) / 60.0, *y)).collect()
+    fn points(values: &[f64]) -> (Vec<f64>, Vec<f64>) {
+        values.iter().rev().enumerate().map(|(at, y)| (-(at as f64) / 60.0, *y)).unzip()
+    }
+
+    /// In the sensor's unit a minute, with room for few readings where they are few.
+    fn a_minute(values: &[f64]) -> f64 {
+        let (hours, values) = points(values);
+        let whole = median_slope::<{ pairs(SLOPE_READINGS_MAX) }>(&hours, &values);
+        if hours.len() <= FEW {
+            let few = median_slope::<{ pairs(FEW) }>(&hours, &values);
+            assert_eq!(few.to_bits(), whole.to_bits(), "the room makes no difference");
+        }
+        whole / 60.0
     }
 
     #[test]
@@ -131,7 +162,7 @@ mod tests {
             // S = 8, variance (300 - 36) / 18: Z = 1.83.
             (&[1.0, 1.0, 2.0, 3.0, 3.0], false),
         ] {
-            assert_eq!(has_trend(&points(values)), trend, "{values:?}");
+            assert_eq!(has_trend(&points(values).1), trend, "{values:?}");
         }
     }
 
@@ -139,8 +170,11 @@ mod tests {
     fn one_spike_barely_moves_the_slope() {
         // 60 points, slope 0.02 a minute, one spike of 3 (science.md, section 3).
         let mut values: Vec<f64> = (0..60).map(|at| f64::from(at) * 0.02).collect();
-        assert!((median_slope(&points(&values)) / 60.0 - 0.02).abs() < 1e-12);
+        assert!((a_minute(&values) - 0.02).abs() < 1e-12);
         values[40] += 3.0;
-        assert!((median_slope(&points(&values)) / 60.0 - 0.02).abs() < 1e-4);
+        assert!((a_minute(&values) - 0.02).abs() < 1e-4);
+        for n in 2..=FEW {
+            assert!((a_minute(&values[..n]) - 0.02).abs() < 1e-12);
+        }
     }
 }

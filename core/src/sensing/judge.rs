@@ -9,7 +9,7 @@ use super::window::{Ring, Sample};
 use crate::finding::{Finding, Found, Pending, Verdict, Why, WouldHave};
 use crate::ids::{RuleIx, SensorIx};
 use crate::level::Level;
-use crate::plan::{Plan, Rule, Subject};
+use crate::plan::{LimitRow, Plan, Rule, Subject};
 use crate::reading::{Flag, Marks};
 use crate::time::{Moment, Span, Timestamp};
 
@@ -104,6 +104,11 @@ impl Judge {
     fn terms<'p>(&self, plan: &'p Plan) -> Option<(&'p Rule, &'p Subject)> {
         let rule = plan.rule(self.rule)?;
         Some((rule, rule.subjects.get(self.subject as usize)?))
+    }
+
+    /// The rows of its limits.
+    pub(crate) fn limit_rows<'p>(&self, plan: &'p Plan) -> &'p [LimitRow] {
+        self.terms(plan).map_or(&[], |(_, subject)| &subject.limits)
     }
 
     /// Takes a reading that no late one can precede any more into the settled memory.
@@ -230,6 +235,8 @@ impl Judge {
             Values::OnlyInBreach
         };
         if self.said.is_none_or(|said| is_news(&said, &finding, values)) {
+            // It looks back over the whole window, and is no news by itself: worked out only to be told.
+            let finding = Finding { trend: trend(standing.ring, bench.sensor.interval), ..finding };
             self.said = Some(finding);
             found.push(Found::Finding(finding));
         }
@@ -246,6 +253,7 @@ impl Judge {
         }
     }
 
+    /// All but the trend.
     fn finding(&self, standing: Standing<'_>, rule: &Rule, subject: &Subject, bench: &Bench<'_>) -> Finding {
         let ladder = &self.tip.ladder;
         let newest = standing.ring.newest();
@@ -272,7 +280,6 @@ impl Judge {
             measured: self.tip.measured,
             limit: limit_of(shown).or_else(|| limits.into_iter().flatten().next()),
             observed: newest.map_or(Timestamp::default(), |newest| newest.observed),
-            trend: trend(standing.ring, bench.sensor.interval),
             saturated: newest.is_some_and(|newest| {
                 is_saturated(newest, rule.side, bench.sensor)
                     && (ladder.censored || newest.flag == Flag::Suspect)

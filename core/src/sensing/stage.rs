@@ -1,5 +1,6 @@
 //! The station stage as the engine calls it.
 
+use std::hint::black_box;
 use std::sync::Arc;
 
 use minicbor::{Decode, Encode};
@@ -119,6 +120,19 @@ impl StationStage {
                 watch.conclude(bench, found);
             }
         });
+    }
+
+    /// Reads, and makes nothing of, what readings of these sensors will need:
+    /// the machine then waits for all of it at once, and not for one after the other.
+    pub fn foresee(&self, sensors: &[SensorIx]) {
+        let watches = sensors.iter().filter_map(|sensor| self.watches.get(sensor.index()));
+        let known = sensors.iter().filter_map(|&sensor| self.plan.sensor(sensor));
+        for (watch, sensor) in watches.clone().zip(known) {
+            black_box((sensor.interval, sensor.span, sensor.outage_intervals, watch.touch()));
+        }
+        for watch in watches {
+            watch.touch_behind(&self.plan);
+        }
     }
 
     /// Engine time at which the sensor counts as silent unless it is heard

@@ -76,11 +76,11 @@ impl Trace {
         let Some(ground) = self.ground(ring, number, sample, rule, bench.sensor) else {
             return self.say(Verdict::Unknown(Why::BadData), sample);
         };
-        let mut memory = self.memory;
-        let measured = kind.measure(&view, &mut memory);
-        if ground == Ground::Good {
-            self.memory = memory;
-        }
+        let measured = match ground {
+            Ground::Good => kind.measure(&view, &mut self.memory),
+            // No suspect value stays in a sum.
+            Ground::Suspect | Ground::Censored => kind.measure(&view, &mut { self.memory }),
+        };
         let verdict = match measured {
             Ok(value) => {
                 let value = in_rule_unit(value, rule, bench.sensor);

@@ -1,5 +1,7 @@
 //! One sensor under watch: its window, its rules' memories, its silence.
 
+use std::hint::black_box;
+
 use minicbor::{Decode, Encode};
 
 use super::admit::Admission;
@@ -10,6 +12,7 @@ use super::window::{Ring, Sample};
 use crate::checks::{self, Checkup, End};
 use crate::finding::{Found, Why};
 use crate::ids::SourceIx;
+use crate::plan::Plan;
 use crate::reading::{Checked, Flag, Marks, Reading};
 use crate::time::{Moment, Span, Timestamp};
 
@@ -129,6 +132,19 @@ impl Watch {
             self.settled = self.settled.max(self.ring.first());
         }
         self.kept = room.kept;
+    }
+
+    /// Reads what it holds itself.
+    pub(crate) fn touch(&self) -> impl Sized + use<> {
+        (self.ring.end(), self.settled, self.watermark, self.counting, self.heard, self.judges.len())
+    }
+
+    /// Reads what it points at: the ends of its window, its rules' memories and their limits.
+    pub(crate) fn touch_behind(&self, plan: &Plan) {
+        black_box((self.ring.newest().copied(), self.ring.get(self.settled).copied()));
+        for judge in &self.judges {
+            black_box((judge.clone(), judge.limit_rows(plan).first().map(|row| (row.from, row.levels))));
+        }
     }
 
     /// Takes a reading in: admits it, checks it, and judges by it.

@@ -30,7 +30,7 @@ pub(super) struct FakeLog {
 
 #[derive(Debug, Default)]
 struct Records {
-    records: Vec<Arc<Record>>,
+    kept: Vec<Arc<Record>>,
     closed: bool,
     /// Reads that are still to fail.
     faults: u32,
@@ -52,7 +52,7 @@ impl FakeLog {
 
     pub(super) fn append(&self, inputs: Vec<Input>, decisions: Vec<Decision>) -> Position {
         let mut inner = self.inner.lock().unwrap();
-        let first = inner.records.last().map_or(Position(1), |last| last.last().next());
+        let first = inner.kept.last().map_or(Position(1), |last| last.last().next());
         let record = Record {
             first,
             at: Timestamp(0),
@@ -66,7 +66,7 @@ impl FakeLog {
             refused: vec![],
         };
         let last = record.last();
-        inner.records.push(Arc::new(record));
+        inner.kept.push(Arc::new(record));
         self.more.notify_all();
         last
     }
@@ -77,7 +77,7 @@ impl FakeLog {
     }
 
     pub(super) fn records(&self) -> Vec<Arc<Record>> {
-        self.inner.lock().unwrap().records.clone()
+        self.inner.lock().unwrap().kept.clone()
     }
 
     pub(super) fn end(&self) -> Position {
@@ -108,8 +108,8 @@ struct FakeFollow {
 
 impl FakeFollow {
     fn find(&mut self, inner: &Records) -> Option<Arc<Record>> {
-        let at = inner.records.partition_point(|record| record.last() <= self.after);
-        let record = inner.records.get(at)?;
+        let at = inner.kept.partition_point(|record| record.last() <= self.after);
+        let record = inner.kept.get(at)?;
         self.after = record.last();
         Some(Arc::clone(record))
     }
