@@ -1,8 +1,20 @@
 //! Readings over HTTP, and the pages for machines that watch.
 
+use std::pin::Pin;
+use std::sync::Arc;
+
+use forewarn::config::plan::{Decode, From, Http, Setup, Source};
+use forewarn::config::secret::Secret;
+use forewarn::http::{Doors, Health, Readiness, Reload, Sensors, Server};
+use forewarn::ports::{Batch, Inbox};
+use forewarn_core::event::Input;
+use forewarn_core::ids::{Position, SourceIx};
 use serde_json::Value;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use crate::common::house::{Folder, Receiver, level};
+use crate::common::setup;
 
 const TOKEN: &str = "example-token-of-thirty-two-letters";
 
@@ -69,6 +81,18 @@ async fn readings_are_answered_once_they_are_durable() {
     assert_eq!(post(format!("{base}/api/v2/write?precision=s"), TOKEN, None, line.clone()).await.0, 204);
     assert_eq!(post(format!("{base}/api/v2/write?precision=weeks"), TOKEN, None, line).await.0, 400);
     service.stop().await;
+
+    let records = forewarn::log::Records::open_read_only(&folder.data(), Position(0)).expect("a log");
+    let kept: Vec<(f64, i64)> = records
+        .flat_map(|record| record.expect("sound").inputs)
+        .filter_map(|input| match input {
+            Input::Reading(reading) => Some((reading.value, reading.observed.as_secs())),
+            _ => None,
+        })
+        .collect();
+    let values: Vec<f64> = kept.iter().map(|(value, _)| *value).collect();
+    assert_eq!(values, [55.0, 59.3, 59.4], "what was answered with 204, and the neighbour");
+    assert_eq!(kept[2].1, now, "in the precision asked for");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -116,4 +140,109 @@ async fn those_who_watch_are_told_the_truth() {
         "not switched on"
     );
     service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_operator_reloads_and_is_told_every_fault() {
+    const OPERATOR: &str = "example-operator-token-of-many-letters";
+    let receiver = Receiver::start().await;
+    let folder = folder(&receiver);
+    let toml = std::fs::read_to_string(folder.config().join("forewarn.toml")).expect("written just now");
+    folder.write(
+        "forewarn.toml",
+        &toml.replace("tokens = {", "operator_token = { file = \"operator\" }, tokens = {"),
+    );
+    folder.write("operator", OPERATOR);
+    let service = folder.start().await;
+    let url = format!("http://{}/api/v1/reload", service.http_addr());
+    assert_eq!(post(url.clone(), "", None, String::new()).await.0, 401);
+    assert_eq!(post(url.clone(), TOKEN, None, String::new()).await.0, 401, "an integrator is no operator");
+    assert_eq!(post(url.clone(), OPERATOR, None, String::new()).await.0, 200);
+    let limits = std::fs::read_to_string(folder.config().join("limits.csv")).expect("written just now");
+    folder.write("limits.csv", &limits.replace("58,59", "59,58"));
+    folder.write("routes.toml", "rout = []");
+    let (status, problem) = post(url, OPERATOR, None, String::new()).await;
+    assert_eq!(status, 422);
+    let faults: Vec<&str> =
+        problem["faults"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    for file in ["limits.csv:2", "routes.toml:1"] {
+        assert!(faults.iter().any(|fault| fault.contains(file)), "{file}: {faults:?}");
+    }
+    service.stop().await;
+}
+
+/// An inbox without room, and a service that is not well.
+#[derive(Debug)]
+struct Full;
+
+impl Inbox for Full {
+    fn offer(&self, batch: Batch) -> Result<(), Batch> {
+        Err(batch)
+    }
+
+    fn control(&self, _: Input) {}
+
+    fn room(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(std::future::pending())
+    }
+}
+
+impl Health for Full {
+    fn readiness(&self) -> Readiness {
+        Readiness {
+            ready: false,
+            reasons: vec!["no room on the disk: readings are not taken".into()],
+            position: 7,
+            sensors: Sensors::default(),
+            incidents: 0,
+        }
+    }
+}
+
+impl Reload for Full {
+    fn reload(&self) -> Pin<Box<dyn Future<Output = Result<String, Vec<String>>> + Send + '_>> {
+        Box::pin(std::future::ready(Err(vec![])))
+    }
+}
+
+/// The doors over it, with JSON and one token.
+async fn full() -> (Server, watch::Sender<Arc<Setup>>, CancellationToken) {
+    let mut setup = setup::setup(&["qj-1"]);
+    setup.http = Http { tokens: vec![("telemetry".into(), Secret::new(TOKEN))], ..setup.http };
+    setup.sources.push(Source {
+        name: "http".into(),
+        ix: SourceIx(1),
+        from: From::Http,
+        decode: Decode { format: setup::json("{}") },
+    });
+    let (kept, current) = watch::channel(Arc::new(setup));
+    let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle();
+    let doors =
+        Doors { current, inbox: Arc::new(Full), health: Arc::new(Full), reload: Arc::new(Full), metrics };
+    let shutdown = CancellationToken::new();
+    let server = Server::start(doors, shutdown.clone()).await.expect("a free port");
+    (server, kept, shutdown)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_inbox_is_answered_at_once_and_says_when_to_come_again() {
+    let (server, _kept, shutdown) = full().await;
+    let base = format!("http://{}", server.local_addr());
+    let now = forewarn::clock::wall().0 * 1_000;
+    for (path, body) in [
+        ("/api/v1/readings", level("qj-1", 59.3)),
+        ("/api/v2/write", format!("gauge,station=qj-1 level=59.3 {now}")),
+    ] {
+        let request =
+            client().post(format!("{base}{path}")).header("authorization", format!("Token {TOKEN}"));
+        let response = request.body(body).send().await.expect("the server answers");
+        assert_eq!(response.status(), 503, "{path}");
+        assert!(response.headers().contains_key("retry-after"), "{path}: {:?}", response.headers());
+    }
+    assert_eq!(get(format!("{base}/healthz")).await.0, 200, "it lives");
+    let (status, body) = get(format!("{base}/readyz")).await;
+    assert_eq!(status, 503);
+    assert!(body.contains("no room on the disk"), "{body}");
+    shutdown.cancel();
+    server.ended().await;
 }

@@ -10,7 +10,10 @@ use crate::common::house::{Device, Folder, Receiver, level, wait_for};
 async fn a_new_gauge_warns_and_a_faulty_file_changes_nothing() {
     let receiver = Receiver::start().await;
     let folder = Folder::new(&receiver.url, "");
+    let secret = folder.add_device("gauge-1", "qj-1");
     let service = folder.start().await;
+    let mqtt = service.mqtt_addr().expect("the listener is on");
+    let mut device = Device::connect(mqtt, "gauge-1", &secret);
     let sensors = std::fs::read_to_string(folder.config().join("sensors.csv")).expect("written just now");
     let limits = std::fs::read_to_string(folder.config().join("limits.csv")).expect("written just now");
 
@@ -23,6 +26,16 @@ async fn a_new_gauge_warns_and_a_faulty_file_changes_nothing() {
         })
         .await;
 
+    // The old limits hold: under the faulty ones it would be red.
+    device.publish("river/qj-1", level("qj-1", 58.5)).await;
+    device.acknowledged().await;
+    let got = receiver
+        .wait_for("the orange", |got| got.iter().any(|post| post.body["type"] == "warning.alert"))
+        .await;
+    let alert = got.iter().find(|post| post.body["type"] == "warning.alert").expect("there");
+    assert_eq!(alert.body["revisions"][0]["level"]["id"], "orange");
+    assert_eq!(alert.body["revisions"][0]["evidence"][0]["limit"], 58.0);
+
     folder.write("limits.csv", &format!("{limits}qj-2/level,,,56,57,58,59,m,1985-national\n"));
     folder.write(
         "sensors.csv",
@@ -32,7 +45,12 @@ async fn a_new_gauge_warns_and_a_faulty_file_changes_nothing() {
     );
     let secret = folder.add_device("gateway", "qj-1;qj-2");
     service.desk().reload(false).await.unwrap_or_else(|faults| panic!("{faults:#?}"));
-    let mut device = Device::connect(service.mqtt_addr().expect("the listener is on"), "gateway", &secret);
+    let mut device = Device::connect(mqtt, "gateway", &secret);
+    receiver
+        .wait_for("the operator hears that it is over", |got| {
+            got.iter().any(|post| post.body["type"] == "trouble.ended")
+        })
+        .await;
     device.publish("river/qj-2", level("qj-2", 59.3)).await;
     device.acknowledged().await;
     let got = receiver
