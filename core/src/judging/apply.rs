@@ -1,11 +1,10 @@
 //! Making decisions so: the only place where incidents, revision numbers,
 //! target sets and rounds change.
 
-use super::votes::Votes;
+use super::votes::{Terms, Votes};
 use super::{AreaStage, cell_name, state_of};
 use crate::event::Decision;
 use crate::finding::{Verdict, Why};
-use crate::plan::Plan;
 use crate::time::{Moment, Timestamp};
 use crate::warning::{About, Incident, Phase, Reason, Revision, TroubleCode, TroubleKey};
 
@@ -36,6 +35,7 @@ impl AreaStage {
         let troubles = &mut self.troubles;
         if open {
             let former = state.incident.replace(incident.clone());
+            state.votes.incident_is(incident, at, &self.plan);
             let was = |mark: fn(&Incident) -> bool| former.as_ref().is_some_and(mark);
             if incident.orphaned && !was(|it| it.orphaned) {
                 let detail = format!("no rule supports {name} any more; it stands until a person ends it");
@@ -45,7 +45,8 @@ impl AreaStage {
             }
             if incident.stale
                 && !was(|it| it.stale)
-                && let Some(detail) = unusable(&state.votes, incident, at, &self.plan)
+                && let Some(detail) =
+                    unusable(&state.votes, incident, at, Terms { plan: &self.plan, index: &self.index })
             {
                 troubles.raise(TroubleCode::SensorSilent, name, detail);
             } else if !incident.stale {
@@ -53,7 +54,7 @@ impl AreaStage {
             }
         } else {
             state.incident = None;
-            state.votes.close(at);
+            state.votes.close(at, &self.plan);
             troubles.end(TroubleCode::Orphaned, name.clone());
             troubles.end(TroubleCode::SensorSilent, name);
         }
@@ -75,7 +76,7 @@ impl AreaStage {
                 state.warning = (!ends).then_some(revision.warning);
                 state.owes = false;
                 if matches!(revision.reason, Reason::EndedByHand | Reason::InError) {
-                    state.votes.spend(at);
+                    state.votes.spend(state.incident.as_ref(), at, &self.plan);
                 }
                 if state.is_empty() {
                     self.cells.remove(cell);
@@ -114,8 +115,9 @@ impl AreaStage {
 }
 
 /// What the operator has to know of a blind incident that no outage tells: data come, but are no use.
-fn unusable(votes: &Votes, incident: &Incident, at: Timestamp, plan: &Plan) -> Option<String> {
-    let missed = votes.missed(incident, at, plan);
+fn unusable(votes: &Votes, incident: &Incident, at: Timestamp, terms: Terms<'_>) -> Option<String> {
+    let plan = terms.plan;
+    let missed = votes.missed(incident, at, terms);
     let useless = missed.iter().find(|vote| match vote.finding.tip {
         Verdict::Unknown(Why::BadData | Why::TooFew | Why::Suspect) => true,
         Verdict::Unknown(Why::Warming | Why::Silent(_) | Why::SourceDown | Why::Removed | Why::Old)

@@ -3,13 +3,12 @@
 use super::incident::{Owed, Routed, Ruled, Sight, judge};
 use super::troubles::{Turn, level as trouble_level};
 use super::vote::Word;
-use super::votes::Count;
+use super::votes::{Count, Terms};
 use super::warnings::first_round;
 use super::{AreaStage, CellState, Work, routing};
 use crate::event::{Command, Decision, PlanRef};
 use crate::ids::{OutputId, TargetIx};
 use crate::level::{Certainty, Level, Status, Urgency};
-use crate::plan::Plan;
 use crate::time::{Moment, Timestamp};
 use crate::warning::{About, Cell, Due, Evidence, Incident, Kind, Phase, Reason, Revision, TroubleKey};
 
@@ -171,9 +170,13 @@ impl AreaStage {
                 (false, false) => Owed::Changes,
             },
             routed: if unheard && routed() { Routed::Yes } else { Routed::No },
-            plan: &self.plan,
+            terms: self.terms(),
             moment,
         }
+    }
+
+    fn terms(&self) -> Terms<'_> {
+        Terms { plan: &self.plan, index: &self.index }
     }
 
     fn incident_revision(
@@ -213,7 +216,7 @@ impl AreaStage {
             about: About::Incident(incident.cell),
             level: incident.level,
             peak: incident.peak,
-            certainty: certainty(kind, reason, incident, state, moment.at, &self.plan),
+            certainty: certainty(kind, reason, incident, state, moment.at, self.terms()),
             onset: incident.onset,
             stale: incident.stale,
             evidence: state.votes.evidence(incident, moment.at, &self.plan),
@@ -332,7 +335,7 @@ fn certainty(
     incident: &Incident,
     state: &CellState,
     at: Timestamp,
-    plan: &Plan,
+    terms: Terms<'_>,
 ) -> Certainty {
     if kind.is_last() {
         return match reason {
@@ -342,7 +345,7 @@ fn certainty(
     }
     if incident.stale || incident.orphaned {
         Certainty::Possible
-    } else if state.votes.supported(Word::Sure, Count::Apart, at, plan) >= incident.level {
+    } else if state.votes.supported(Word::Sure, Count::Apart, at, terms) >= incident.level {
         Certainty::Observed
     } else {
         Certainty::Likely

@@ -1,7 +1,8 @@
 //! Failure domains: findings that could fail together count once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::index::Index;
 use crate::ids::{DomainIx, SensorIx, StationIx};
 use crate::plan::Plan;
 
@@ -12,9 +13,35 @@ enum Shared {
     Domain(DomainIx),
 }
 
-/// Into how many groups these sensors fall when those that share a failure
-/// domain, directly or through another of them, are one.
-pub(super) fn groups(sensors: &[SensorIx], plan: &Plan) -> usize {
+/// Whether these sensors fall into `needed` groups at least, when those that
+/// share a failure domain, directly or through another of them, are one.
+pub(super) fn are_apart(
+    sensors: impl Iterator<Item = SensorIx> + Clone,
+    needed: usize,
+    plan: &Plan,
+    index: &Index,
+) -> bool {
+    // Those that nothing joins, not even through any other sensor of the plan,
+    // are surely apart: mostly a few of them are enough to know.
+    let mut apart = BTreeSet::new();
+    for sensor in sensors.clone() {
+        apart.insert(index.group(sensor));
+        if apart.len() >= needed {
+            return true;
+        }
+    }
+    let sensors: Vec<SensorIx> = sensors.collect();
+    sensors.len() >= needed && groups(&sensors, plan) >= needed
+}
+
+/// Into how many groups these sensors fall.
+fn groups(sensors: &[SensorIx], plan: &Plan) -> usize {
+    let firsts = firsts(sensors, plan);
+    firsts.iter().enumerate().filter(|&(at, &first)| at == first).count()
+}
+
+/// Of each of these sensors, the first of them in its group, by their places.
+pub(super) fn firsts(sensors: &[SensorIx], plan: &Plan) -> Vec<usize> {
     let mut parents: Vec<usize> = (0..sensors.len()).collect();
     let mut first: BTreeMap<Shared, usize> = BTreeMap::new();
     for (at, &sensor) in sensors.iter().enumerate() {
@@ -24,7 +51,7 @@ pub(super) fn groups(sensors: &[SensorIx], plan: &Plan) -> usize {
             parents[a.max(b)] = a.min(b);
         }
     }
-    parents.iter().enumerate().filter(|&(at, &parent)| at == parent).count()
+    (0..sensors.len()).map(|at| root(&mut parents, at)).collect()
 }
 
 fn shared(sensor: SensorIx, plan: &Plan) -> impl Iterator<Item = Shared> + '_ {
@@ -51,6 +78,11 @@ mod tests {
         let plan = world::gauges(domains);
         let sensors: Vec<_> = (0..domains.len() as u32).map(SensorIx).collect();
         assert_eq!(groups(&sensors, &plan), expected, "{domains:?}");
+        let index = Index::of(&plan);
+        for needed in 1..=domains.len() + 1 {
+            let apart = are_apart(sensors.iter().copied(), needed, &plan, &index);
+            assert_eq!(apart, needed <= expected, "{needed} of {domains:?}");
+        }
     }
 
     #[test]

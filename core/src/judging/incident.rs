@@ -1,7 +1,7 @@
 //! The incident machine: what one cell becomes, and what is said of it.
 
 use super::vote::{Vote, Word};
-use super::votes::{Count, Held, Votes};
+use super::votes::{Count, Held, Terms, Votes};
 use super::warnings::Sent;
 use crate::level::Level;
 use crate::plan::{OutageTell, Plan};
@@ -25,7 +25,7 @@ pub(super) struct Sight<'a> {
     pub(super) owed: Owed,
     /// Whether the plan routes the incident's level to anyone now.
     pub(super) routed: Routed,
-    pub(super) plan: &'a Plan,
+    pub(super) terms: Terms<'a>,
     pub(super) moment: Moment,
 }
 
@@ -66,7 +66,7 @@ pub(super) struct Judged {
 /// The table: what becomes of a cell now. `None`: there is no incident, and none opens.
 pub(super) fn judge(sight: &Sight<'_>) -> Option<Judged> {
     let at = sight.moment.at;
-    let raise = sight.votes.supported(Word::Tip, Count::Apart, at, sight.plan);
+    let raise = sight.votes.supported(Word::Tip, Count::Apart, at, sight.terms);
     let awaited = sight.votes.awaited(at).is_some();
     let judged = match sight.incident {
         None if raise > Level::Normal => open(&Incident { opened: at, ..Incident::default() }, raise, sight),
@@ -103,14 +103,14 @@ pub(super) fn judge(sight: &Sight<'_>) -> Option<Judged> {
 
 /// When the cell has to be judged again though nothing new comes.
 pub(super) fn due(sight: &Sight<'_>) -> Option<Timestamp> {
-    let Sight { votes, plan, .. } = sight;
+    let &Sight { votes, terms, .. } = sight;
     let at = sight.moment.at;
     let mut dues = vec![votes.awaited(at)];
     if let Some(incident) = sight.incident.filter(|it| matches!(it.phase, Phase::Active | Phase::Easing)) {
-        let hold = votes.hold(incident, at, plan);
-        let missed = votes.missed(incident, at, plan);
+        let hold = votes.hold(incident, at, terms.plan);
+        let missed = votes.missed(incident, at, terms);
         if !incident.orphaned {
-            dues.push(match votes.held(incident.level, incident, at, plan) {
+            dues.push(match votes.held(incident.level, incident, at, terms) {
                 Held::On => None,
                 Held::Until(end) => Some(end),
             });
@@ -118,7 +118,7 @@ pub(super) fn due(sight: &Sight<'_>) -> Option<Timestamp> {
         if incident.stale {
             dues.push(lost_since(&missed).map(|since| since + hold).filter(|_| incident.intermittent));
         } else {
-            dues.push(tell_at(&missed, plan));
+            dues.push(tell_at(&missed, terms.plan));
             dues.push(
                 votes.good_since(incident, at).map(|back| back + hold).filter(|_| incident.intermittent),
             );
@@ -136,7 +136,7 @@ fn onset(sight: &Sight<'_>) -> Timestamp {
 
 /// The first word.
 fn open(incident: &Incident, level: Level, sight: &Sight<'_>) -> Judged {
-    let settled = sight.votes.supported(Word::Settled, Count::Apart, sight.moment.at, sight.plan);
+    let settled = sight.votes.supported(Word::Settled, Count::Apart, sight.moment.at, sight.terms);
     let incident = Incident {
         phase: Phase::Active,
         level,
@@ -150,9 +150,9 @@ fn open(incident: &Incident, level: Level, sight: &Sight<'_>) -> Judged {
 
 /// An incident that people have been told of.
 fn ongoing(incident: &Incident, raise: Level, sight: &Sight<'_>) -> Judged {
-    let Sight { votes, plan, .. } = sight;
+    let &Sight { votes, terms, .. } = sight;
     let at = sight.moment.at;
-    let settled = votes.supported(Word::Settled, Count::Apart, at, plan);
+    let settled = votes.supported(Word::Settled, Count::Apart, at, terms);
     let mut next = incident.clone();
     next.confirmed |= settled > Level::Normal;
     next.orphaned = sight.ruled == Ruled::No;
@@ -161,7 +161,7 @@ fn ongoing(incident: &Incident, raise: Level, sight: &Sight<'_>) -> Judged {
     next.level = raise.max(floor);
     next.peak = incident.peak.max(next.level);
     // What is still to settle holds the level; the phase says how it looks now.
-    let stands = votes.supported(Word::Tip, Count::Each, at, plan) > Level::Normal;
+    let stands = votes.supported(Word::Tip, Count::Each, at, terms) > Level::Normal;
     next.phase = if next.level == Level::Normal {
         Phase::Closed
     } else if stands || next.orphaned {
@@ -210,7 +210,7 @@ fn words(before: &Incident, next: &Incident, seen: Option<Reason>, sight: &Sight
 /// The level below which it may not fall now.
 fn floor(incident: &Incident, sight: &Sight<'_>) -> Level {
     let at = sight.moment.at;
-    let holds = |level: &Level| match sight.votes.held(*level, incident, at, sight.plan) {
+    let holds = |level: &Level| match sight.votes.held(*level, incident, at, sight.terms) {
         Held::On => true,
         Held::Until(end) => at < end,
     };
@@ -221,15 +221,16 @@ fn floor(incident: &Incident, sight: &Sight<'_>) -> Level {
 /// Marks it stale or seen again, and says what is to be told of that: lost and
 /// back once a hold, then that it is intermittent.
 fn blindness(next: &mut Incident, sight: &Sight<'_>) -> Option<Reason> {
-    let Sight { votes, plan, .. } = sight;
+    let &Sight { votes, terms, .. } = sight;
     let at = sight.moment.at;
-    let hold = votes.hold(next, at, plan);
-    let missed = votes.missed(next, at, plan);
+    let hold = votes.hold(next, at, terms.plan);
+    let missed = votes.missed(next, at, terms);
     let was_stale = next.stale;
-    next.stale = !missed.is_empty() && (was_stale || tell_at(&missed, plan).is_some_and(|due| due <= at));
+    next.stale =
+        !missed.is_empty() && (was_stale || tell_at(&missed, terms.plan).is_some_and(|due| due <= at));
     let told_stale = sight.sent.is_some_and(|sent| sent.newest.stale);
     match (was_stale, next.stale) {
-        (false, true) if next.intermittent || !tells_targets(&missed, plan) => None,
+        (false, true) if next.intermittent || !tells_targets(&missed, terms.plan) => None,
         (false, true) if next.blind_told.is_some_and(|told| at < told + hold) => {
             next.intermittent = true;
             Some(Reason::Intermittent)
@@ -280,7 +281,7 @@ fn tell_at(missed: &[&Vote], plan: &Plan) -> Option<Timestamp> {
 /// Engine time at which the warning is renewed: before it expires by either
 /// clock, the civil one only where it can be trusted.
 fn renewal(sent: &Sent, sight: &Sight<'_>) -> Timestamp {
-    let settings = &sight.plan.settings;
+    let settings = &sight.terms.plan.settings;
     let life = (settings.expires_after - settings.renew_before).max(RENEW_MIN);
     let by_engine = sent.made + life;
     if !sight.moment.trusted {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::domains::firsts;
 use crate::ids::{DomainIx, SensorIx};
 use crate::plan::Plan;
 use crate::warning::Cell;
@@ -18,12 +19,18 @@ pub(super) struct Index {
     all: Vec<SensorIx>,
     /// The cells that some rule can open an incident in.
     ruled: BTreeSet<Cell>,
+    /// By sensor: the group that it would be in if all of the plan breached.
+    groups: Vec<u32>,
 }
 
 impl Index {
     pub(super) fn of(plan: &Plan) -> Index {
         let all = plan.sensors.iter().zip(0..).filter(|(sensor, _)| sensor.is_some());
-        let all = all.map(|(_, ix)| SensorIx(ix)).collect();
+        let all: Vec<SensorIx> = all.map(|(_, ix)| SensorIx(ix)).collect();
+        let mut groups: Vec<u32> = (0..plan.sensors.len() as u32).collect();
+        for (sensor, first) in all.iter().zip(firsts(&all, plan)) {
+            groups[sensor.index()] = all[first].0;
+        }
         let mut behind = vec![Vec::new(); plan.domains.len()];
         for (sensor, ix) in plan.sensors.iter().zip(0..) {
             let station = sensor.as_ref().and_then(|sensor| plan.station(sensor.station));
@@ -38,7 +45,7 @@ impl Index {
             let areas = rule.subjects.iter().filter_map(|subject| area_of(subject.sensor, plan));
             ruled.extend(areas.map(|area| Cell { hazard: rule.hazard, area }));
         }
-        Index { behind, all, ruled }
+        Index { behind, all, ruled, groups }
     }
 
     /// The sensors behind a failure domain.
@@ -47,6 +54,12 @@ impl Index {
             return &self.all;
         }
         self.behind.get(domain.index()).map_or(&[], Vec::as_slice)
+    }
+
+    /// The group that a sensor would be in if all sensors of the plan breached:
+    /// two of different groups share no failure domain, whoever else breaches.
+    pub(super) fn group(&self, sensor: SensorIx) -> u32 {
+        self.groups.get(sensor.index()).copied().unwrap_or(sensor.0)
     }
 
     /// Whether any rule can find anything in this cell.

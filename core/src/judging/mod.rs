@@ -19,6 +19,9 @@ mod outages;
 mod people_tests;
 pub mod routing;
 mod shared;
+mod tally;
+#[cfg(test)]
+mod tally_tests;
 mod troubles;
 mod vote;
 mod votes;
@@ -37,7 +40,7 @@ use self::outages::Outages;
 use self::shared::Shared;
 pub use self::troubles::Trouble;
 use self::troubles::Troubles;
-use self::votes::Votes;
+use self::votes::{Terms, Votes};
 use self::warnings::Warnings;
 use crate::event::{DeliveryOutcome, TroubleReport};
 use crate::finding::{Finding, Found};
@@ -162,6 +165,10 @@ impl AreaStage {
     pub fn rearm(&mut self, plan: &Arc<Plan>, moment: Moment) -> Vec<(Cell, Timestamp)> {
         self.plan = Arc::clone(plan);
         self.index = Arc::new(Index::of(plan));
+        for state in self.cells.values_mut() {
+            let state = state.edit();
+            state.votes.recount(state.incident.as_ref(), moment.at, plan);
+        }
         let cells: Vec<Cell> = self.cells.keys().copied().collect();
         cells.into_iter().filter_map(|cell| Some((cell, self.schedule(cell, moment)?))).collect()
     }
@@ -192,7 +199,8 @@ impl AreaStage {
             let stays = |finding: &Finding| {
                 subjects.contains(&(finding.rule.0, finding.sensor)) && cell_of(finding, plan) == Some(cell)
             };
-            state.votes.retain(moment.at, was, stays);
+            state.votes.retain(moment.at, Terms { plan: was, index: had }, stays);
+            state.votes.recount(state.incident.as_ref(), moment.at, plan);
             if self.index.has_rule(cell) && !had.has_rule(cell) {
                 // What was orphaned is looked at again: its hold starts anew.
                 state.votes.saw_nothing_until(moment.at);
@@ -251,8 +259,9 @@ impl AreaStage {
         if idle && !self.cells.contains_key(&cell) {
             return;
         }
+        let terms = Terms { plan: &self.plan, index: &self.index };
         let state = state_of(&mut self.cells, cell, &self.plan);
-        if state.votes.cast(finding, at, state.incident.as_ref(), &self.plan) {
+        if state.votes.cast(finding, at, state.incident.as_ref(), terms) {
             self.dirty.insert(cell);
         }
         if state.is_empty() {

@@ -21,6 +21,11 @@ pub(super) enum Word {
     Sure,
 }
 
+impl Word {
+    /// Each of them, in order.
+    pub(super) const ALL: [Word; 4] = [Word::Tip, Word::Settled, Word::Seen, Word::Sure];
+}
+
 /// The newest finding of one rule on one subject, and what an incident has to
 /// remember of those before it.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
@@ -146,6 +151,11 @@ impl Vote {
         }
     }
 
+    /// Whether it might count for an incident yet to open, or is a person's to keep from that.
+    pub(super) fn is_worth_keeping(&self, at: Timestamp) -> bool {
+        !is_idle(&self.finding) || self.stands(at) > Level::Normal || self.is_spent()
+    }
+
     /// Engine time at which good data came back, if they were ever lost.
     pub(super) fn back(&self) -> Timestamp {
         self.back
@@ -226,4 +236,11 @@ impl Vote {
         };
         (beyond, evidence)
     }
+}
+
+/// Nothing in it that could count for an incident yet to open.
+pub(super) fn is_idle(finding: &Finding) -> bool {
+    finding.tip.level() == Level::Normal
+        && finding.settled.level() == Level::Normal
+        && finding.pending.is_none()
 }

@@ -1,11 +1,14 @@
 //! The newest findings of one cell, and which level they support together.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use minicbor::{Decode, Encode};
 
-use super::domains::groups;
-use super::vote::{Vote, Word};
+use super::domains::are_apart;
+use super::index::Index;
+use super::tally::{Cast, Tally, Turn};
+use super::vote::{Vote, Word, is_idle};
 use crate::finding::{Finding, Verdict, Why};
 use crate::ids::{RuleIx, SensorIx};
 use crate::level::Level;
@@ -50,13 +53,23 @@ pub(super) enum Held {
     On,
 }
 
+/// What votes are counted by.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terms<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) index: &'a Index,
+}
+
 /// The votes of one cell: those that are not clear, or count towards its incident.
 #[derive(Debug, Clone, PartialEq, Default, Encode, Decode)]
 pub(super) struct Votes {
     #[n(0)]
-    cast: BTreeMap<(RuleIx, SensorIx), Vote>,
+    cast: Cast,
     #[n(1)]
     support: Support,
+    /// What they come to; counted anew after loading.
+    #[cbor(skip)]
+    tally: Tally,
 }
 
 impl Votes {
@@ -68,50 +81,73 @@ impl Votes {
         self.cast.values()
     }
 
+    /// Counts all of them anew: after a snapshot was loaded, the plan changed,
+    /// or an incident opened.
+    pub(super) fn recount(&mut self, incident: Option<&Incident>, at: Timestamp, plan: &Plan) {
+        let opened = incident.map_or(Timestamp::MAX, |incident| incident.opened);
+        self.tally = Tally::of(&self.cast, opened, at, plan);
+    }
+
+    /// The incident is so from now on.
+    pub(super) fn incident_is(&mut self, incident: &Incident, at: Timestamp, plan: &Plan) {
+        if self.tally.opened() != incident.opened {
+            self.recount(Some(incident), at, plan);
+        }
+    }
+
     /// Takes a finding in; whether the cell has to be judged anew.
     pub(super) fn cast(
         &mut self,
         finding: Finding,
         at: Timestamp,
         incident: Option<&Incident>,
-        plan: &Plan,
+        terms: Terms<'_>,
     ) -> bool {
         let key = (finding.rule, finding.sensor);
         let removed = finding.tip == Verdict::Unknown(Why::Removed);
+        self.tally.advance(at, &self.cast);
         match self.cast.get_mut(&key) {
             None if removed || is_idle(&finding) => return false,
             Some(vote) if same_judgement(&vote.finding, &finding) => {
+                self.tally.count(key, vote, Turn::Out);
                 vote.cast(finding, at);
+                self.tally.count(key, vote, Turn::In);
                 return false;
             }
             None | Some(_) => {}
         }
-        self.touch(at, plan);
-        if removed {
-            self.cast.remove(&key);
-        } else {
-            self.cast.entry(key).or_insert_with(|| Vote::new(finding)).cast(finding, at);
+        self.touch(at, terms);
+        match self.cast.get(&key) {
+            Some(former) => self.tally.count(key, former, Turn::Out),
+            None => self.tally.count_lateness(key, terms.plan, Turn::In),
         }
-        if incident.is_none() {
-            self.prune(at);
+        if !removed {
+            let vote = self.cast.entry(key).or_insert_with(|| Vote::new(finding));
+            vote.cast(finding, at);
+            // Without an incident, only what might count for the next one stays.
+            if incident.is_some() || vote.is_worth_keeping(at) {
+                self.tally.count(key, vote, Turn::In);
+                return true;
+            }
         }
+        self.cast.remove(&key);
+        self.tally.count_lateness(key, terms.plan, Turn::Out);
         true
     }
 
-    /// Drops every vote that `keep` does not keep; whether there were any.
-    pub(super) fn retain(&mut self, at: Timestamp, plan: &Plan, keep: impl Fn(&Finding) -> bool) -> bool {
+    /// Drops every vote that `keep` does not keep. They have to be counted anew after it.
+    pub(super) fn retain(&mut self, at: Timestamp, terms: Terms<'_>, keep: impl Fn(&Finding) -> bool) {
         if self.cast.values().all(|vote| keep(&vote.finding)) {
-            return false;
+            return;
         }
-        self.touch(at, plan);
+        self.touch(at, terms);
         self.cast.retain(|_, vote| keep(&vote.finding));
-        true
     }
 
     /// What stands now stood until `at`: the last support of each level.
-    pub(super) fn touch(&mut self, at: Timestamp, plan: &Plan) {
-        let settled = self.supported(Word::Settled, Count::Each, at, plan).index();
-        let tip = self.supported(Word::Tip, Count::Each, at, plan).index();
+    pub(super) fn touch(&mut self, at: Timestamp, terms: Terms<'_>) {
+        let settled = self.supported(Word::Settled, Count::Each, at, terms).index();
+        let tip = self.supported(Word::Tip, Count::Each, at, terms).index();
         self.support.settled[..=settled].fill(at);
         self.support.tip[..=tip].fill(at);
     }
@@ -122,58 +158,89 @@ impl Votes {
     }
 
     /// The incident is over: only what might count for the next one stays.
-    pub(super) fn close(&mut self, at: Timestamp) {
+    pub(super) fn close(&mut self, at: Timestamp, plan: &Plan) {
         self.support = Support::default();
         self.cast.values_mut().for_each(|vote| vote.forget(at));
-        self.prune(at);
+        self.cast.retain(|_, vote| vote.is_worth_keeping(at));
+        self.recount(None, at, plan);
     }
 
     /// A person has ended it: what stands now opens no other.
-    pub(super) fn spend(&mut self, at: Timestamp) {
+    pub(super) fn spend(&mut self, incident: Option<&Incident>, at: Timestamp, plan: &Plan) {
         self.cast.values_mut().for_each(|vote| vote.spend(at));
+        self.recount(incident, at, plan);
     }
 
-    fn prune(&mut self, at: Timestamp) {
-        self.cast
-            .retain(|_, vote| !is_idle(&vote.finding) || vote.stands(at) > Level::Normal || vote.is_spent());
-    }
-
-    /// The highest level that any rule supports with enough findings of
-    /// different failure domains.
-    pub(super) fn supported(&self, word: Word, count: Count, at: Timestamp, plan: &Plan) -> Level {
-        let mut highest = Level::Normal;
-        let mut rest = self.cast.iter().peekable();
-        while let Some(&(&(rule, _), _)) = rest.peek() {
-            let mut breaching = Vec::new();
-            while let Some((&(_, sensor), vote)) = rest.next_if(|&(&(next, _), _)| next == rule) {
-                let level = vote.level(word, at);
-                if level > highest {
-                    breaching.push(Breach { level, sound: vote.sound(word, at), sensor });
-                }
-            }
-            let needed = plan.rule(rule).map_or(1, |rule| rule.corroboration.max(1)) as usize;
-            highest = highest.max(corroborated(&breaching, needed, count, plan));
+    /// The counts as of `at`.
+    fn tally(&self, at: Timestamp) -> Cow<'_, Tally> {
+        if self.tally.holds_at(at) {
+            return Cow::Borrowed(&self.tally);
         }
-        highest
+        let mut tally = self.tally.clone();
+        tally.advance(at, &self.cast);
+        Cow::Owned(tally)
+    }
+
+    /// The same, with what contributes to this incident.
+    fn tally_for(&self, incident: &Incident, at: Timestamp) -> Cow<'_, Tally> {
+        if self.tally.opened() == incident.opened {
+            return self.tally(at);
+        }
+        let mut tally = self.tally.for_another(&self.cast, incident.opened);
+        tally.advance(at, &self.cast);
+        Cow::Owned(tally)
+    }
+
+    /// The highest level that enough findings of one rule support. What rests
+    /// on suspect values counts only where at least two domains agree; what good
+    /// ones support below it counts as ever.
+    pub(super) fn supported(&self, word: Word, count: Count, at: Timestamp, terms: Terms<'_>) -> Level {
+        let tally = self.tally(at);
+        let enough = |level: Level| {
+            tally.rules().iter().any(|of| {
+                let needed = terms.plan.rule(of.rule).map_or(1, |rule| rule.corroboration.max(1)) as usize;
+                let soundly = of.soundly_supporting(word, level) >= needed
+                    && (needed == 1
+                        || self.agree(of.rule, needed, count, terms, |it| it.sound(word, at) >= level));
+                soundly
+                    || of.supporting(word, level) >= needed.max(2)
+                        && self.agree(of.rule, needed.max(2), count, terms, |it| it.level(word, at) >= level)
+            })
+        };
+        Level::WARNING.into_iter().rev().find(|&level| enough(level)).unwrap_or(Level::Normal)
+    }
+
+    /// Whether enough of a rule's votes of which there are enough are of different failure domains.
+    fn agree(
+        &self,
+        rule: RuleIx,
+        needed: usize,
+        count: Count,
+        terms: Terms<'_>,
+        supports: impl Fn(&Vote) -> bool + Copy,
+    ) -> bool {
+        match count {
+            Count::Each => true,
+            Count::Apart => {
+                let votes = self.cast.range((rule, SensorIx(0))..=(rule, SensorIx(u32::MAX)));
+                let sensors = votes.filter(|(_, vote)| supports(vote)).map(|(&(_, sensor), _)| sensor);
+                are_apart(sensors, needed, terms.plan, terms.index)
+            }
+        }
     }
 
     /// Until when `level` is held, once nothing more supports it.
-    pub(super) fn held(&self, level: Level, incident: &Incident, at: Timestamp, plan: &Plan) -> Held {
-        let supported = self.supported(Word::Settled, Count::Each, at, plan).max(self.supported(
-            Word::Tip,
-            Count::Each,
-            at,
-            plan,
-        )) >= level;
-        let counted = || self.contributing(incident, at).filter(|vote| vote.peak(at) >= level);
-        if supported || counted().any(Vote::is_unsure) {
+    pub(super) fn held(&self, level: Level, incident: &Incident, at: Timestamp, terms: Terms<'_>) -> Held {
+        let settled = self.supported(Word::Settled, Count::Each, at, terms);
+        let supported = settled.max(self.supported(Word::Tip, Count::Each, at, terms)) >= level;
+        let tally = self.tally_for(incident, at);
+        if supported || tally.is_unsure(level) {
             return Held::On;
         }
-        let hold = self.hold(incident, at, plan);
+        let hold = self.hold(incident, at, terms.plan);
         // A late reading may still confirm what only stood on arrival.
-        let late = self.iter().filter_map(|vote| plan.sensor(vote.finding.sensor));
-        let late = late.map(|sensor| sensor.lateness).max().unwrap_or(Span::ZERO);
-        let back = counted().map(Vote::back).max().unwrap_or(Timestamp::MIN);
+        let late = tally.lateness().unwrap_or(Span::ZERO);
+        let back = tally.back(level).unwrap_or(Timestamp::MIN);
         let settled = self.support.settled[level.index()].max(back).max(self.support.down) + hold;
         let tip = self.support.tip[level.index()] + hold.max(late);
         Held::Until(settled.max(tip))
@@ -181,7 +248,8 @@ impl Votes {
 
     /// The longest hold of the rules that contribute; where none is left, of all of its hazard.
     pub(super) fn hold(&self, incident: &Incident, at: Timestamp, plan: &Plan) -> Span {
-        let contributing = self.contributing(incident, at).filter_map(|vote| plan.rule(vote.finding.rule));
+        let tally = self.tally_for(incident, at);
+        let contributing = tally.contributing().filter_map(|rule| plan.rule(rule));
         contributing.map(|rule| rule.hold).max().unwrap_or_else(|| {
             let all = plan.rules.iter().flatten().filter(|rule| rule.hazard == incident.cell.hazard);
             all.map(|rule| rule.hold).max().unwrap_or(Span::ZERO)
@@ -195,34 +263,35 @@ impl Votes {
     }
 
     /// Those whose loss matters: blind, and at a level that the rest cannot support.
-    pub(super) fn missed(&self, incident: &Incident, at: Timestamp, plan: &Plan) -> Vec<&Vote> {
-        if !self.iter().any(Vote::is_blind) {
-            return Vec::new();
+    pub(super) fn missed(&self, incident: &Incident, at: Timestamp, terms: Terms<'_>) -> Vec<&Vote> {
+        let blind: Vec<&Vote> = self.tally.blind().filter_map(|key| self.cast.get(&key)).collect();
+        if blind.is_empty() {
+            return blind;
         }
-        let rest = self.supported(Word::Seen, Count::Each, at, plan);
-        self.contributing(incident, at).filter(|vote| vote.is_blind() && vote.peak(at) > rest).collect()
+        let rest = self.supported(Word::Seen, Count::Each, at, terms);
+        let matters = |vote: &&Vote| vote.contributes(incident.opened, at) && vote.peak(at) > rest;
+        blind.into_iter().filter(matters).collect()
     }
 
     /// Whether anyone that contributes cannot be judged.
     pub(super) fn is_unsure(&self, incident: &Incident, at: Timestamp) -> bool {
-        self.contributing(incident, at).any(Vote::is_unsure)
+        self.tally_for(incident, at).is_unsure(Level::Normal)
     }
 
     /// When data of all that contribute were good again; `None` while they are not.
     pub(super) fn good_since(&self, incident: &Incident, at: Timestamp) -> Option<Timestamp> {
-        let good = |vote: &Vote| if vote.is_unsure() { None } else { Some(vote.back()) };
-        self.contributing(incident, at).try_fold(Timestamp::MIN, |latest, vote| Some(latest.max(good(vote)?)))
+        let tally = self.tally_for(incident, at);
+        (!tally.is_unsure(Level::Normal)).then(|| tally.back(Level::Normal).unwrap_or(Timestamp::MIN))
     }
 
     /// When the next pending level is due.
     pub(super) fn awaited(&self, at: Timestamp) -> Option<Timestamp> {
-        self.iter().filter_map(|vote| vote.awaits(at)).min()
+        self.tally(at).awaited()
     }
 
     /// The highest level that is on its way.
     pub(super) fn awaited_level(&self, at: Timestamp) -> Level {
-        let awaited = self.iter().filter(|vote| vote.awaits(at).is_some());
-        awaited.filter_map(|vote| vote.finding.pending).map(|it| it.level).max().unwrap_or(Level::Normal)
+        self.tally(at).awaited_level()
     }
 
     /// Civil time of the first reading of the breach.
@@ -244,43 +313,6 @@ impl Votes {
         let worst = ranked.into_iter().take(EVIDENCE_MAX).map(|(_, evidence)| evidence).collect();
         (worst, sensors.len() as u32)
     }
-}
-
-/// What one finding supports.
-#[derive(Debug, Clone, Copy)]
-struct Breach {
-    /// By every value.
-    level: Level,
-    /// By good values alone.
-    sound: Level,
-    sensor: SensorIx,
-}
-
-/// The highest level with enough breaching findings of different failure
-/// domains. What rests on suspect values counts only where at least two
-/// domains agree; what good ones support below it counts as ever.
-fn corroborated(breaching: &[Breach], needed: usize, count: Count, plan: &Plan) -> Level {
-    let enough = |level: Level| {
-        let at = |by: fn(&Breach) -> Level| -> Vec<SensorIx> {
-            breaching.iter().filter(|&breach| by(breach) >= level).map(|breach| breach.sensor).collect()
-        };
-        let agree = |sensors: Vec<SensorIx>, needed: usize| {
-            sensors.len() >= needed
-                && match count {
-                    Count::Apart => needed == 1 || groups(&sensors, plan) >= needed,
-                    Count::Each => true,
-                }
-        };
-        agree(at(|breach| breach.sound), needed) || agree(at(|breach| breach.level), needed.max(2))
-    };
-    Level::WARNING.into_iter().rev().find(|&level| enough(level)).unwrap_or(Level::Normal)
-}
-
-/// Nothing in it that could count for an incident yet to open.
-fn is_idle(finding: &Finding) -> bool {
-    finding.tip.level() == Level::Normal
-        && finding.settled.level() == Level::Normal
-        && finding.pending.is_none()
 }
 
 /// Whether two findings say the same, new figures aside.
