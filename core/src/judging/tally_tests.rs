@@ -168,7 +168,7 @@ proptest! {
             anew.recount(incident.as_ref(), at, &plan);
             for level in Level::WARNING {
                 let held = |votes: &Votes| votes.held(level, &other, at, terms);
-                assert_eq!(held(&votes), held(&anew), "{}", level);
+                assert_eq!(held(&votes), held(&anew), "{level}");
             }
         }
     }
