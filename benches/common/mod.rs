@@ -1,0 +1,6 @@
+//! What the benches share.
+
+#![allow(dead_code, reason = "each bench uses its own part")]
+
+pub(crate) mod memory;
+pub(crate) mod table;

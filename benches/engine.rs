@@ -1,0 +1,98 @@
+//! The engine's step over 100,000 sensors in random order, beside a naive
+//! evaluator that keeps a window of readings and computes everything anew, and
+//! beside a bare loop that does nothing but touch as much memory.
+
+mod common;
+#[path = "engine/naive.rs"]
+mod naive;
+#[path = "../tests/transcripts/site.rs"]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "the sites of the transcripts; a few of their words are enough here"
+)]
+mod site;
+#[path = "engine/world.rs"]
+mod world;
+
+use std::time::{Duration, Instant};
+
+use common::memory::resident;
+use common::table::{Contestant, Table};
+use forewarn_core::ids::SensorIx;
+use forewarn_core::sensing::bytes_per_sensor;
+
+use naive::{Bare, Naive};
+use world::{Rules, World, plan};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Far more than caches hold.
+const SENSORS: u32 = 100_000;
+
+/// Sensors of one area.
+const AN_AREA: u32 = 100;
+
+/// Gauges of one area that all breach.
+const CROWD: u32 = 4_000;
+
+fn main() {
+    let mut table = Table::new("engine: a step");
+    for (what, rules) in [("threshold", Rules::Threshold), ("threshold and slope", Rules::ThresholdAndSlope)]
+    {
+        quiet(&mut table, what, rules);
+    }
+    crowd(&mut table);
+    table.print();
+}
+
+/// 100,000 sensors, none in breach.
+fn quiet(table: &mut Table, what: &str, rules: Rules) {
+    let plan = plan(SENSORS, AN_AREA, rules);
+    let predicted = bytes_per_sensor(&plan, SensorIx(0));
+    let before = resident();
+    let mut world = World::new(plan, SENSORS);
+    // Until every window is full.
+    (0..world::WINDOW_FULL).for_each(|_| world.sweep(world::CALM));
+    if let (Some(before), Some(after)) = (before, resident()) {
+        let each = after.saturating_sub(before) / SENSORS as usize;
+        table.note(format!("{what:<34} {predicted} B a sensor by the plan, {each} B resident in all"));
+    }
+    let (mut naive, mut bare) = (Naive::new(SENSORS, rules), Bare::new(SENSORS, predicted, rules));
+    (0..world::WINDOW_FULL).for_each(|_| naive.sweep());
+    table.compare(
+        what,
+        u64::from(SENSORS),
+        vec![
+            Contestant::new("forewarn", || world.sweep(world::CALM)),
+            Contestant::new("naive", || naive.sweep()),
+            Contestant::new("bare", || bare.sweep()),
+        ],
+    );
+}
+
+/// A flood over one area: every gauge of it crosses a level, then rises on.
+fn crowd(table: &mut Table) {
+    let rises = |rounds: u64| {
+        let mut took = Duration::ZERO;
+        for _ in 0..rounds {
+            let mut world = World::new(plan(CROWD, CROWD, Rules::Threshold), CROWD);
+            world.sweep(world::CALM);
+            let began = Instant::now();
+            world.sweep(world::CROSSED);
+            world.sweep(world::RISEN);
+            took += began.elapsed();
+        }
+        took
+    };
+    let mut naive = Naive::new(CROWD, Rules::Threshold);
+    table.compare(
+        "4,000 gauges of one area breach",
+        2 * u64::from(CROWD),
+        vec![
+            Contestant::timing_itself("forewarn", rises),
+            Contestant::new("naive", || (0..2).for_each(|_| naive.sweep())),
+        ],
+    );
+}
