@@ -2,9 +2,9 @@
 //! reads into a sink that only counts; `taken` also finds the sensor among
 //! 100,000, checks who may speak for it, and converts the unit.
 
-mod common;
 #[path = "decode/bare.rs"]
 mod bare;
+mod common;
 
 use std::fmt::Write as _;
 use std::hint::black_box;
@@ -96,7 +96,9 @@ fn flat(n: u32) -> String {
 
 fn dated(n: u32) -> String {
     let (station, level) = (station(n), metres(n));
-    format!(r#"{{"station":"qj-{station:06}","time":"2026-07-01T08:00:00.250Z","level":{level:.2},"battery":3.61,"rssi":-97}}"#)
+    format!(
+        r#"{{"station":"qj-{station:06}","time":"2026-07-01T08:00:00.250Z","level":{level:.2},"battery":3.61,"rssi":-97}}"#
+    )
 }
 
 fn joined(n: u32, between: &str, mut one: impl FnMut(&mut String, u32)) -> String {
@@ -204,12 +206,8 @@ impl Sink for Found<'_> {
 fn catalog() -> Catalog {
     let metre = Unit::parse("m").expect("metres are a unit");
     Catalog::new((0..STATIONS).map(|n| {
-        let entry = CatalogEntry {
-            quantity: "level".into(),
-            sensor: SensorIx(n),
-            device_unit: metre,
-            unit: metre,
-        };
+        let entry =
+            CatalogEntry { quantity: "level".into(), sensor: SensorIx(n), device_unit: metre, unit: metre };
         (format!("qj-{n:06}"), entry)
     }))
 }

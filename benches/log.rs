@@ -31,8 +31,7 @@ const SEGMENT: u64 = 64 << 20;
 fn main() {
     let mut table = Table::new("log: an append with its sync");
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory on a real disk");
-    let settings =
-        Settings { segment_bytes: SEGMENT, keep: Span::ZERO, gap: Span(400), reserve_segments: 1 };
+    let settings = Settings { segment_bytes: SEGMENT, keep: Span::ZERO, gap: Span(400), reserve_segments: 1 };
     let lock = Lock::take(dir.path()).expect("nobody else is here");
     let (mut log, _) = Log::create(lock, &settings, Stamp::Drill).expect("an empty directory");
     let file = zeroes(&dir.path().join("bare"));

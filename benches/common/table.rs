@@ -35,7 +35,10 @@ impl<'a> Contestant<'a> {
     }
 
     /// One that says itself how long its rounds took, preparations aside.
-    pub(crate) fn timing_itself(name: &'static str, rounds: impl FnMut(u64) -> Duration + 'a) -> Contestant<'a> {
+    pub(crate) fn timing_itself(
+        name: &'static str,
+        rounds: impl FnMut(u64) -> Duration + 'a,
+    ) -> Contestant<'a> {
         Contestant { name, rounds: Box::new(rounds) }
     }
 }
