@@ -19,7 +19,7 @@ test: cc
 
 ## Figures, each beside a bare baseline in the same run.
 bench: cc
-	$(CARGO) bench --locked
+	$(CARGO) bench --locked --bench '*'
 
 # The only thing the build needs beside Rust: a C compiler (SQLite, ring).
 cc:
