@@ -55,10 +55,13 @@ fn quiet(table: &mut Table, what: &str, rules: Rules) {
     let mut world = World::new(plan, SENSORS);
     // Until every window is full.
     (0..world::WINDOW_FULL).for_each(|_| world.sweep(world::CALM));
-    if let (Some(before), Some(after)) = (before, resident()) {
-        let each = after.saturating_sub(before) / SENSORS as usize;
-        table.note(format!("{what:<34} {predicted} B a sensor by the plan, {each} B resident in all"));
-    }
+    let each = match (before, resident()) {
+        (Some(before), Some(after)) => after.saturating_sub(before) / SENSORS as usize,
+        (None, _) | (_, None) => 0,
+    };
+    // Less than that, and it went into memory that an earlier part had left behind.
+    let resident = if each >= predicted { format!(", {each} B resident in all") } else { String::new() };
+    table.note(format!("{what:<34} {predicted} B a sensor by the plan{resident}"));
     let (mut naive, mut bare) = (Naive::new(SENSORS, rules), Bare::new(SENSORS, predicted, rules));
     (0..world::WINDOW_FULL).for_each(|_| naive.sweep());
     table.compare(
