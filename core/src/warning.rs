@@ -170,6 +170,30 @@ pub enum Reason {
     BreachAgain,
 }
 
+impl Reason {
+    /// The word for logs, JSON, rows, messages and pages.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Reason::Raised => "raised",
+            Reason::Upgraded => "upgraded",
+            Reason::Downgraded => "downgraded",
+            Reason::Blind => "blind",
+            Reason::Seen => "seen",
+            Reason::Intermittent => "intermittent",
+            Reason::Renewed => "renewed",
+            Reason::Eased => "eased",
+            Reason::Unconfirmed => "unconfirmed",
+            Reason::Orphaned => "orphaned",
+            Reason::EndedByHand => "ended-by-hand",
+            Reason::InError => "in-error",
+            Reason::TroubleRaised => "trouble-raised",
+            Reason::TroubleEnded => "trouble-ended",
+            Reason::NotifyTest => "notify-test",
+            Reason::BreachAgain => "breach-again",
+        }
+    }
+}
+
 /// What a warning is about.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
 pub enum About {

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::facts::Facts;
-use super::words::{Words, reason_word};
+use super::words::Words;
 use super::{naming, show};
 use crate::config::plan::Setup;
 
@@ -301,7 +301,7 @@ fn of_revision(revision: &Revision, setup: &Setup, words: &Words) -> RevisionBod
         warning: revision.warning.digest().to_string(),
         number: revision.number,
         kind: revision.kind.word(),
-        reason: reason_word(revision.reason),
+        reason: revision.reason.word(),
         about: match &revision.about {
             About::Incident(_) => "incident",
             About::Trouble(_) => "trouble",

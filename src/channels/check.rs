@@ -8,7 +8,7 @@ use forewarn_core::level::{Certainty, Level, Status};
 use forewarn_core::warning::{Kind, Reason, TroubleCode};
 use minijinja::Environment;
 
-use super::words::{FILES, Given, LANGUAGES, Messages, Words, embedded, flatten, languages, reason_word};
+use super::words::{FILES, Given, LANGUAGES, Messages, Words, embedded, flatten, languages};
 
 /// Never written: whoever reads it in a drill's residue would act on it.
 const BANNED: [&str; 6] = ["not a drill", "not an exercise", "不是演习", "不是演练", "非演习", "非演练"];
@@ -122,7 +122,7 @@ fn closed_sets() -> impl Iterator<Item = String> {
         Certainty::Unknown,
     ]
     .map(|certainty| format!("certainty.{certainty}"));
-    let reasons = REASONS.map(|reason| format!("reasons.{}", reason_word(reason)));
+    let reasons = REASONS.map(|reason| format!("reasons.{}", reason.word()));
     let troubles = TROUBLES
         .iter()
         .flat_map(|code| [format!("troubles.{}", code.word()), format!("trouble_actions.{}", code.word())]);

@@ -6,7 +6,7 @@ use forewarn_core::plan::{Plan, Rule, Sensor, Side};
 use forewarn_core::time::Timestamp;
 use forewarn_core::warning::{About, Cell, Evidence, Kind, Revision};
 
-use super::words::{Words, reason_word};
+use super::words::Words;
 use super::{naming, show};
 use crate::config::plan::Setup;
 
@@ -181,7 +181,7 @@ impl Teller<'_> {
     }
 
     pub(super) fn reason(&self) -> String {
-        let reason = self.word(&format!("reasons.{}", reason_word(self.revision.reason)));
+        let reason = self.word(&format!("reasons.{}", self.revision.reason.word()));
         // What a person wrote when ending or cancelling belongs to the reason.
         match show::clean(&self.revision.detail).as_str() {
             "" => reason,

@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 
-use forewarn_core::warning::Reason;
 use minijinja::{Environment, UndefinedBehavior};
 
 /// What a setup holds: language, then file name, then text.
@@ -131,28 +130,6 @@ impl Words {
             built_in.add_template(file, text)?;
             built_in.get_template(file)?.render(context.clone())
         })
-    }
-}
-
-/// The word for JSON and for the table of reasons.
-pub const fn reason_word(reason: Reason) -> &'static str {
-    match reason {
-        Reason::Raised => "raised",
-        Reason::Upgraded => "upgraded",
-        Reason::Downgraded => "downgraded",
-        Reason::Blind => "blind",
-        Reason::Seen => "seen",
-        Reason::Intermittent => "intermittent",
-        Reason::Renewed => "renewed",
-        Reason::Eased => "eased",
-        Reason::Unconfirmed => "unconfirmed",
-        Reason::Orphaned => "orphaned",
-        Reason::EndedByHand => "ended-by-hand",
-        Reason::InError => "in-error",
-        Reason::TroubleRaised => "trouble-raised",
-        Reason::TroubleEnded => "trouble-ended",
-        Reason::NotifyTest => "notify-test",
-        Reason::BreachAgain => "breach-again",
     }
 }
 

@@ -12,7 +12,7 @@ use crate::channels::show;
 use crate::config::predict::bytes;
 use crate::config::targets::hex;
 use crate::log::{Record, load_plan};
-use crate::state::{death_word, phase_word, reason_word};
+use crate::state::{death_word, phase_word};
 
 /// What things were called when the record was written; today's names where
 /// that plan is no longer kept.
@@ -237,7 +237,7 @@ fn decided(names: &Names, decision: &Decision) -> String {
                 it.kind.word(),
                 it.number,
                 it.level,
-                reason_word(it.reason),
+                it.reason.word(),
             )
         }
         Decision::WouldHave(it) => {

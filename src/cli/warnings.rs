@@ -15,9 +15,7 @@ use super::table::{Cell, table};
 use super::{Exit, Surroundings};
 use crate::app::control::Request;
 use crate::channels::show;
-use crate::state::{
-    DeliveryRow, DeliveryState, StateReader, WarningDetail, WarningRow, death_word, reason_word,
-};
+use crate::state::{DeliveryRow, DeliveryState, StateReader, WarningDetail, WarningRow, death_word};
 
 /// Digits of an id in a list: enough to tell apart what a list can hold.
 const SHORT: usize = 8;
@@ -77,7 +75,7 @@ fn listed(names: &Names, row: &WarningRow) -> [Cell; 7] {
         state(row.ended, newest).into(),
         about(names, newest).into(),
         names.time(newest.onset).into(),
-        format!("{} {}, {}{peak}", newest.kind.word(), newest.number, reason_word(newest.reason)).into(),
+        format!("{} {}, {}{peak}", newest.kind.word(), newest.number, newest.reason.word()).into(),
         names.place(&newest.about).into(),
     ]
 }
@@ -171,7 +169,7 @@ fn print(
                 names.time(it.sent).into(),
                 it.kind.word().into(),
                 Cell::Level(it.level),
-                reason_word(it.reason).into(),
+                it.reason.word().into(),
                 count(it.due.len(), "target").into(),
             ]
         })
@@ -321,7 +319,7 @@ pub(super) fn revision_json(names: &Names, it: &Revision) -> Value {
     json!({
         "number": it.number,
         "kind": it.kind.word(),
-        "reason": reason_word(it.reason),
+        "reason": it.reason.word(),
         "status": it.status.word(),
         "level": it.level.word(),
         "peak": it.peak.word(),

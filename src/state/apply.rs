@@ -10,7 +10,7 @@ use forewarn_core::warning::{About, Due, Incident, Outcome, Revision, TroubleCod
 use rusqlite::types::{ToSql, Value};
 use rusqlite::{Connection, OptionalExtension, Result, Transaction, TransactionBehavior, params};
 
-use super::rows::{death_word, id_blob, phase_word, reason_word};
+use super::rows::{death_word, id_blob, phase_word};
 use super::schema::{ATTEMPTS_ROWS_MAX, NEWS_ROWS_MAX, QUARANTINE_BYTES_MAX, QUARANTINE_ROWS_MAX};
 use crate::log::Record;
 use crate::ports::{Note, Refused, unnamed_target};
@@ -205,7 +205,7 @@ fn revision(transaction: &Transaction<'_>, revision: &Revision, place: Place<'_>
         id_blob(&revision.warning),
         revision.number,
         revision.kind.word(),
-        reason_word(revision.reason),
+        revision.reason.word(),
         revision.level.index() as i64,
         revision.status.word(),
         revision.sent.0,

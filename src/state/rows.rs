@@ -3,7 +3,7 @@
 use forewarn_core::finding::WouldHave;
 use forewarn_core::ids::{Key, LogId, OutputId, Position, RunId, SourceIx, TargetIx};
 use forewarn_core::time::Timestamp;
-use forewarn_core::warning::{Death, Phase, Reason, Revision};
+use forewarn_core::warning::{Death, Phase, Revision};
 
 /// A warning with its newest revision.
 #[derive(Debug, Clone, PartialEq)]
@@ -178,27 +178,5 @@ pub(crate) fn phase_word(phase: Phase) -> &'static str {
         Phase::Active => "active",
         Phase::Easing => "easing",
         Phase::Closed => "closed",
-    }
-}
-
-/// The word in rows and answers.
-pub(crate) fn reason_word(reason: Reason) -> &'static str {
-    match reason {
-        Reason::Raised => "raised",
-        Reason::Upgraded => "upgraded",
-        Reason::Downgraded => "downgraded",
-        Reason::Blind => "blind",
-        Reason::Seen => "seen",
-        Reason::Intermittent => "intermittent",
-        Reason::Renewed => "renewed",
-        Reason::Eased => "eased",
-        Reason::Unconfirmed => "unconfirmed",
-        Reason::Orphaned => "orphaned",
-        Reason::EndedByHand => "ended-by-hand",
-        Reason::InError => "in-error",
-        Reason::TroubleRaised => "trouble-raised",
-        Reason::TroubleEnded => "trouble-ended",
-        Reason::NotifyTest => "notify-test",
-        Reason::BreachAgain => "breach-again",
     }
 }
