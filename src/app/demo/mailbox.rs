@@ -16,6 +16,9 @@ use tokio::sync::mpsc;
 /// A longer mail is refused.
 const MAIL_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// Mails that wait to be told of. Full: the sender is asked to come again (452).
+const MAILS_MAX: usize = 4096;
+
 /// A mail that arrived.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Mail {
@@ -31,7 +34,7 @@ pub(super) struct Mail {
 #[derive(Debug)]
 pub(super) struct Mailbox {
     address: SocketAddr,
-    mails: mpsc::UnboundedReceiver<Mail>,
+    mails: mpsc::Receiver<Mail>,
 }
 
 impl Mailbox {
@@ -40,7 +43,7 @@ impl Mailbox {
         std::fs::create_dir_all(folder).with_context(|| format!("mailbox folder {}", folder.display()))?;
         let listener = TcpListener::bind("127.0.0.1:0").await.context("no free port for the mailbox")?;
         let address = listener.local_addr()?;
-        let (arrived, mails) = mpsc::unbounded_channel();
+        let (arrived, mails) = mpsc::channel(MAILS_MAX);
         let desk = Arc::new(Desk { folder: folder.to_owned(), count: AtomicUsize::new(0), arrived });
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -75,7 +78,7 @@ impl Mailbox {
 struct Desk {
     folder: PathBuf,
     count: AtomicUsize,
-    arrived: mpsc::UnboundedSender<Mail>,
+    arrived: mpsc::Sender<Mail>,
 }
 
 impl Desk {
@@ -100,8 +103,7 @@ impl Desk {
                 "DATA" => {
                     write.write_all(b"354 go on\r\n").await?;
                     let mail = read_mail(&mut lines).await?;
-                    self.keep(&mail, &to).await?;
-                    "250 kept"
+                    if self.keep(&mail, &to).await? { "250 kept" } else { "452 mailbox full, come again" }
                 }
                 "QUIT" => {
                     write.write_all(b"221 bye\r\n").await?;
@@ -113,14 +115,15 @@ impl Desk {
         }
     }
 
-    async fn keep(&self, mail: &[u8], to: &str) -> anyhow::Result<()> {
+    /// Keeps it; `false` where too many wait to be told of.
+    async fn keep(&self, mail: &[u8], to: &str) -> anyhow::Result<bool> {
+        let Ok(place) = self.arrived.try_reserve() else { return Ok(false) };
         let number = self.count.fetch_add(1, Ordering::Relaxed) + 1;
         let file = self.folder.join(format!("{number:04}.eml"));
         tokio::fs::write(&file, mail).await?;
         let subject = subject(&String::from_utf8_lossy(mail));
-        // The demo may have ended; the file is there all the same.
-        let _ = self.arrived.send(Mail { to: to.to_owned(), subject, file });
-        Ok(())
+        place.send(Mail { to: to.to_owned(), subject, file });
+        Ok(true)
     }
 }
 
