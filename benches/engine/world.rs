@@ -107,6 +107,7 @@ impl World {
             downtime: None,
             offset: Span::ZERO,
             trusted: true,
+            restored: false,
         }));
         world.put(Input::Plan(PlanRef { id: plan.id(), orphan: false, body: Some(Arc::new(plan)) }));
         world

@@ -269,6 +269,9 @@ impl Engine {
         (self.log, self.run) = (started.log, started.run);
         (self.moment.offset, self.moment.trusted) = (started.offset, started.trusted);
         self.intake_stopped = false;
+        if started.restored {
+            self.areas.hold();
+        }
         self.stations.started(self.moment, &mut self.found);
         self.areas.started(started.downtime, self.moment);
         self.absorb(pen);

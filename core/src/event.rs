@@ -79,6 +79,11 @@ pub struct Started {
     /// Whether civil time can be trusted.
     #[n(4)]
     pub trusted: bool,
+    /// The directory is a copy, or came out of a backup: another service may be
+    /// alive with the same past, so this one is held until a person says resume.
+    #[n(5)]
+    #[cbor(default)]
+    pub restored: bool,
 }
 
 /// Civil time moved against engine time.

@@ -182,7 +182,12 @@ impl Desk {
             );
             return Response { done: true, lines };
         }
-        self.command(Command::Resume, "resumed: what stands is told again".into()).await
+        let response = self.command(Command::Resume, "resumed: what stands is told again".into()).await;
+        if response.done {
+            let setup = self.parts.current.borrow().clone();
+            self.parts.sources.release(&setup).await;
+        }
+        response
     }
 
     async fn on_cell(&self, cell: &str, command: impl FnOnce(Cell) -> Command) -> Response {
@@ -311,6 +316,9 @@ impl Health for Desk {
         let mut reasons = Vec::new();
         if picture.intake_stopped {
             reasons.push("no room on the disk: readings are not taken".to_owned());
+        }
+        if picture.held {
+            reasons.push("held since it was restored or copied, until `forewarn resume`".to_owned());
         }
         match self.parts.state.cursor() {
             Ok(cursor) if position.0.saturating_sub(cursor.0) > LAG_READY_MAX => {

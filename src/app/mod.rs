@@ -7,5 +7,6 @@ pub mod desk;
 pub mod listening;
 mod metrics;
 mod opening;
+mod place;
 pub mod service;
 mod sources;

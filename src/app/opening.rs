@@ -8,16 +8,18 @@ use std::time::Duration;
 
 use anyhow::Context;
 use forewarn_core::event::{Decision, Input, PlanRef, Started, TroubleReport};
-use forewarn_core::ids::{LogId, Position, RunId};
+use forewarn_core::ids::{Position, RunId};
 use forewarn_core::level::Status;
 use forewarn_core::plan::Plan;
 use forewarn_core::warning::{Phase, TroubleCode, TroubleKey};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
+use super::place::{Found, Place};
 use super::service::{Options, Timekeeping};
 use crate::clock::{self, Beginning, Clock, System};
 use crate::config::names::FreshIndices;
+use crate::config::plan::Log as LogSettings;
 use crate::config::targets::TargetIds;
 use crate::config::{self, Loaded, Request};
 use crate::driver::cursors::Cursors;
@@ -25,9 +27,9 @@ use crate::driver::embedded::Embedded;
 use crate::driver::inbox::DriverInbox;
 use crate::driver::picture::{Picture, Pulse};
 use crate::driver::recovery::{Recovered, Recovery, Standing};
-use crate::driver::snapshots::Snapshots;
+use crate::driver::snapshots::{self, Snapshots};
 use crate::log::{Indices, Lock, Log, LogReader, Opened, Stamp, save_plan};
-use crate::state::StateReader;
+use crate::state::{Origin, Projection, StateReader};
 use crate::stores;
 
 /// Warnings that stand at most; the plan has far fewer cells.
@@ -44,8 +46,12 @@ pub(super) struct Opening {
     pub(super) targets: TargetIds,
     /// The log's table of names with what this start adds to it.
     pub(super) indices: Indices,
-    pub(super) log_id: LogId,
     pub(super) stamp: Stamp,
+    /// Where the directory stands; `None` for one that was restored or copied,
+    /// which settles once the log holds that it is held.
+    pub(super) place: Option<Place>,
+    /// Whether nothing but Trouble may go out.
+    pub(super) held: bool,
 }
 
 /// Opens it, or says what is in the way.
@@ -57,11 +63,7 @@ pub(super) fn open(options: &Options) -> anyhow::Result<Opening> {
 
     let lock = Lock::take(&data)?;
     let stamp = if options.status == Status::Actual { Stamp::Live } else { Stamp::Drill };
-    let (log, opened) = if Log::exists(&data) {
-        Log::open(lock, &first.setup.log, stamp, floor(&data).max(stores::floor(&data)))?
-    } else {
-        Log::create(lock, &first.setup.log, stamp)?
-    };
+    let (log, opened, place) = take_up(lock, &first.setup.log, stamp, &data)?;
     let recovery = Recovery { data: data.clone(), projection: Arc::new(Projected(data.join("state.db"))) };
     let mut recovered = recovery.recover()?;
     recovery.reach(&mut recovered, opened.last)?;
@@ -82,6 +84,7 @@ pub(super) fn open(options: &Options) -> anyhow::Result<Opening> {
         downtime: beginning.downtime,
         offset: beginning.moment.offset,
         trusted: beginning.moment.trusted,
+        restored: place.is_none(),
     })]];
     begin.extend(plan_change(
         &data,
@@ -99,7 +102,7 @@ pub(super) fn open(options: &Options) -> anyhow::Result<Opening> {
         Timekeeping::System => Duration::from_micros(loaded.setup.log.gap.0.unsigned_abs()),
         Timekeeping::Led(_) => Duration::ZERO,
     };
-    let (log_id, reader) = (log.id(), log.reader());
+    let (held, reader) = (recovered.engine.is_held() || place.is_none(), log.reader());
     let driver = Embedded {
         engine: recovered.engine,
         log,
@@ -115,7 +118,42 @@ pub(super) fn open(options: &Options) -> anyhow::Result<Opening> {
         moment: beginning.moment,
         position: recovered.position,
     };
-    Ok(Opening { loaded, driver, begin, reader, clock, targets, indices, log_id, stamp })
+    Ok(Opening { loaded, driver, begin, reader, clock, targets, indices, stamp, place, held })
+}
+
+/// Opens the log of a directory or makes one, and says where the directory
+/// stands; nowhere yet, if it was restored or copied.
+fn take_up(
+    lock: Lock,
+    settings: &LogSettings,
+    stamp: Stamp,
+    data: &Path,
+) -> anyhow::Result<(Log, Opened, Option<Place>)> {
+    let found = Place::find(data)?;
+    if !Log::exists(data) {
+        // Before the log: a crash in between leaves no log that does not know its place.
+        let place = Place::settle(data)?;
+        let (log, opened) = Log::create(lock, settings, stamp)?;
+        return Ok((log, opened, Some(place)));
+    }
+    let why = match found {
+        Found::Here(place) => {
+            let floor = projected(data).max(stores::floor(data)).max(snapshots::newest(data));
+            let (log, opened) = Log::open(lock, settings, stamp, floor)?;
+            return Ok((log, opened, Some(place)));
+        }
+        Found::Elsewhere(why) => why,
+    };
+    // What is ahead of a restored log is another life's, not rot: the log goes on from its own end.
+    let (log, opened) = Log::open(lock, settings, stamp, Position(0))?;
+    warn!(why, position = opened.last.0, "the data directory was restored or copied: it is held");
+    snapshots::forget_after(data, opened.last)?;
+    let state = data.join("state.db");
+    if state.exists() {
+        drop(Projection::open(&state, Origin { log: log.id(), end: opened.last, stamp: stamp.word() })?);
+    }
+    stores::cut(data, log.id(), opened.last)?;
+    Ok((log, opened, None))
 }
 
 /// Reads the configuration in its surroundings. All faults come as one error, a line each.
@@ -238,7 +276,7 @@ fn troubles(opened: &Opened, recovered: &Recovered) -> Vec<Input> {
 }
 
 /// The highest position that the projection has kept: below it, what is missing is rot.
-fn floor(data: &Path) -> Position {
+fn projected(data: &Path) -> Position {
     let path = data.join("state.db");
     if !path.exists() {
         return Position(0);

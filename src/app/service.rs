@@ -16,6 +16,7 @@ use super::clocks::{Civil, Ticking};
 use super::desk::Desk;
 use super::listening::Listening;
 use super::opening::{self, Opening};
+use super::place::Place;
 use super::sources::Sources;
 use super::{control, metrics};
 use crate::channels::door::{Drill, Live, World};
@@ -23,6 +24,7 @@ use crate::channels::{self, Now};
 use crate::clock::Led;
 use crate::config::plan::Setup;
 use crate::courier::{Courier, CourierHandle, Limits, Opener, Parts, Standing};
+use crate::driver::embedded::Embedded;
 use crate::driver::inbox::DriverInbox;
 use crate::driver::picture::{Picture, Pulse};
 use crate::http::{self, Doors};
@@ -96,7 +98,7 @@ impl Service {
 
     async fn start_in<W: World>(options: Options) -> anyhow::Result<Service> {
         let metrics = metrics::install();
-        let Opening { indices, loaded, driver, mut begin, reader, clock, targets, log_id, stamp } =
+        let Opening { indices, loaded, driver, mut begin, reader, clock, targets, stamp, place, held } =
             opening::open(&options)?;
         let (current_sender, current) = watch::channel(Arc::new(loaded.setup));
         let data = current.borrow().data.clone();
@@ -104,19 +106,15 @@ impl Service {
         let (picture, pulse) = (driver.picture.subscribe(), driver.pulse.subscribe());
         let (recovered, cursors) = (driver.position, driver.cursors.clone());
 
-        let driver_ended = CancellationToken::new();
-        let ending = driver_ended.clone().drop_guard();
-        let driver = std::thread::Builder::new().name("driver".into()).spawn(move || {
-            // Told however it ends, by a panic as well.
-            let _ending = ending;
-            driver.run();
-        })?;
+        let (driver, driver_ended) = drive(driver)?;
         for inputs in begin.drain(..) {
             inbox.answer(inputs).await.context("the driver stopped before the service had started")?;
         }
+        // Now that the log holds that a restored directory is held, it stands here.
+        let place = place.map_or_else(|| Place::settle(&data), Ok)?;
 
         let (notes, noted) = std::sync::mpsc::sync_channel(NOTES_MAX);
-        let origin = Origin { log: log_id, end: recovered, stamp: W::STAMP };
+        let origin = Origin { log: reader.id(), end: recovered, stamp: W::STAMP };
         let projection = Projection::open(&data.join("state.db"), origin)?;
         // A projection that is rebuilt begins with the oldest that is kept.
         let from = projection.cursor().next().max(reader.first());
@@ -133,11 +131,13 @@ impl Service {
             let ticking = ticking.clone();
             Now::new(move || ticking.moment())
         };
+        let mut resume = archive.resume(Limits::default().page)?;
+        resume.held |= held;
         let courier = Courier::start(Parts::<W> {
             channels: channels::build(current.clone(), stores.history(), now),
             current: current.clone(),
             reopen: Opener(reopen(reader.clone())),
-            resume: archive.resume(Limits::default().page)?,
+            resume,
             archive: archive.clone(),
             inbox: inbox.clone(),
             notes,
@@ -149,8 +149,14 @@ impl Service {
         let intake = CancellationToken::new();
         let civil = Arc::new(Civil(ticking));
         let taking: Arc<dyn Inbox> = inbox.clone();
-        let sources =
-            Arc::new(Sources::new(current.clone(), taking.clone(), log_id, civil.clone(), intake.clone()));
+        let sources = Arc::new(Sources::new(super::sources::Parts {
+            current: current.clone(),
+            inbox: taking.clone(),
+            place: place.id,
+            held: held.into(),
+            civil: civil.clone(),
+            shutdown: intake.clone(),
+        }));
         let desk = Arc::new(Desk::new(super::desk::Parts {
             options: options.clone(),
             data: data.clone(),
@@ -296,6 +302,18 @@ pub struct Stopped {
     pub position: Position,
     /// Deliveries that have no outcome yet; the next start goes on with them.
     pub undelivered: usize,
+}
+
+/// Starts the driver's thread. The token is cancelled when it has ended.
+fn drive(driver: Embedded) -> std::io::Result<(JoinHandle<()>, CancellationToken)> {
+    let ended = CancellationToken::new();
+    let ending = ended.clone().drop_guard();
+    let thread = std::thread::Builder::new().name("driver".into()).spawn(move || {
+        // Told however it ends, by a panic as well.
+        let _ending = ending;
+        driver.run();
+    })?;
+    Ok((thread, ended))
 }
 
 /// The built-in listener, where the setup has one.

@@ -1,9 +1,9 @@
 //! The sessions with outside brokers: as many as the setup in force names.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use forewarn_core::ids::LogId;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
@@ -11,20 +11,29 @@ use crate::config::plan::{From, Setup, Source};
 use crate::ingest::mqtt::Session;
 use crate::ports::{CivilClock, Current, Inbox};
 
+/// What sessions need.
+#[derive(Debug)]
+pub(super) struct Parts {
+    pub(super) current: Current,
+    pub(super) inbox: Arc<dyn Inbox>,
+    /// Id of the place where the data directory stands.
+    pub(super) place: String,
+    /// While the directory is held, the original may be alive: its sessions are not taken over.
+    pub(super) held: AtomicBool,
+    pub(super) civil: Arc<dyn CivilClock>,
+    pub(super) shutdown: CancellationToken,
+}
+
 /// The running sessions by name of source.
 #[derive(Debug)]
 pub(super) struct Sources {
-    current: Current,
-    inbox: Arc<dyn Inbox>,
-    log: LogId,
-    civil: Arc<dyn CivilClock>,
-    shutdown: CancellationToken,
+    parts: Parts,
     running: Mutex<BTreeMap<String, Running>>,
 }
 
 #[derive(Debug)]
 struct Running {
-    /// As configured; a change restarts the session.
+    /// As configured, with the client id; a change restarts the session.
     written: String,
     stop: CancellationToken,
     session: Session,
@@ -32,14 +41,15 @@ struct Running {
 
 impl Sources {
     /// Nothing runs until the first [`Sources::follow`].
-    pub(super) fn new(
-        current: Current,
-        inbox: Arc<dyn Inbox>,
-        log: LogId,
-        civil: Arc<dyn CivilClock>,
-        shutdown: CancellationToken,
-    ) -> Self {
-        Sources { current, inbox, log, civil, shutdown, running: Mutex::default() }
+    pub(super) fn new(parts: Parts) -> Self {
+        Sources { parts, running: Mutex::default() }
+    }
+
+    /// The directory is held no more: sessions go by the names that are configured.
+    pub(super) async fn release(&self, setup: &Setup) {
+        if self.parts.held.swap(false, Ordering::AcqRel) {
+            self.follow(setup).await;
+        }
     }
 
     /// Stops the sessions that are no longer wanted as they are, starts those that are.
@@ -48,7 +58,10 @@ impl Sources {
             .sources
             .iter()
             .filter_map(|source| match &source.from {
-                From::Mqtt(mqtt) => Some((source.name.as_str(), (source, format!("{mqtt:?}")))),
+                From::Mqtt(mqtt) => {
+                    let written = format!("{} {mqtt:?}", self.client_id(source));
+                    Some((source.name.as_str(), (source, written)))
+                }
                 From::Listener | From::Http => None,
             })
             .collect();
@@ -72,13 +85,13 @@ impl Sources {
             if running.contains_key(name) {
                 continue;
             }
-            let stop = self.shutdown.child_token();
+            let stop = self.parts.shutdown.child_token();
             let started = Session::start(
                 source,
-                self.current.clone(),
-                self.inbox.clone(),
+                self.parts.current.clone(),
+                self.parts.inbox.clone(),
                 self.client_id(source),
-                self.civil.clone(),
+                self.parts.civil.clone(),
                 stop.clone(),
             );
             match started {
@@ -99,13 +112,18 @@ impl Sources {
         }
     }
 
-    /// The source's own, or else one that no other log has.
+    /// The source's own, or else one that no other place has; while held, in any case another.
     fn client_id(&self, source: &Source) -> String {
         let own = match &source.from {
             From::Mqtt(mqtt) => mqtt.client_id.clone(),
             From::Listener | From::Http => None,
         };
-        own.unwrap_or_else(|| format!("forewarn-{}-{}", &self.log.to_string()[..12], source.name))
+        let place = &self.parts.place;
+        match own {
+            Some(own) if self.parts.held.load(Ordering::Acquire) => format!("{own}-held-{place}"),
+            Some(own) => own,
+            None => format!("forewarn-{place}-{}", source.name),
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Running>> {

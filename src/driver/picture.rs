@@ -35,6 +35,8 @@ pub struct Picture {
     pub silent: usize,
     /// The plan in force.
     pub plan: Arc<Plan>,
+    /// Whether the directory was restored or copied: nothing but Trouble goes out.
+    pub held: bool,
     /// Whether readings are refused for want of disk.
     pub intake_stopped: bool,
 }
@@ -49,6 +51,7 @@ impl Picture {
             sensors: engine.plan().sensors.iter().flatten().count(),
             silent: engine.sensors_silent(),
             plan: engine.plan().clone(),
+            held: engine.is_held(),
             intake_stopped: false,
         }
     }

@@ -160,6 +160,7 @@ impl Recovery {
                 downtime: None,
                 offset: record.offset,
                 trusted: true,
+                restored: false,
             }));
         }
         if recovered.engine.plan_id() != record.plan {

@@ -159,6 +159,11 @@ fn list(dir: &Path) -> Vec<Position> {
     positions
 }
 
+/// Position of the newest snapshot that is there: the log had it, durably.
+pub fn newest(data: &Path) -> Position {
+    list(&data.join("snapshots")).first().copied().unwrap_or_default()
+}
+
 fn second_newest(dir: &Path) -> Position {
     list(dir).get(1).copied().unwrap_or_default()
 }
@@ -171,6 +176,17 @@ pub fn all(data: &Path) -> impl Iterator<Item = (PathBuf, io::Result<Snapshot>)>
         let snapshot = read(&path);
         (path, snapshot)
     })
+}
+
+/// Takes away the snapshots of what the log does not have: beside a restored
+/// log, those of another life.
+pub fn forget_after(data: &Path, end: Position) -> io::Result<()> {
+    let dir = data.join("snapshots");
+    for ahead in list(&dir).into_iter().filter(|position| *position > end) {
+        warn!(position = ahead.0, end = end.0, "a snapshot is ahead of the log: taken away");
+        fs::remove_file(path(&dir, ahead))?;
+    }
+    Ok(())
 }
 
 fn read(path: &Path) -> io::Result<Snapshot> {
@@ -203,6 +219,18 @@ mod tests {
 
     fn photograph(position: u64) -> Photograph {
         Photograph { engine: Engine::default(), position: Position(position) }
+    }
+
+    #[test]
+    fn those_ahead_of_a_restored_log_are_forgotten() {
+        let data = tempfile::tempdir().expect("a temporary directory");
+        let dir = data.path().join("snapshots");
+        fs::create_dir_all(&dir).expect("writable");
+        for position in [10, 20] {
+            write(&dir, &photograph(position)).expect("writable");
+        }
+        forget_after(data.path(), Position(19)).expect("writable");
+        assert_eq!(list(&dir), [Position(10)]);
     }
 
     #[test]

@@ -94,7 +94,14 @@ fn run(data: &Path, batches: &[&[f64]]) -> Vec<u64> {
     let recovered = recovery(data).recover().expect("a sound log");
     let led = Led::new(START.max(recovered.left_off.map_or(START, |left| left.at + Span::from_mins(1))));
     let inbox = Arc::new(DriverInbox::new(Clock::Led(led.clone())));
-    let started = Started { log: log.id(), run: RunId(7), downtime: None, offset: Span::ZERO, trusted: true };
+    let started = Started {
+        log: log.id(),
+        run: RunId(7),
+        downtime: None,
+        offset: Span::ZERO,
+        trusted: true,
+        restored: false,
+    };
     inbox.control(Input::Started(started));
     let id = save_plan(data, &plan).expect("writable");
     inbox.control(Input::Plan(PlanRef { id, orphan: true, body: Some(plan) }));

@@ -30,12 +30,19 @@ pub enum Stamp {
     Drill,
 }
 
-impl fmt::Display for Stamp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Stamp {
+    /// The word for it in files and in what people read.
+    pub fn word(self) -> &'static str {
+        match self {
             Stamp::Live => "live",
             Stamp::Drill => "drill",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Stamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
     }
 }
 

@@ -148,6 +148,18 @@ pub fn floor(data: &Path) -> Position {
     embedded.unwrap_or_default()
 }
 
+/// Takes from every store what the log, ending here, does not have: beside a
+/// restored log, the readings of another life. To be asked before the log goes on.
+pub fn cut(data: &Path, log: LogId, end: Position) -> anyhow::Result<()> {
+    let readings = data.join(sqlite::FILE);
+    if readings.exists() {
+        drop(Sqlite::open(&readings, sqlite::Origin { log, end })?);
+    }
+    #[cfg(feature = "influxdb")]
+    influx::forget_after(data, end)?;
+    Ok(())
+}
+
 /// Starts every store that the setup asks for.
 #[expect(
     clippy::needless_pass_by_value,

@@ -19,7 +19,7 @@ fn folder(receiver: &Receiver, mqtt: &str) -> Folder {
 }
 
 /// Publishes at QoS 1 and waits for the broker's word.
-async fn publish(port: u16, payloads: &[String]) {
+pub(crate) async fn publish(port: u16, payloads: &[String]) {
     let mut options = MqttOptions::new("a-gauge", "127.0.0.1", port);
     options.set_clean_session(true);
     let (client, mut events) = AsyncClient::new(options, 100);
@@ -38,7 +38,7 @@ async fn publish(port: u16, payloads: &[String]) {
 }
 
 /// Publishes until the service has a reading: what comes before it has subscribed goes to nobody.
-async fn hear(folder: &Folder, port: u16) {
+pub(crate) async fn hear(folder: &Folder, port: u16) {
     let heard = || {
         let records = forewarn::log::Records::open_read_only(&folder.data(), Position(0)).expect("a log");
         records
@@ -79,7 +79,7 @@ fn levels(values: &[f64]) -> Vec<String> {
 }
 
 /// How often each trouble of a code was told and ended.
-fn troubles(folder: &Folder, code: TroubleCode) -> Vec<bool> {
+pub(crate) fn troubles(folder: &Folder, code: TroubleCode) -> Vec<bool> {
     forewarn::log::Records::open_read_only(&folder.data(), Position(0))
         .expect("a log")
         .flat_map(|record| record.expect("sound").decisions)

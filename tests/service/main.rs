@@ -24,4 +24,5 @@ mod recorder;
 mod reload;
 mod replay;
 mod restart;
+mod restore;
 mod valley;

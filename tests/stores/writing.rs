@@ -317,7 +317,7 @@ fn retention_goes_by_trusted_civil_time_alone() {
         drop(store);
 
         let (log, run) = (LogId::default(), RunId::default());
-        let started = Started { log, run, downtime: None, offset: Span::ZERO, trusted };
+        let started = Started { log, run, downtime: None, offset: Span::ZERO, trusted, restored: false };
         let mut later = (*record(1_001, house.plan, &[])).clone();
         later.at = Timestamp(NOON) + Span::from_hours(100);
         later.inputs = vec![Input::Started(started)];

@@ -60,7 +60,7 @@ impl Bench {
             transcript: Transcript::default(),
         };
         let (log, run) = (LogId([7; 16]), RunId(1));
-        bench.put(Input::Started(Started { log, run, downtime: None, offset, trusted }));
+        bench.put(Input::Started(Started { log, run, downtime: None, offset, trusted, restored: false }));
         bench
     }
 

@@ -122,7 +122,14 @@ pub(super) fn plan_ref(plan: Plan, orphan: bool) -> PlanRef {
 }
 
 pub(super) fn started(downtime: Option<Span>) -> Input {
-    Input::Started(Started { log: LogId([1; 16]), run: RunId(2), downtime, offset: OFFSET, trusted: true })
+    Input::Started(Started {
+        log: LogId([1; 16]),
+        run: RunId(2),
+        downtime,
+        offset: OFFSET,
+        trusted: true,
+        restored: false,
+    })
 }
 
 impl Run {

@@ -224,6 +224,14 @@ impl AreaStage {
         self.clock(moment);
     }
 
+    /// The directory was restored or copied: from here on only Trouble goes out,
+    /// until a person says resume.
+    pub fn hold(&mut self) {
+        let detail = "this data directory was restored or copied, so another service may be alive with \
+                      the same past: this one judges, and sends nothing but trouble until `forewarn resume`";
+        self.troubles.raise(TroubleCode::Held, String::new(), detail.into());
+    }
+
     /// Civil time moved, or came to be trusted or not.
     pub fn clock(&mut self, moment: Moment) {
         if moment.trusted {
@@ -324,10 +332,12 @@ impl AreaStage {
 
     /// What waits to be decided on, in order.
     pub fn next_work(&self) -> Option<Work> {
+        // Held comes first: nothing else may be said before it.
+        let held = || self.troubles.claim_of(TroubleCode::Held);
         let cell = self.dirty.first().map(|&cell| Work::Cell(cell));
         // A trouble of the very first start waits until a plan says whom to tell.
         let claims = || self.troubles.next_claim().filter(|_| !self.plan.operator.is_empty());
-        cell.or_else(|| claims().cloned().map(Work::Claim))
+        held().cloned().map(Work::Claim).or(cell).or_else(|| claims().cloned().map(Work::Claim))
     }
 
     /// Takes work out of the queue.

@@ -80,6 +80,11 @@ impl Troubles {
         self.claims.values().next()
     }
 
+    /// What is reported of one kind.
+    pub(super) fn claim_of(&self, code: TroubleCode) -> Option<&TroubleReport> {
+        self.claims.values().find(|report| report.key.code == code)
+    }
+
     pub(super) fn drop_claim(&mut self, key: &TroubleKey) {
         self.claims.remove(key);
     }

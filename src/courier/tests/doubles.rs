@@ -40,8 +40,14 @@ impl FakeLog {
     /// A log that names its targets and trusts its clock.
     pub(super) fn with_targets(targets: u32) -> Arc<FakeLog> {
         let log = Arc::new(FakeLog::default());
-        let started =
-            Started { log: LogId([7; 16]), run: RunId(3), downtime: None, offset: Span::ZERO, trusted: true };
+        let started = Started {
+            log: LogId([7; 16]),
+            run: RunId(3),
+            downtime: None,
+            offset: Span::ZERO,
+            trusted: true,
+            restored: false,
+        };
         let mut inputs = vec![Input::Started(started)];
         inputs.extend((0..targets).map(|index| {
             Input::Assign(Assignment { kind: IndexKind::Target, index, name: target_id(index) })

@@ -209,8 +209,14 @@ fn one_of_everything() -> Record {
         present: true,
         detail: "120 gauges silent".into(),
     };
-    let started =
-        Started { log, run: RunId(9), downtime: Some(Span::from_secs(5)), offset: Span(1), trusted: true };
+    let started = Started {
+        log,
+        run: RunId(9),
+        downtime: Some(Span::from_secs(5)),
+        offset: Span(1),
+        trusted: true,
+        restored: false,
+    };
     record.inputs = vec![
         Input::Started(started),
         Input::Assign(Assignment { kind: IndexKind::Sensor, index: 40, name: "qj-017/level".into() }),

@@ -88,8 +88,14 @@ fn outcome(position: u64, number: u32, target: u32, outcome: Outcome) -> Input {
 /// A small life: two targets, a warning of two revisions, one delivery dead,
 /// one accepted, two queued; a trouble, a ledger entry, a refused plan.
 fn life() -> Vec<Arc<Record>> {
-    let started =
-        Started { log: LOG, run: RunId(1), downtime: None, offset: Span::from_secs(500), trusted: true };
+    let started = Started {
+        log: LOG,
+        run: RunId(1),
+        downtime: None,
+        offset: Span::from_secs(500),
+        trusted: true,
+        restored: false,
+    };
     let assign = |index: u32| {
         let name = format!("t-{index}");
         Input::Assign(Assignment { kind: IndexKind::Target, index, name })

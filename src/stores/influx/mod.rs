@@ -300,6 +300,14 @@ impl Member for Influx {
     }
 }
 
+/// Forgets a cursor that is ahead of the log: all that is kept is sent again.
+pub(super) fn forget_after(data: &Path, end: Position) -> std::io::Result<()> {
+    match cursor_of(data) {
+        Some(cursor) if cursor > end => std::fs::remove_file(data.join(CURSOR_FILE)),
+        Some(_) | None => Ok(()),
+    }
+}
+
 /// How far the server has got by what stands on the disk; `None` when nothing does.
 pub(super) fn cursor_of(data: &Path) -> Option<Position> {
     let text = std::fs::read_to_string(data.join(CURSOR_FILE)).ok()?;

@@ -1,0 +1,146 @@
+//! A copy of a data directory wakes up beside the original, or behind it.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use forewarn::app::control::{Request, Response, ask};
+use forewarn::http::Health as _;
+use forewarn::state::StateReader;
+use forewarn_core::event::Input;
+use forewarn_core::ids::Position;
+use forewarn_core::warning::TroubleCode;
+
+use crate::broker::{hear, publish, troubles};
+use crate::common::house::{Folder, level};
+use crate::mosquitto::Mosquitto;
+use crate::recorder::{Mood, Recorder};
+use crate::valley::records;
+
+/// A gauge behind a broker whose session has a name of its own.
+fn folder(recorder: &Recorder, broker: &Mosquitto) -> Folder {
+    let port = broker.port;
+    let source = format!(
+        "[sources.river]\nmqtt = {{ url = \"mqtt://127.0.0.1:{port}\", topic = \"river/#\", client_id = \"the-county\" }}\ndecode = {{ format = \"json\" }}\n"
+    );
+    Folder::new(&recorder.url, &source)
+}
+
+/// Copies all of it, a running service beneath: new files, as out of a backup.
+fn copy(from: &Path, to: &Path) {
+    let done = Command::new("cp").arg("-r").arg(from).arg(to).status().expect("cp runs");
+    assert!(done.success());
+}
+
+/// How many readings above a level the log holds.
+fn above(folder: &Folder, metres: f64) -> usize {
+    let inputs = records(&folder.data()).into_iter().flat_map(|record| record.inputs);
+    inputs.filter(|input| matches!(input, Input::Reading(reading) if reading.value > metres)).count()
+}
+
+/// What went out about incidents, as key and words.
+fn warned(recorder: &Recorder) -> Vec<(String, String)> {
+    let warnings = recorder.seen().into_iter().filter(crate::recorder::Attempt::is_warning);
+    warnings.map(|it| (it.key, format!("{} {}", it.revision["kind"], it.revision["level"]["id"]))).collect()
+}
+
+async fn resume(folder: &Folder, dry_run: bool) -> Response {
+    ask(&folder.data(), &Request::Resume { dry_run }).await.expect("the service answers")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn restore_beside() {
+    let Some(broker) = Mosquitto::open() else { return };
+    let (ours, theirs) = (Recorder::start(Mood::Accepts).await, Recorder::start(Mood::Accepts).await);
+    let (original, copied) = (folder(&ours, &broker), folder(&theirs, &broker));
+    let first = original.start().await;
+    hear(&original, broker.port).await;
+    publish(broker.port, &[level("qj-1", 57.2)]).await;
+    ours.wait_for_told(1).await;
+
+    copy(&original.data(), &copied.data());
+    let second = copied.start().await;
+    theirs
+        .wait_for("the trouble", |seen| seen.iter().any(|it| it.revision["trouble"]["code"] == "held"))
+        .await;
+    assert!(!second.desk().readiness().ready);
+    assert_eq!(
+        second.desk().readiness().reasons,
+        ["held since it was restored or copied, until `forewarn resume`"]
+    );
+
+    // Both hear the flood rise: neither has taken the other's session.
+    let mut beats = 0;
+    while above(&original, 59.0) == 0 || above(&copied, 59.0) == 0 {
+        beats += 1;
+        assert!(beats < 1_000, "one of them hears nothing of the broker");
+        publish(broker.port, &[level("qj-1", 59.4)]).await;
+    }
+    ours.wait_for_told(2).await;
+    assert_eq!(warned(&theirs), [], "held: nothing but trouble goes out");
+    assert!(troubles(&original, TroubleCode::SourceDown).is_empty(), "the original's session was its own");
+
+    let would = resume(&copied, true).await;
+    assert_eq!(would.lines, ["1 incident stands and would be told again:", "  flood@town red"]);
+    assert_eq!(warned(&theirs), []);
+    let resumed = resume(&copied, false).await;
+    assert!(resumed.done, "{resumed:?}");
+    theirs.wait_for_told(1).await;
+    let (known, told) = (warned(&ours), warned(&theirs));
+    assert_eq!(told.last().map(|(_, words)| words.as_str()), Some("\"update\" \"red\""));
+    assert!(
+        told.iter().all(|one| known.iter().all(|other| one.0 != other.0 || one.1 == other.1)),
+        "a key has one meaning"
+    );
+    assert!(!known.iter().any(|(key, _)| Some(key) == told.last().map(|(key, _)| key)), "other keys");
+    first.stop().await;
+    second.stop().await;
+
+    // Where it stands now is its place.
+    let again = copied.start().await;
+    assert!(again.desk().readiness().ready);
+    again.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_projection_ahead_of_its_restored_log_is_rebuilt() {
+    let Some(broker) = Mosquitto::open() else { return };
+    let recorder = Recorder::start(Mood::Accepts).await;
+    let (original, copied) = (folder(&recorder, &broker), folder(&recorder, &broker));
+    let service = original.start().await;
+    hear(&original, broker.port).await;
+    publish(broker.port, &[level("qj-1", 57.2)]).await;
+    recorder.wait_for_told(1).await;
+    service.stop().await;
+    // The log as it was then, all else from a later day.
+    let early = original.path().join("log-then");
+    copy(&original.data().join("log"), &early);
+    let end = records(&original.data()).last().expect("a log").last();
+    let service = original.start().await;
+    publish(broker.port, &[level("qj-1", 58.3), level("qj-1", 59.4)]).await;
+    recorder.wait_for_told(3).await;
+    service.stop().await;
+    copy(&original.data(), &copied.data());
+    fs::remove_dir_all(copied.data().join("log")).expect("it was copied");
+    copy(&early, &copied.data().join("log"));
+    let cursor = || StateReader::open_read_only(&copied.data().join("state.db")).expect("it reads").cursor();
+    assert!(cursor().expect("a cursor") > end, "ahead");
+
+    let service = copied.start().await;
+    let shown = || {
+        let reader = StateReader::open_read_only(&copied.data().join("state.db")).expect("it reads");
+        let standing = reader.active_warnings(10).expect("it reads");
+        standing.into_iter().map(|row| (row.newest.number, row.newest.level.to_string())).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        shown().last().map(|(_, level)| level.as_str()),
+        Some("yellow"),
+        "what the log knows of: {:?}",
+        shown()
+    );
+    assert!(troubles(&copied, TroubleCode::Rot).is_empty(), "another life's positions are not lost ones");
+    assert_eq!(troubles(&copied, TroubleCode::Held), [true]);
+    let positions: Vec<Position> = records(&copied.data()).iter().map(|record| record.first).collect();
+    assert!(positions.contains(&end.next()), "the log goes on from its own end");
+    service.stop().await;
+}
