@@ -80,7 +80,7 @@ pub(super) enum Deed {
     Outcome(usize, u32, u8),
     Clock(i64, bool),
     Plan(u8, bool),
-    Started(i64),
+    Started(i64, bool),
 }
 
 pub(super) fn calm() -> impl Strategy<Value = Deed> {
@@ -101,7 +101,7 @@ pub(super) fn wild() -> impl Strategy<Value = Deed> {
         3 => (0..4usize, 0..4u32, 0..4u8).prop_map(|(back, target, what)| Deed::Outcome(back, target, what)),
         1 => (-90..90i64, any::<bool>()).prop_map(|(minutes, trusted)| Deed::Clock(minutes, trusted)),
         1 => (0..3u8, any::<bool>()).prop_map(|(which, orphan)| Deed::Plan(which, orphan)),
-        1 => (0..120i64).prop_map(Deed::Started),
+        1 => (0..120i64, any::<bool>()).prop_map(|(minutes, restored)| Deed::Started(minutes, restored)),
     ]
 }
 
@@ -121,21 +121,14 @@ pub(super) fn plan_ref(plan: Plan, orphan: bool) -> PlanRef {
     PlanRef { id: plan.id(), orphan, body: Some(Arc::new(plan)) }
 }
 
-pub(super) fn started(downtime: Option<Span>) -> Input {
-    Input::Started(Started {
-        log: LogId([1; 16]),
-        run: RunId(2),
-        downtime,
-        offset: OFFSET,
-        trusted: true,
-        restored: false,
-    })
+pub(super) fn started(downtime: Option<Span>) -> Started {
+    Started { log: LogId([1; 16]), run: RunId(2), downtime, offset: OFFSET, trusted: true, restored: false }
 }
 
 impl Run {
     pub(super) fn new(plan: Plan) -> Run {
         let mut run = Run { engine: Engine::default(), at: Timestamp(0), log: vec![], revisions: vec![] };
-        run.put(started(None));
+        run.put(Input::Started(started(None)));
         run.put(Input::Plan(plan_ref(plan, false)));
         run
     }
@@ -198,9 +191,10 @@ impl Run {
                 self.put(Input::Clock(ClockStep { offset: OFFSET + Span::from_mins(minutes), trusted }));
             }
             Deed::Plan(which, orphan) => drop(self.put(Input::Plan(plan_ref(variant(which), orphan)))),
-            Deed::Started(minutes) => {
+            Deed::Started(minutes, restored) => {
                 self.at = self.at + Span::from_mins(minutes);
-                self.put(started(Some(Span::from_mins(minutes))));
+                let started = started(Some(Span::from_mins(minutes)));
+                self.put(Input::Started(Started { restored, ..started }));
             }
         }
     }

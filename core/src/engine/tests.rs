@@ -166,7 +166,7 @@ fn check_upgrade(recorded: fn(Vec<Decision>) -> Vec<Decision>, expected: &[(Reas
     }
     run.engine = engine;
     run.revisions.clear();
-    run.put(started(Some(Span::ZERO)));
+    run.put(Input::Started(started(Some(Span::ZERO))));
     assert_eq!(run.revisions, [], "a start knows nothing, and tells nobody");
     run.at = run.at + Span::from_mins(10);
     run.read(0, 4.0);
@@ -196,7 +196,7 @@ fn a_trouble_that_the_former_version_kept_to_itself_is_told_at_the_next_start() 
     let event = Event { at: run.at, position: Position(3), input: Input::Source(SourceIx(0), false) };
     assert!(run.engine.recover(&event, &[], &mut Vec::new()));
     assert_eq!(run.engine.troubles().count(), 0);
-    run.put(started(Some(Span::ZERO)));
+    run.put(Input::Started(started(Some(Span::ZERO))));
     let told: Vec<_> = run.engine.troubles().map(|(key, _)| key.code).collect();
     assert_eq!(told, [TroubleCode::SourceDown]);
 }
@@ -212,7 +212,7 @@ fn a_recorded_red_that_this_version_would_not_send_stands_and_ends() {
     let event = Event { at: run.at, position: Position(3), input: Input::Tick };
     assert!(run.engine.recover(&event, &red, &mut Vec::new()));
     assert_eq!(run.engine.incidents().map(|it| it.phase).collect::<Vec<_>>(), [Phase::Active]);
-    run.put(started(Some(Span::ZERO)));
+    run.put(Input::Started(started(Some(Span::ZERO))));
     assert_eq!(run.engine.incidents().next().map(|it| it.level), Some(Level::Red));
     run.at = run.at + Span::from_mins(61);
     run.put(Input::Tick);

@@ -6,7 +6,7 @@ use super::vote::Word;
 use super::votes::{Count, Terms};
 use super::warnings::first_round;
 use super::{AreaStage, CellState, Work, routing};
-use crate::event::{Command, Decision, PlanRef};
+use crate::event::{Command, Decision, PlanRef, TroubleReport};
 use crate::ids::{OutputId, TargetIx};
 use crate::level::{Certainty, Level, Status, Urgency};
 use crate::time::{Moment, Timestamp};
@@ -47,7 +47,8 @@ impl AreaStage {
         match work {
             Work::Cell(cell) => self.decide_cell(*cell, stamp),
             Work::Claim(claim) => {
-                let Some(turn) = self.troubles.turn(claim) else { return Vec::new() };
+                let untold = || self.is_untold(claim).then_some(Turn::Grew);
+                let Some(turn) = self.troubles.turn(claim).or_else(untold) else { return Vec::new() };
                 let revision = self.trouble_revision(&claim.key, turn, &claim.detail, stamp);
                 vec![Decision::Trouble(claim.clone()), Decision::Revision(revision)]
             }
@@ -223,6 +224,13 @@ impl AreaStage {
             detail,
         };
         self.revision(words, former.map(|sent| &sent.newest), due, id, moment)
+    }
+
+    /// Whether a trouble stands that an operator of the plan in force never heard of.
+    fn is_untold(&self, claim: &TroubleReport) -> bool {
+        let warning = || self.troubles.standing().get(&claim.key)?.warning;
+        let sent = || self.warnings.get(warning()?);
+        claim.present && sent().is_some_and(|sent| sent.is_news_to(&self.plan.operator))
     }
 
     fn trouble_revision(&self, key: &TroubleKey, turn: Turn, detail: &str, stamp: &Stamp) -> Revision {

@@ -188,6 +188,8 @@ impl AreaStage {
         let former = (std::mem::replace(&mut self.plan, Arc::clone(plan)), std::mem::take(&mut self.index));
         self.index = Arc::new(Index::of(plan));
         let (was, had) = (&*former.0, &*former.1);
+        // Another operator has to hear of what stands.
+        self.troubles.claim_again();
         self.outages.replan((was, had), plan, moment.at, &mut self.troubles);
         let subjects: BTreeSet<_> = (0u32..)
             .zip(&plan.rules)
@@ -333,7 +335,7 @@ impl AreaStage {
     /// What waits to be decided on, in order.
     pub fn next_work(&self) -> Option<Work> {
         // Held comes first: nothing else may be said before it.
-        let held = || self.troubles.claim_of(TroubleCode::Held);
+        let held = || self.troubles.claim_of(TroubleCode::Held).filter(|report| report.present);
         let cell = self.dirty.first().map(|&cell| Work::Cell(cell));
         // A trouble of the very first start waits until a plan says whom to tell.
         let claims = || self.troubles.next_claim().filter(|_| !self.plan.operator.is_empty());

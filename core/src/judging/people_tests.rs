@@ -1,10 +1,11 @@
 //! Hard histories of who hears what, each as a script and what must be said.
 
 use super::world::{World, gauges, route, target};
+use crate::ids::TargetIx;
 use crate::level::Level;
 use crate::plan::{Plan, Route};
 use crate::time::{Span, Timestamp};
-use crate::warning::{Death, Outcome};
+use crate::warning::{Death, Kind, Outcome};
 
 fn one_gauge() -> Plan {
     gauges(&[&[]])
@@ -133,6 +134,21 @@ fn what_a_person_ended_opens_again_only_anew() {
             "3 alert orange Raised Observed -> t0",
         ],
     );
+}
+
+#[test]
+fn another_operator_hears_of_the_troubles_that_stand() {
+    let mut world = World::new(one_gauge());
+    world.check(&[(0, "trouble disk-low present")], &["0 alert disk-low x -> t1"]);
+    let mut handed_over = one_gauge();
+    handed_over.targets.push(target("t2", "new-operator", Some(0)));
+    handed_over.operator = vec![TargetIx(2)];
+    world.replan(one_gauge());
+    world.check(&[(1, "pass")], &[]);
+    world.replan(handed_over);
+    let told = world.revisions.last().expect("something was said");
+    assert_eq!((told.kind, told.due.len()), (Kind::Update, 2));
+    world.check(&[(2, "trouble disk-low over")], &["2 all-clear disk-low x -> t1 t2"]);
 }
 
 #[test]

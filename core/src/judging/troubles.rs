@@ -76,6 +76,14 @@ impl Troubles {
         }
     }
 
+    /// All that stands is looked at again, but for what is reported already.
+    pub(super) fn claim_again(&mut self) {
+        for (key, trouble) in &self.standing {
+            let report = || TroubleReport { key: key.clone(), present: true, detail: trouble.detail.clone() };
+            self.claims.entry(key.clone()).or_insert_with(report);
+        }
+    }
+
     pub(super) fn next_claim(&self) -> Option<&TroubleReport> {
         self.claims.values().next()
     }

@@ -65,6 +65,11 @@ impl Sent {
         targets.into_iter().map(first_round).collect()
     }
 
+    /// Whether some of these have never been due any of it.
+    pub(super) fn is_news_to(&self, targets: &[TargetIx]) -> bool {
+        targets.iter().any(|target| !self.heard.contains_key(target))
+    }
+
     /// Whether nobody is left who could have heard of it.
     pub(super) fn is_unheard(&self) -> bool {
         self.heard.values().all(|heard| heard.erased)

@@ -113,7 +113,7 @@ proptest! {
         }
         prop_assert_eq!(recovered.to_bytes(), former.to_bytes());
         let mut on = Run { engine: recovered, log, ..run };
-        on.put(started(Some(Span::ZERO)));
+        on.put(Input::Started(started(Some(Span::ZERO))));
         for deed in &more {
             on.act(deed);
         }
@@ -209,7 +209,7 @@ fn blind() -> impl Strategy<Value = Deed> {
         4 => (0..SENSORS).prop_map(|sensor| Deed::Reading(sensor, FAILED, 0, 0)),
         4 => (1..120i64).prop_map(Deed::Pass),
         2 => (0..2u32, any::<bool>()).prop_map(|(source, up)| Deed::Source(source, up)),
-        1 => (0..90i64).prop_map(Deed::Started),
+        1 => (0..90i64).prop_map(|minutes| Deed::Started(minutes, false)),
         1 => (0..1u8).prop_map(|which| Deed::Plan(which, false)),
         1 => (-90..90i64, any::<bool>()).prop_map(|(minutes, trusted)| Deed::Clock(minutes, trusted)),
     ]

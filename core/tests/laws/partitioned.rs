@@ -227,8 +227,11 @@ impl Areas {
         }
         self.moment.at = self.moment.at.max(event.at);
         match &event.input {
-            Input::Started(Started { downtime, offset, trusted, .. }) => {
+            Input::Started(Started { downtime, offset, trusted, restored, .. }) => {
                 (self.moment.offset, self.moment.trusted) = (*offset, *trusted);
+                if *restored {
+                    self.stage.hold();
+                }
                 self.stage.started(*downtime, self.moment);
                 self.read(itself);
             }

@@ -57,7 +57,7 @@ pub enum Deed {
     Outcome(usize, usize, u8),
     Clock(i64, bool),
     Plan(u8, bool),
-    Started(i64),
+    Started(i64, bool),
     Intake(bool),
 }
 
@@ -89,7 +89,7 @@ pub fn steady() -> impl Strategy<Value = Deed> {
         1 => (0..4u8).prop_map(Deed::Command),
         1 => (-90..90i64, any::<bool>()).prop_map(|(minutes, trusted)| Deed::Clock(minutes, trusted)),
         1 => (0..2u8).prop_map(|which| Deed::Plan(which, false)),
-        1 => (0..90i64).prop_map(Deed::Started),
+        1 => (0..90i64, any::<bool>()).prop_map(|(minutes, restored)| Deed::Started(minutes, restored)),
     ]
 }
 
@@ -128,14 +128,14 @@ pub fn plan_ref(plan: Plan, orphan: bool) -> PlanRef {
     PlanRef { id: plan.id(), orphan, body: Some(Arc::new(plan)) }
 }
 
-pub fn started(downtime: Option<Span>) -> Input {
-    Input::Started(Started { log: LogId([1; 16]), run: RunId(2), downtime, offset: OFFSET, trusted: true })
+pub fn started(downtime: Option<Span>) -> Started {
+    Started { log: LogId([1; 16]), run: RunId(2), downtime, offset: OFFSET, trusted: true, restored: false }
 }
 
 impl Run {
     pub fn new(plan: Plan) -> Run {
         let mut run = Run { engine: Engine::default(), at: Timestamp(0), log: vec![], revisions: vec![] };
-        run.put(started(None));
+        run.put(Input::Started(started(None)));
         run.put(Input::Plan(plan_ref(plan, false)));
         run
     }
@@ -203,9 +203,10 @@ impl Run {
                 self.put(Input::Clock(ClockStep { offset: OFFSET + Span::from_mins(minutes), trusted }));
             }
             Deed::Plan(which, orphan) => drop(self.put(Input::Plan(plan_ref(variant(which), orphan)))),
-            Deed::Started(minutes) => {
+            Deed::Started(minutes, restored) => {
                 self.at = self.at + Span::from_mins(minutes);
-                self.put(started(Some(Span::from_mins(minutes))));
+                let started = started(Some(Span::from_mins(minutes)));
+                self.put(Input::Started(Started { restored, ..started }));
             }
             Deed::Intake(taken) => drop(self.put(Input::Intake(taken))),
         }

@@ -4,7 +4,7 @@ use forewarn_core::event::{Assignment, Input};
 use forewarn_core::ids::{IndexKind, Position};
 use forewarn_core::time::Timestamp;
 
-use super::sim::{Honesty, SimDisk};
+use super::sim::{Blow, Honesty, SimDisk};
 use super::{SMALL, append, firsts, open, record};
 use crate::log::meta::PREFACE_BYTES;
 use crate::log::segment::name;
@@ -240,4 +240,34 @@ fn a_second_process_and_the_other_world_are_refused() {
     assert!(!Log::exists(empty.path()));
     let missing = Log::open(Lock::take(empty.path()).unwrap(), &SMALL, Stamp::Live, Position(0)).unwrap_err();
     assert!(matches!(missing, LogError::Missing), "{missing}");
+}
+
+/// Killed between write and sync: what recovery reads from the page cache, and
+/// anybody then acts on, outlives the power cut that follows.
+#[test]
+fn written_unsynced_is_durable_once_recovery_has_read_it() {
+    let mut read_back = 0;
+    for seed in 0..64 {
+        for changes in 0..3 {
+            let disk = SimDisk::new(seed, Honesty::Honest);
+            let (mut log, _) = open(&disk, Position(0));
+            append(&mut log, &[3, 2]);
+            disk.light(changes, Blow::PowerCut);
+            let appended = log.append(record(log.next(), 200));
+            drop(log);
+            disk.restart_process();
+            let (log, opened) = open(&disk, Position(5));
+            let (seen, last) = (firsts(&log), opened.last);
+            read_back += usize::from(appended.is_err() && last > Position(5));
+            drop(log);
+
+            disk.restart_machine();
+            let (mut log, opened) = open(&disk, Position(5));
+            assert_eq!((firsts(&log), opened.last), (seen, last), "seed {seed}, change {changes}");
+            assert!(opened.rot.is_empty() && opened.torn.is_none(), "{:?} {:?}", opened.rot, opened.torn);
+            assert_eq!(log.next(), last.next(), "no position is used again");
+            append(&mut log, &[1]);
+        }
+    }
+    assert!(read_back > 0, "no record was written and not synced");
 }
