@@ -12,6 +12,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod courier;
+mod crash;
 pub mod driver;
 pub mod formats;
 pub mod http;

@@ -12,6 +12,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("config", &["formats", "channels", "ingest"]),
     ("courier", &["channels", "clock", "log"]),
+    ("crash", &[]),
     ("driver", &["log", "clock"]),
     ("formats", &[]),
     ("http", &["formats", "ingest", "clock", "state"]),
@@ -69,6 +70,7 @@ fn rooms_know_only_whom_they_may() {
                 let known = other == room
                     || other == "ports"
                     || other == "config"
+                    || other == "crash"
                     || may_know.contains(&other.as_str())
                     || !rooms.contains(&other);
                 if !known {

@@ -14,6 +14,7 @@ use super::lane::Place;
 use crate::channels::door::{Target, World};
 use crate::channels::{Channel, Envelope, Sent};
 use crate::config::plan::Setup;
+use crate::crash::{self, Before};
 use crate::ports::unnamed_target;
 
 /// Longest attempt. A channel has its own, shorter limit; this one guards
@@ -137,6 +138,7 @@ impl<W: World> Door<W> {
 impl<W: World> Ready<W> {
     /// Makes the attempt.
     pub(super) async fn send(self) -> Made {
+        crash::may_come(Before::Send);
         let sent = tokio::time::timeout(ATTEMPT_MAX, self.channel.send(&self.envelope)).await;
         let sent = sent.unwrap_or_else(|_| Sent::Retry {
             after: None,
@@ -148,6 +150,7 @@ impl<W: World> Ready<W> {
             Sent::Rejected { reason } => (Attempt::Dead(Death::Rejected), "rejected", reason),
             Sent::Forbidden { reason } => (Attempt::Dead(Death::Forbidden), "forbidden", reason),
         };
+        crash::may_come(Before::Receipt);
         let reason = without(&reason, &[&self.envelope.target.address, &self.envelope.target.name]);
         Made { channel: self.channel.name(), attempt, result, reason }
     }

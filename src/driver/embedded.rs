@@ -28,6 +28,7 @@ use super::release::{acknowledge, bytes_of, gone, source_of, tell};
 use super::snapshots::Snapshots;
 use super::stamp::Stamper;
 use crate::clock::Clock;
+use crate::crash::{self, Before};
 use crate::log::{Log, Record};
 use crate::ports::{Acks, Batch, Refused};
 
@@ -259,6 +260,7 @@ impl Loop {
         }
         while !draft.inputs.is_empty() {
             let plan = self.parts.engine.plan_id();
+            crash::may_come(Before::Step);
             let Ok(stepped) = catch_unwind(AssertUnwindSafe(|| self.step(&draft))) else {
                 return self.find_culprit(draft);
             };
@@ -325,6 +327,7 @@ impl Loop {
         });
         let began = Instant::now();
         self.last_sync = Some(began);
+        crash::may_come(Before::Append);
         self.append(&record);
         histogram!("forewarn_log_sync_seconds").record(began.elapsed().as_secs_f64());
         counter!("forewarn_readings_total").increment(record.flagged.len() as u64);
@@ -356,6 +359,7 @@ impl Loop {
             self.publish();
         }
         self.beat();
+        crash::may_come(Before::Ack);
         // Last, so that whoever sent sees in the picture what came of it.
         acknowledge(acks);
         self.parts.snapshots.consider(&self.parts.engine, self.parts.position);

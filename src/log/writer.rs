@@ -22,6 +22,7 @@ use super::segment::{Begin, Segment, begin, name, opening};
 use super::spares::Spares;
 use super::{Appender, CommitError, Decisions, Lane, Shared};
 use crate::config::plan::Log as Settings;
+use crate::crash::{self, Before};
 
 /// The durable log of one data directory, for its one writer.
 #[derive(Debug)]
@@ -196,7 +197,10 @@ impl Log {
         // there must not look like a torn record.
         let room = (self.live.length - self.offset - frame).min(HEAD_BYTES as u64);
         self.buffer.resize((frame + room) as usize, 0);
-        let written = self.live.file.write_at(self.offset, &self.buffer).and_then(|()| self.live.file.sync());
+        let written = self.live.file.write_at(self.offset, &self.buffer).and_then(|()| {
+            crash::may_come(Before::Sync);
+            self.live.file.sync()
+        });
         written.map_err(|error| {
             self.health = Health::Failed;
             let file = name(self.live.generation);

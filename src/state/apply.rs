@@ -12,6 +12,7 @@ use rusqlite::{Connection, OptionalExtension, Result, Transaction, TransactionBe
 
 use super::rows::{death_word, id_blob, phase_word};
 use super::schema::{ATTEMPTS_ROWS_MAX, NEWS_ROWS_MAX, QUARANTINE_BYTES_MAX, QUARANTINE_ROWS_MAX};
+use crate::crash::{self, Before};
 use crate::log::Record;
 use crate::ports::{Note, Refused, unnamed_target};
 
@@ -22,6 +23,7 @@ pub(super) fn commit(
     records: &[Arc<Record>],
     notes: &[Note],
 ) -> Result<Position> {
+    crash::may_come(Before::Projection);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut reached = cursor;
     let (mut news, mut refused) = (Trim::No, Trim::No);

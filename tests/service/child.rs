@@ -22,7 +22,13 @@ pub(crate) struct Running {
 impl Running {
     /// Spawns it; it may not have started yet.
     pub(crate) fn spawn(folder: &Folder, filter: &str) -> Running {
+        Running::spawn_with(folder, filter, &[])
+    }
+
+    /// Spawns it with something more in its environment.
+    pub(crate) fn spawn_with(folder: &Folder, filter: &str, environment: &[(&str, &str)]) -> Running {
         let mut process = Command::new(env!("CARGO_BIN_EXE_forewarn"))
+            .envs(environment.iter().copied())
             .args(["run", "--log-format", "json", "--config"])
             .arg(folder.config())
             .arg("--data")
@@ -52,10 +58,15 @@ impl Running {
 
     /// Waits until it has started.
     pub(crate) async fn started(&mut self) {
+        let ok = self.has_started().await;
+        assert!(ok, "the service did not start:\n{}", self.said());
+    }
+
+    /// Waits until it has started (true) or ended.
+    pub(crate) async fn has_started(&mut self) -> bool {
         let is_there = |lines: &Vec<String>| lines.iter().any(|line| line.contains("\"service started\""));
         let waited = tokio::time::timeout(PATIENCE, self.lines.wait_for(is_there)).await;
-        let ok = waited.is_ok_and(|found| found.is_ok());
-        assert!(ok, "the service did not start:\n{}", self.said());
+        waited.is_ok_and(|found| found.is_ok())
     }
 
     /// Waits until it has said so many lines, or has ended.

@@ -1,6 +1,8 @@
 //! The crash law: the real binary, killed at random moments under load.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::os::unix::process::ExitStatusExt as _;
 
 use forewarn_core::warning::Kind;
 
@@ -16,6 +18,8 @@ const KILLS: usize = 18;
 const GAUGES: usize = 54;
 /// Messages on their way at once.
 const WINDOW: usize = 6 * GAUGES;
+/// A life that has not died after so many messages does not die.
+const LIFE_MESSAGES_MAX: usize = 200_000;
 /// Gauges that go from harmless to red between two kills.
 const CROSSINGS: usize = GAUGES / KILLS;
 
@@ -85,7 +89,32 @@ impl Load {
         }
     }
 
+    /// Keeps the window full until the service dies by itself, before it takes
+    /// this step for the so-manieth time.
+    async fn dies_before(&mut self, step: &str, passage: usize, folder: &Folder) {
+        let crash = format!("{step}:{passage}");
+        let mut running = Running::spawn_with(folder, "info", &[("FOREWARN_CRASH", &crash)]);
+        let most = self.sent + LIFE_MESSAGES_MAX;
+        self.red += 2;
+        if running.has_started().await && self.publisher.connect(running.mqtt()).await.is_ok() {
+            while self.sent < most {
+                while self.publisher.waiting() < WINDOW && self.try_send_next().await.is_ok() {}
+                if self.publisher.hear().await.is_err() {
+                    break;
+                }
+            }
+        }
+        assert!(self.sent < most, "it never came to {crash}:\n{}", running.said());
+        self.publisher.hear_out().await;
+        let (status, said) = running.ended().await;
+        assert_eq!(status.signal(), Some(6), "it was to die at {crash}: {status}\n{said}");
+    }
+
     async fn send_next(&mut self) {
+        self.try_send_next().await.expect("it serves until we kill it");
+    }
+
+    async fn try_send_next(&mut self) -> io::Result<()> {
         let number = self.sent % self.stations.len();
         let metres = if number < self.red { 60.0 } else { 50.0 };
         let station = &self.stations[number];
@@ -95,7 +124,21 @@ impl Load {
             _ => self.gauges.dated(station, metres),
         };
         self.sent += 1;
-        self.publisher.send(message).await.expect("it serves until we kill it");
+        self.publisher.send(message).await
+    }
+
+    /// Lets it live on, until all is told.
+    async fn live_on(&mut self, folder: &Folder, recorder: &Recorder) {
+        self.red = GAUGES;
+        recorder.turns(Mood::Accepts);
+        let running = Running::start(folder).await;
+        self.publisher.connect(running.mqtt()).await.expect("it has started");
+        for _ in 0..GAUGES {
+            self.send_next().await;
+        }
+        self.publisher.acknowledged().await;
+        recorder.wait_for("an alert of each gauge", |_| recorder.accepted().len() >= GAUGES).await;
+        running.stop().await;
     }
 }
 
@@ -126,16 +169,26 @@ async fn killed_at_any_moment_it_loses_and_repeats_nothing() {
         running.kill();
     }
 
-    recorder.turns(Mood::Accepts);
-    let running = Running::start(&folder).await;
-    load.publisher.connect(running.mqtt()).await.expect("it has started");
-    for _ in 0..GAUGES {
-        load.send_next().await;
-    }
-    load.publisher.acknowledged().await;
-    recorder.wait_for("an alert of each gauge", |_| recorder.accepted().len() >= GAUGES).await;
-    running.stop().await;
+    load.live_on(&folder, &recorder).await;
+    judge(&folder, &load, &recorder);
+}
 
+/// The same, dying of itself right before each step on a reading's way: the
+/// first time it comes there, and later. Shown to fail on the same planted defect.
+#[tokio::test(flavor = "multi_thread")]
+async fn dying_at_every_step_it_loses_and_repeats_nothing() {
+    let recorder = Recorder::start(Mood::Wavers).await;
+    let (folder, publisher) = valley(&recorder.url, GAUGES);
+    let mut load = Load { publisher, gauges: Gauges::new(), stations: stations(GAUGES), sent: 0, red: 0 };
+    for round in 0..3 {
+        for step in ["step", "append", "sync", "ack", "projection"] {
+            load.dies_before(step, 1 + 5 * round, &folder).await;
+        }
+        for step in ["send", "receipt"] {
+            load.dies_before(step, 1 + round.min(1), &folder).await;
+        }
+    }
+    load.live_on(&folder, &recorder).await;
     judge(&folder, &load, &recorder);
 }
 

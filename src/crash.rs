@@ -1,0 +1,67 @@
+//! Where the crash law lets the process die: `FOREWARN_CRASH=sync:3` ends it at
+//! the third passage of that step, as a power cut would. Only builds with debug
+//! assertions know of it.
+
+#[cfg(debug_assertions)]
+use std::sync::OnceLock;
+#[cfg(debug_assertions)]
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A step on the way of a reading, about to be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Before {
+    /// A batch is stepped.
+    Step,
+    /// What it decided is written to the log.
+    Append,
+    /// What was written is synced.
+    Sync,
+    /// Its senders are acknowledged.
+    Ack,
+    /// The projection takes records in.
+    Projection,
+    /// A delivery is attempted.
+    Send,
+    /// What became of an attempt is logged.
+    Receipt,
+}
+
+#[cfg(debug_assertions)]
+impl Before {
+    fn word(self) -> &'static str {
+        match self {
+            Before::Step => "step",
+            Before::Append => "append",
+            Before::Sync => "sync",
+            Before::Ack => "ack",
+            Before::Projection => "projection",
+            Before::Send => "send",
+            Before::Receipt => "receipt",
+        }
+    }
+}
+
+/// Goes on, or dies here if it was asked to.
+#[cfg(debug_assertions)]
+pub(crate) fn may_come(before: Before) {
+    static ASKED: OnceLock<Option<(String, AtomicU64)>> = OnceLock::new();
+    let asked = ASKED.get_or_init(|| {
+        let asked = std::env::var("FOREWARN_CRASH").ok()?;
+        let (step, passage) = asked.split_once(':')?;
+        Some((step.to_owned(), AtomicU64::new(passage.parse().ok()?)))
+    });
+    if let Some((step, left)) = asked
+        && step == before.word()
+        && left.fetch_sub(1, Ordering::Relaxed) == 1
+    {
+        // What others may do without this step, they have done by then: what
+        // they must not do becomes seen.
+        std::thread::sleep(std::time::Duration::from_millis(30));
+        std::process::abort();
+    }
+}
+
+/// Goes on.
+#[cfg(not(debug_assertions))]
+#[inline(always)]
+pub(crate) fn may_come(_: Before) {}
