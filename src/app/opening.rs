@@ -178,11 +178,18 @@ pub(super) fn load(
 
 /// Whether an active incident whose area has gone may be orphaned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Orphan {
+pub enum Orphan {
     /// It stays active, without a rule, until a person ends it.
     Allow,
     /// Then the plan is refused.
     Refuse,
+}
+
+impl Orphan {
+    /// As the flag of a request says.
+    pub(super) fn asked(orphan: bool) -> Orphan {
+        if orphan { Orphan::Allow } else { Orphan::Refuse }
+    }
 }
 
 /// The record that brings a plan into force, if it is another than `before`:

@@ -9,6 +9,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::args::{LogFormat, RunArgs};
 use super::{Exit, Surroundings};
+use crate::app::desk::Orphan;
 use crate::app::service::{Options, Service, Timekeeping};
 use crate::config::fault::Faults;
 
@@ -44,9 +45,13 @@ async fn serve(options: Options, out: &mut dyn Write) -> anyhow::Result<Exit> {
     let exit = loop {
         tokio::select! {
             _ = hangup.recv() => {
-                if let Err(faults) = desk.reload(false).await {
-                    faults.iter().for_each(|fault| error!(fault, "configuration"));
-                }
+                // Beside the wait for signals: a reload may wait for room on the disk.
+                let desk = desk.clone();
+                tokio::spawn(async move {
+                    if let Err(faults) = desk.reload(Orphan::Refuse).await {
+                        faults.iter().for_each(|fault| error!(fault, "configuration"));
+                    }
+                });
             }
             _ = interrupt.recv() => break Exit::Done,
             _ = terminate.recv() => break Exit::Done,
