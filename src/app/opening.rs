@@ -78,21 +78,17 @@ pub(super) fn open(options: &Options) -> anyhow::Result<Opening> {
     targets.save(&data).context("table of target ids")?;
 
     let run = RunId(getrandom::u64().context("the system gives no random numbers")?);
-    let mut begin = vec![vec![Input::Started(Started {
+    let started = Started {
         log: log.id(),
         run,
         downtime: beginning.downtime,
         offset: beginning.moment.offset,
         trusted: beginning.moment.trusted,
         restored: place.is_none(),
-    })]];
-    begin.extend(plan_change(
-        &data,
-        &loaded.setup.plan,
-        assigned,
-        recovered.engine.plan_id(),
-        Orphan::Allow,
-    )?);
+    };
+    let mut begin = vec![vec![Input::Started(started)]];
+    let before = recovered.engine.plan_id();
+    begin.extend(plan_change(&data, &loaded.setup.plan, assigned, before, Orphan::Allow)?);
     let troubles = troubles(&opened, &recovered);
     if !troubles.is_empty() {
         begin.push(troubles);
