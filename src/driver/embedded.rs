@@ -39,6 +39,9 @@ const TICK_APART: Span = Span(10_000);
 /// How often the log lets go of old segments.
 const TRIM_APART: Duration = Duration::from_mins(1);
 
+/// Under load the picture is published this far apart at most.
+const PICTURES_APART: Duration = Duration::from_millis(20);
+
 /// How often the wall clock is held against civil time, and room looked for when there was none.
 const LOOK_AROUND: Duration = Duration::from_secs(1);
 
@@ -82,6 +85,9 @@ struct Loop {
     intake_stopped: bool,
     looked_around: Instant,
     trimmed: Instant,
+    /// When the picture was last published, and whether it has changed since.
+    published: Instant,
+    changed: bool,
     /// What a record may hold, by the size of the log's segments.
     bounds: Bounds,
 }
@@ -111,6 +117,8 @@ impl Embedded {
             intake_stopped: false,
             looked_around: Instant::now(),
             trimmed: Instant::now(),
+            published: Instant::now(),
+            changed: false,
         };
         this.publish();
         this.beat();
@@ -183,6 +191,7 @@ impl Loop {
             // Asking whether something is due may have moved on when it is.
             self.beat();
         }
+        self.show();
     }
 
     /// Gives readings their final form and puts them into the draft.
@@ -360,9 +369,9 @@ impl Loop {
         for (_, decision) in &record.decisions {
             tell(decision);
         }
-        if !record.decisions.is_empty() || record.inputs.iter().any(|input| matches!(input, Input::Plan(_))) {
-            self.publish();
-        }
+        self.changed |=
+            !record.decisions.is_empty() || record.inputs.iter().any(|input| matches!(input, Input::Plan(_)));
+        self.show();
         self.beat();
         crash::may_come(Before::Ack);
         // Last, so that whoever sent sees in the picture what came of it.
@@ -378,7 +387,17 @@ impl Loop {
         });
     }
 
-    fn publish(&self) {
+    /// Publishes the picture if it changed: at once where nothing waits, under
+    /// load now and then. It holds every incident, and in a storm there are many.
+    fn show(&mut self) {
+        let is_idle = || self.parts.inbox.fill() == (0, 0);
+        if self.changed && (is_idle() || self.published.elapsed() >= PICTURES_APART) {
+            self.publish();
+        }
+    }
+
+    fn publish(&mut self) {
+        (self.published, self.changed) = (Instant::now(), false);
         let mut picture = Picture::of(&self.parts.engine, self.parts.position);
         picture.intake_stopped = self.intake_stopped;
         self.parts.picture.send_replace(Arc::new(picture));
