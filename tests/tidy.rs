@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 /// Rooms that a room of `src` may know besides `forewarn_core`, `config` and
 /// `ports`. `app` and `cli` build the house and know all.
 const MAY_KNOW: &[(&str, &[&str])] = &[
+    ("backup", &["log"]),
     ("channels", &["clock"]),
     ("clock", &[]),
     ("config", &["formats", "channels", "ingest"]),
