@@ -242,3 +242,54 @@ fn a_snapshot_of_a_later_version_or_another_plan_is_refused() {
     let later = minicbor::to_vec(Engine { version: SNAPSHOT_VERSION + 1, ..run.engine }).expect("into a Vec");
     assert!(matches!(Engine::from_bytes(&later, plan().id(), &body), Err(SnapshotError::Version(2))));
 }
+
+/// A red that was clear for half an hour when the disk ran full.
+fn easing_when_intake_stops() -> Run {
+    let mut run = Run::new(plan());
+    run.read(0, 4.0);
+    run.at = run.at + Span::from_mins(10);
+    run.read(0, 0.0);
+    run.at = run.at + Span::from_mins(25);
+    run.read(0, 0.0);
+    run.put(Input::Intake(false));
+    run
+}
+
+#[test]
+fn while_intake_is_stopped_nothing_clears_and_nobody_is_called_silent() {
+    let mut run = easing_when_intake_stops();
+    let seen = run.revisions.len();
+    for _ in 0..8 {
+        run.at = run.at + Span::from_mins(30);
+        run.put(Input::Tick);
+    }
+    // One that was under way when the disk ran full.
+    run.read(0, 0.0);
+    run.at = run.at + Span::from_mins(80);
+    run.put(Input::Tick);
+    let told: Vec<Reason> = run.revisions[seen..].iter().map(|it| it.reason).collect();
+    assert_eq!(told, [Reason::Renewed], "the warning stands, and is renewed before it expires");
+    // The hold starts anew with the first reading after it.
+    run.put(Input::Intake(true));
+    for minutes in [5, 20, 20, 19] {
+        run.at = run.at + Span::from_mins(minutes);
+        run.read(0, 0.0);
+    }
+    assert_eq!(run.revisions.len(), seen + 1);
+    run.at = run.at + Span::from_mins(2);
+    run.put(Input::Tick);
+    assert_eq!(run.revisions.last().map(|it| it.reason), Some(Reason::Eased));
+}
+
+#[test]
+fn a_source_that_is_down_stays_down_when_intake_resumes() {
+    let mut run = Run::new(plan());
+    (0..6).for_each(|sensor| run.read(sensor, 0.0));
+    run.put(Input::Source(SourceIx(0), false));
+    run.put(Input::Intake(false));
+    run.at = run.at + Span::from_mins(10);
+    run.put(Input::Intake(true));
+    run.at = run.at + Span::from_hours(2);
+    run.put(Input::Tick);
+    assert_eq!(run.engine.sensors_silent(), 0, "that is their source's fault");
+}

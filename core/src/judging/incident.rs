@@ -1,5 +1,6 @@
 //! The incident machine: what one cell becomes, and what is said of it.
 
+use super::Intake;
 use super::vote::{Vote, Word};
 use super::votes::{Count, Held, Terms, Votes};
 use super::warnings::Sent;
@@ -25,6 +26,8 @@ pub(super) struct Sight<'a> {
     pub(super) owed: Owed,
     /// Whether the plan routes the incident's level to anyone now.
     pub(super) routed: Routed,
+    /// Whether readings are taken.
+    pub(super) intake: Intake,
     pub(super) terms: Terms<'a>,
     pub(super) moment: Moment,
 }
@@ -110,7 +113,7 @@ pub(super) fn due(sight: &Sight<'_>) -> Option<Timestamp> {
         let hold = votes.hold(incident, at, terms.plan);
         let missed = votes.missed(incident, at, terms);
         if !incident.orphaned {
-            dues.push(match votes.held(incident.level, incident, at, terms) {
+            dues.push(match held(incident.level, incident, sight) {
                 Held::On => None,
                 Held::Until(end) => Some(end),
             });
@@ -210,12 +213,21 @@ fn words(before: &Incident, next: &Incident, seen: Option<Reason>, sight: &Sight
 /// The level below which it may not fall now.
 fn floor(incident: &Incident, sight: &Sight<'_>) -> Level {
     let at = sight.moment.at;
-    let holds = |level: &Level| match sight.votes.held(*level, incident, at, sight.terms) {
+    let holds = |level: &Level| match held(*level, incident, sight) {
         Held::On => true,
         Held::Until(end) => at < end,
     };
     let lower = Level::WARNING.into_iter().rev().filter(|&level| level <= incident.level);
     lower.into_iter().find(holds).unwrap_or(Level::Normal)
+}
+
+/// Until when a level is held.
+fn held(level: Level, incident: &Incident, sight: &Sight<'_>) -> Held {
+    match sight.intake {
+        Intake::Taken => sight.votes.held(level, incident, sight.moment.at, sight.terms),
+        // What was read last says nothing of how things stand now.
+        Intake::Stopped => Held::On,
+    }
 }
 
 /// Marks it stale or seen again, and says what is to be told of that: lost and

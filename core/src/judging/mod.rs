@@ -79,6 +79,16 @@ impl CellState {
     }
 }
 
+/// Whether readings are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Intake {
+    /// They are.
+    #[default]
+    Taken,
+    /// The disk has no room: nothing is seen, so that nothing clears.
+    Stopped,
+}
+
 /// One thing to decide on, or to decide on again.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Work {
@@ -110,6 +120,9 @@ pub struct AreaStage {
     /// makes: taken up again at the next start, as every cell is.
     #[n(6)]
     deferred: Vec<TroubleReport>,
+    /// The engine's own; a snapshot holds it there.
+    #[cbor(skip)]
+    intake: Intake,
     #[cbor(skip)]
     plan: Arc<Plan>,
     #[cbor(skip)]
@@ -162,7 +175,8 @@ impl AreaStage {
     }
 
     /// Every cell that something is due in, after a snapshot was loaded.
-    pub fn rearm(&mut self, plan: &Arc<Plan>, moment: Moment) -> Vec<(Cell, Timestamp)> {
+    pub fn rearm(&mut self, plan: &Arc<Plan>, intake: Intake, moment: Moment) -> Vec<(Cell, Timestamp)> {
+        self.intake = intake;
         self.plan = Arc::clone(plan);
         self.index = Arc::new(Index::of(plan));
         for state in self.cells.values_mut() {
@@ -213,17 +227,24 @@ impl AreaStage {
 
     /// The service started: nothing was seen meanwhile, so that every hold starts anew.
     pub fn started(&mut self, downtime: Option<Span>, moment: Moment) {
+        self.intake(Intake::Taken, moment);
+        self.outages.own_downtime(downtime, moment.at, &self.plan, &mut self.troubles);
+        for report in std::mem::take(&mut self.deferred) {
+            self.troubles.report(report);
+        }
+        self.clock(moment);
+    }
+
+    /// Readings are taken from now on, or are no longer: nothing is seen
+    /// meanwhile, so that every hold starts anew.
+    pub fn intake(&mut self, intake: Intake, moment: Moment) {
+        self.intake = intake;
         for (&cell, state) in &mut self.cells {
             if state.incident.is_some() {
                 state.edit().votes.saw_nothing_until(moment.at);
             }
             self.dirty.insert(cell);
         }
-        self.outages.own_downtime(downtime, moment.at, &self.plan, &mut self.troubles);
-        for report in std::mem::take(&mut self.deferred) {
-            self.troubles.report(report);
-        }
-        self.clock(moment);
     }
 
     /// The directory was restored or copied: from here on only Trouble goes out,

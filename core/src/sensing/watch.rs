@@ -290,6 +290,13 @@ impl Watch {
         sources != 0 && sources & !down == 0
     }
 
+    /// Whether it is unknown because every source it is heard through is `down`.
+    /// One that was heard after its source went down (the readings still in our
+    /// queue) is not: it has to be heard again like any other.
+    pub(crate) fn is_told_cut_off(&self, down: u64, bench: &Bench<'_>) -> bool {
+        self.blind.is_some_and(|blind| blind.why == Why::SourceDown) && self.is_cut_off(down, bench)
+    }
+
     /// Whether it is heard through this source.
     pub(crate) fn hears(&self, source: SourceIx, bench: &Bench<'_>) -> bool {
         self.sources(bench) & source_bit(source) != 0

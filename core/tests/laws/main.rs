@@ -123,7 +123,8 @@ proptest! {
     /// no all-clear goes out, however long that lasts.
     ///
     /// Failed when `Vote::is_unsure` knew lost sources only; and as things stood, on a gauge whose
-    /// queued reading came in after its source went down.
+    /// queued reading came in after its source went down, and on a hold that ran out while
+    /// readings were not taken.
     #[test]
     fn unknown_never_clears(
         before in histories(calm()),
@@ -212,5 +213,6 @@ fn blind() -> impl Strategy<Value = Deed> {
         1 => (0..90i64).prop_map(|minutes| Deed::Started(minutes, false)),
         1 => (0..1u8).prop_map(|which| Deed::Plan(which, false)),
         1 => (-90..90i64, any::<bool>()).prop_map(|(minutes, trusted)| Deed::Clock(minutes, trusted)),
+        1 => any::<bool>().prop_map(Deed::Intake),
     ]
 }
