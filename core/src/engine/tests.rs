@@ -8,7 +8,7 @@ use super::run::{Deed, Run, calm, decisions, histories, limited, plan, plan_ref,
 use super::snapshot::SNAPSHOT_VERSION;
 use super::*;
 use crate::event::{Command, TroubleReport};
-use crate::ids::{AreaIx, Position, TargetIx};
+use crate::ids::{AreaIx, HazardIx, Position, TargetIx};
 use crate::judging::{routing, world};
 use crate::level::Level;
 use crate::time::Span;
@@ -214,10 +214,103 @@ fn a_recorded_red_that_this_version_would_not_send_stands_and_ends() {
     assert_eq!(run.engine.incidents().map(|it| it.phase).collect::<Vec<_>>(), [Phase::Active]);
     run.put(Input::Started(started(Some(Span::ZERO))));
     assert_eq!(run.engine.incidents().next().map(|it| it.level), Some(Level::Red));
-    run.at = run.at + Span::from_mins(61);
+    // No gauge says anything: time alone ends nothing, and the operator knows.
+    run.at = run.at + Span::from_mins(300);
     run.put(Input::Tick);
-    let end = run.revisions.last().expect("its end was told");
-    assert_eq!((end.reason, end.number, end.due.len()), (Reason::Eased, 2, 3));
+    assert_eq!(said(&run, About::Incident(Cell::default())), [Reason::Orphaned]);
+    assert_eq!(troubles(&run, TroubleCode::Orphaned), ["flood/ford"]);
+    clear_for_a_hold(&mut run, 1);
+    assert_eq!(troubles(&run, TroubleCode::Orphaned), [""; 0]);
+    let end = run.revisions.iter().rfind(|it| it.about == About::Incident(Cell::default()));
+    let end = end.expect("its end was told");
+    assert_eq!((end.reason, end.number, end.due.len()), (Reason::Eased, 3, 3));
+}
+
+/// Why anything was said of it.
+fn said(run: &Run, about: About) -> Vec<Reason> {
+    run.revisions.iter().filter(|it| it.about == about).map(|it| it.reason).collect()
+}
+
+/// The subjects of the troubles of a kind that stand.
+fn troubles(run: &Run, code: TroubleCode) -> Vec<String> {
+    run.engine.troubles().filter(|(key, _)| key.code == code).map(|(key, _)| key.subject.clone()).collect()
+}
+
+/// One gauge is clear until a whole hold has passed, and nothing is said before.
+fn clear_for_a_hold(run: &mut Run, sensor: u32) {
+    let ended = |run: &Run| counted(run, Reason::Eased) + counted(run, Reason::Unconfirmed);
+    let before = ended(run);
+    for minutes in [0, 20, 20, 19] {
+        run.at = run.at + Span::from_mins(minutes);
+        run.read(sensor, 0.0);
+    }
+    assert_eq!(ended(run), before, "not before a whole hold");
+    run.at = run.at + Span::from_mins(1);
+    run.put(Input::Tick);
+    assert_eq!(ended(run), before + 1, "{:?}", run.revisions);
+}
+
+/// A plan without the first gauge; its area keeps two.
+fn without_the_first() -> PlanRef {
+    let mut without = plan();
+    (without.stations[0], without.sensors[0]) = (None, None);
+    without.rules[0].as_mut().expect("the rule").subjects.remove(0);
+    plan_ref(without, false)
+}
+
+#[test]
+fn what_a_gauge_supported_that_left_the_plan_ends_by_good_data_of_another() {
+    let mut run = Run::new(plan());
+    (0..3).for_each(|sensor| run.read(sensor, if sensor == 0 { 4.0 } else { 0.0 }));
+    run.at = run.at + Span::from_mins(20);
+    run.put(Input::Plan(without_the_first()));
+    clear_for_a_hold(&mut run, 1);
+    assert_eq!(counted(&run, Reason::Orphaned), 0);
+}
+
+#[test]
+fn what_a_gauge_supported_that_left_the_plan_stands_while_no_other_is_seen() {
+    let mut run = Run::new(plan());
+    run.read(0, 4.0);
+    run.put(Input::Plan(without_the_first()));
+    for _ in 0..40 {
+        run.at = run.at + Span::from_mins(30);
+        run.put(Input::Tick);
+    }
+    let said = |run: &Run| {
+        let told = said(run, About::Incident(Cell::default()));
+        told.into_iter().filter(|&reason| reason != Reason::Renewed).collect::<Vec<_>>()
+    };
+    assert_eq!(said(&run), [Reason::Raised, Reason::Orphaned]);
+    assert_eq!(troubles(&run, TroubleCode::Orphaned), ["flood/ford"]);
+    run.put(Input::Command(Command::AllClear(Cell::default(), "seen by eye".into())));
+    assert_eq!(said(&run), [Reason::Raised, Reason::Orphaned, Reason::EndedByHand]);
+}
+
+#[test]
+fn a_breach_goes_with_its_station_to_another_area_and_with_its_rule_to_another_hazard() {
+    type Change = fn(&mut Plan);
+    let changes: [(Change, Cell); 2] = [
+        (
+            |plan| plan.stations[0].as_mut().expect("it stands").area = AreaIx(1),
+            Cell { area: AreaIx(1), ..Cell::default() },
+        ),
+        (
+            |plan| {
+                plan.hazards.push("slide".into());
+                plan.rules[0].as_mut().expect("the rule").hazard = HazardIx(1);
+            },
+            Cell { hazard: HazardIx(1), ..Cell::default() },
+        ),
+    ];
+    for (change, cell) in changes {
+        let mut run = Run::new(plan());
+        run.read(0, 4.0);
+        let mut changed = plan();
+        change(&mut changed);
+        run.put(Input::Plan(plan_ref(changed, true)));
+        assert_eq!(said(&run, About::Incident(cell)), [Reason::Raised], "{cell:?}");
+    }
 }
 
 #[test]

@@ -158,8 +158,8 @@ fn ongoing(incident: &Incident, raise: Level, sight: &Sight<'_>) -> Judged {
     let settled = votes.supported(Word::Settled, Count::Apart, at, terms);
     let mut next = incident.clone();
     next.confirmed |= settled > Level::Normal;
-    next.orphaned = sight.ruled == Ruled::No;
-    // Without a rule nothing can clear it: it stands until a person ends it.
+    // With nothing left that could clear it, it stands until a person ends it.
+    next.orphaned = sight.ruled == Ruled::No || votes.is_forsaken(incident, at);
     let floor = if next.orphaned { incident.level } else { floor(incident, sight) };
     next.level = raise.max(floor);
     next.peak = incident.peak.max(next.level);
@@ -169,7 +169,7 @@ fn ongoing(incident: &Incident, raise: Level, sight: &Sight<'_>) -> Judged {
         Phase::Closed
     } else if stands || next.orphaned {
         Phase::Active
-    } else if votes.is_unsure(incident, at) {
+    } else if votes.is_unsure(incident, at) || !votes.is_vouched(incident, at) {
         incident.phase
     } else {
         Phase::Easing

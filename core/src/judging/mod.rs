@@ -213,7 +213,8 @@ impl AreaStage {
         for (&cell, state) in &mut self.cells {
             let state = state.edit();
             let stays = |finding: &Finding| {
-                subjects.contains(&(finding.rule.0, finding.sensor)) && cell_of(finding, plan) == Some(cell)
+                subjects.contains(&(finding.rule.0, finding.sensor))
+                    && plan.cell(finding.rule, finding.sensor) == Some(cell)
             };
             state.votes.retain(moment.at, Terms { plan: was, index: had }, stays);
             state.votes.recount(state.incident.as_ref(), moment.at, plan);
@@ -283,7 +284,7 @@ impl AreaStage {
     }
 
     fn finding(&mut self, finding: Finding, at: Timestamp) {
-        let Some(cell) = cell_of(&finding, &self.plan) else { return };
+        let Some(cell) = self.plan.cell(finding.rule, finding.sensor) else { return };
         let idle = finding.tip.level() == Level::Normal
             && finding.settled.level() == Level::Normal
             && finding.pending.is_none();
@@ -382,12 +383,6 @@ impl AreaStage {
             }
         }
     }
-}
-
-/// The cell a finding goes to: its rule's hazard in its station's area.
-fn cell_of(finding: &Finding, plan: &Plan) -> Option<Cell> {
-    let hazard = plan.rule(finding.rule)?.hazard;
-    Some(Cell { hazard, area: index::area_of(finding.sensor, plan)? })
 }
 
 /// What is known of a cell, to change; nothing yet where it is new.

@@ -66,6 +66,11 @@ impl Vote {
         }
     }
 
+    /// One that is kept only because it can say that all is clear: from now on.
+    pub(super) fn witness(finding: Finding, at: Timestamp) -> Vote {
+        Vote { back: at, ..Vote::new(finding) }
+    }
+
     fn unspent(&self, level: Level) -> Level {
         if level > self.spent { level } else { Level::Normal }
     }
@@ -114,6 +119,14 @@ impl Vote {
     /// Whether it cannot clear: nobody can say how it stands, or not for certain yet.
     pub(super) fn is_unsure(&self) -> bool {
         self.finding.tip.is_unknown() || self.finding.settled.is_unknown()
+    }
+
+    /// Whether nobody can say how it stands, and that is no mere beginning.
+    pub(super) fn is_out(&self) -> bool {
+        match self.finding.tip {
+            Verdict::Unknown(Why::Warming) | Verdict::Clear | Verdict::Breach(_) => false,
+            Verdict::Unknown(_) => true,
+        }
     }
 
     /// A level on its way that is not due yet.

@@ -245,6 +245,11 @@ impl Judge {
         }
     }
 
+    /// What it said last.
+    pub(crate) fn said(&self) -> Option<Found> {
+        self.said.map(Found::Finding)
+    }
+
     /// What a rule or a sensor that has left the plan says last.
     pub(crate) fn removed(&self, sensor: SensorIx, moment: Moment) -> Finding {
         let verdict = Verdict::Unknown(Why::Removed);
