@@ -71,6 +71,14 @@ fn a_lasting_breach_is_pending_until_it_has_lasted() {
     assert_eq!(pending, [Pending { level: Red, due, sound: true }; 2]);
     assert_eq!(bench.finding(0).pending, None);
     assert_eq!(bench.finding(0).since, Timestamp::from_secs(START + 60));
+    // It began with the breach, not when it came to be clear; lost or not, and whatever m of n say.
+    let rule = raising(2, 3, Span::from_mins(9));
+    let mut bench = check(rule, &[(1.0, CLEAR), (1.0, CLEAR), (9.0, CLEAR), (9.0, CLEAR)]);
+    assert_eq!(bench.finding(0).since, Timestamp::from_secs(START + 180));
+    bench.stage.source(SourceIx(0), false, bench.moment, &mut bench.found);
+    assert_eq!(bench.finding(0).since, Timestamp::from_secs(START + 180));
+    bench.read(300, 1.0);
+    assert_eq!(bench.finding(0).since, Timestamp::from_secs(START + 240), "as far as is remembered");
     check(raising(1, 1, Span::from_mins(2)), &[(9.0, CLEAR), (1.0, CLEAR), (9.0, CLEAR), (9.0, CLEAR)]);
 }
 
