@@ -238,8 +238,10 @@ fn blindness(next: &mut Incident, sight: &Sight<'_>) -> Option<Reason> {
     let hold = votes.hold(next, at, terms.plan);
     let missed = votes.missed(next, at, terms);
     let was_stale = next.stale;
-    next.stale =
-        !missed.is_empty() && (was_stale || tell_at(&missed, terms.plan).is_some_and(|due| due <= at));
+    // That what was lost has left the plan is no sight of it.
+    let out_of_sight = !missed.is_empty() || !votes.is_vouched(next, at);
+    let is_due = || tell_at(&missed, terms.plan).is_some_and(|due| due <= at);
+    next.stale = out_of_sight && (was_stale || is_due());
     let told_stale = sight.sent.is_some_and(|sent| sent.newest.stale);
     match (was_stale, next.stale) {
         (false, true) if next.intermittent || !tells_targets(&missed, terms.plan) => None,
