@@ -11,6 +11,7 @@ use crate::event::{Command, TroubleReport};
 use crate::ids::{AreaIx, HazardIx, Position, TargetIx};
 use crate::judging::{routing, world};
 use crate::level::Level;
+use crate::reading::Marks;
 use crate::time::Span;
 use crate::warning::{Phase, Reason, TroubleCode};
 
@@ -385,4 +386,36 @@ fn a_source_that_is_down_stays_down_when_intake_resumes() {
     run.at = run.at + Span::from_hours(2);
     run.put(Input::Tick);
     assert_eq!(run.engine.sensors_silent(), 0, "that is their source's fault");
+}
+
+#[test]
+fn a_gauge_that_dies_on_another_source_while_its_own_is_down_is_told() {
+    let mut body = plan();
+    body.sources.push("nb".into());
+    let mut run = Run::new(body);
+    let read = |run: &mut Run, sources: &[u32]| {
+        for (sensor, source) in (0..6).flat_map(|sensor| sources.iter().map(move |&source| (sensor, source)))
+        {
+            run.at = run.at + Span::from_secs(1);
+            let observed = Moment { at: run.at, ..run.engine.moment() }.civil();
+            let (marks, sensor) = (Marks::default(), SensorIx(sensor));
+            run.put(Input::Reading(Reading {
+                sensor,
+                source: SourceIx(source),
+                observed,
+                value: 0.0,
+                seq: 0,
+                identity: 0,
+                marks,
+            }));
+        }
+    };
+    read(&mut run, &[0]);
+    run.put(Input::Source(SourceIx(0), false));
+    read(&mut run, &[1]);
+    for _ in 0..5 {
+        run.at = run.at + Span::from_mins(10);
+        (1..6).for_each(|sensor| run.read(sensor, 0.0));
+    }
+    assert_eq!(troubles(&run, TroubleCode::SensorSilent), ["s0"]);
 }

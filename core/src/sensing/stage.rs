@@ -112,6 +112,7 @@ impl StationStage {
     /// A source came up or went down. A sensor whose last source is down is
     /// unknown at once; that is no silence of its own.
     pub fn source(&mut self, source: SourceIx, up: bool, moment: Moment, found: &mut Vec<Found>) {
+        let before = self.down;
         if up {
             self.down &= !source_bit(source);
             self.broke = moment.at;
@@ -123,10 +124,12 @@ impl StationStage {
             if !watch.hears(source, bench) || watch.silent_since().is_some() {
                 return;
             }
-            if up {
-                // It gets as long as any other to be heard again.
+            let was_cut_off = watch.is_cut_off(before, bench);
+            if up && was_cut_off {
+                // It gets as long as any other to be heard again; one that could
+                // be heard all the time has no need of it.
                 watch.counting = watch.counting.max(bench.moment.at);
-            } else if watch.is_cut_off(down, bench) {
+            } else if !up && watch.is_cut_off(down, bench) {
                 watch.blind = Some(Blind { why: Why::SourceDown, since: bench.moment.civil() });
                 watch.conclude(bench, found);
             }

@@ -276,7 +276,11 @@ impl Watch {
     }
 
     fn seen(&mut self, bench: &Bench<'_>, found: &mut Vec<Found>) {
-        let spoke_again = self.blind.take().is_some_and(|blind| matches!(blind.why, Why::Silent(_)));
+        // Cut off and yet heard: it comes through another source, and is no part of that outage any more.
+        let spoke_again = self.blind.take().is_some_and(|blind| match blind.why {
+            Why::Silent(_) | Why::SourceDown => true,
+            Why::Warming | Why::BadData | Why::TooFew | Why::Suspect | Why::Removed | Why::Old => false,
+        });
         if spoke_again {
             found.push(Found::Silence(bench.ix, None));
         }
