@@ -116,9 +116,7 @@ impl Service {
         let (notes, noted) = std::sync::mpsc::sync_channel(NOTES_MAX);
         let origin = Origin { log: reader.id(), end: recovered, stamp: W::STAMP };
         let projection = Projection::open(&data.join("state.db"), origin)?;
-        // A projection that is rebuilt begins with the oldest that is kept.
-        let from = projection.cursor().next().max(reader.first());
-        let state = StateThread::start(projection, Box::new(reader.follow(from)?), noted)?;
+        let state = StateThread::start(projection, reopen_kept(reader.clone()), noted, inbox.clone())?;
         cursors.add(state.position());
         caught_up(&state, pulse.borrow().position).await?;
         let archive = Arc::new(StateReader::open_read_only(&data.join("state.db"))?);
@@ -358,6 +356,13 @@ fn reopen(reader: LogReader) -> Reopen {
         Ok(follower) => Box::new(follower),
         Err(error) => Box::new(Ended(error.to_string())),
     })
+}
+
+/// As [`reopen`], but what is trimmed is passed over: a projection that is
+/// rebuilt begins with the oldest record that is kept.
+fn reopen_kept(reader: LogReader) -> Reopen {
+    let open = reopen(reader.clone());
+    Arc::new(move |after| open(after.max(Position(reader.first().0.saturating_sub(1)))))
 }
 
 /// A log that cannot be followed from where somebody wanted it.
