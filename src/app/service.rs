@@ -31,14 +31,11 @@ use crate::http::{self, Doors};
 use crate::ingest::listener;
 use crate::log::{LogReader, Shared};
 use crate::ports::{Current, Follow, Inbox, Reopen};
-use crate::state::{Origin, Projection, StateHandle, StateReader, StateThread};
+use crate::state::{NOTES_MAX, Origin, Projection, StateHandle, StateReader, StateThread};
 use crate::stores;
 
 /// How long the last commits may take after a stop was asked for.
 const DRAIN_WITHIN: Duration = Duration::from_secs(20);
-
-/// Notes of attempts on their way to the projection. Full: the note is dropped and counted.
-const NOTES_MAX: usize = 8_192;
 
 /// Which time a service runs on.
 #[derive(Debug, Clone)]
