@@ -170,11 +170,12 @@ impl Service {
         let doors = Doors {
             current: current.clone(),
             inbox: taking,
+            civil,
             health: desk.clone(),
             reload: desk.clone(),
             metrics,
         };
-        let http = http::Server::start(doors, intake.clone()).await?;
+        let http = http::Server::start(doors, http::Limits::default(), intake.clone()).await?;
         control::serve(&data, desk.clone(), intake.clone())
             .with_context(|| format!("control socket in {}", data.display()))?;
         note_down(&data, http.local_addr(), listener.as_ref());
