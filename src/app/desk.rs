@@ -18,6 +18,7 @@ use super::control::{Operator, Request, Response};
 use super::opening::{self, Drafted, Orphan};
 use super::service::Options;
 use super::sources::Sources;
+use super::stages::Stages;
 use crate::config::plan::Setup;
 use crate::config::targets::TargetIds;
 use crate::driver::inbox::{Answer, DriverInbox};
@@ -44,6 +45,7 @@ pub(super) struct Parts {
     pub(super) pulse: watch::Receiver<Pulse>,
     pub(super) state: Arc<StateReader>,
     pub(super) sources: Arc<Sources>,
+    pub(super) stages: Stages,
 }
 
 /// The desk.
@@ -313,7 +315,7 @@ impl Health for Desk {
     fn readiness(&self) -> Readiness {
         let picture = self.parts.picture.borrow().clone();
         let position = self.parts.pulse.borrow().position;
-        let mut reasons = Vec::new();
+        let mut reasons: Vec<String> = self.parts.stages.ended().map(str::to_owned).collect();
         if picture.intake_stopped {
             reasons.push("no room on the disk: readings are not taken".to_owned());
         }

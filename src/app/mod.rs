@@ -10,3 +10,4 @@ mod opening;
 mod place;
 pub mod service;
 mod sources;
+mod stages;

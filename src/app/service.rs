@@ -18,6 +18,7 @@ use super::listening::Listening;
 use super::opening::{self, Opening};
 use super::place::Place;
 use super::sources::Sources;
+use super::stages::Stages;
 use super::{control, metrics};
 use crate::channels::door::{Drill, Live, World};
 use crate::channels::{self, Now};
@@ -163,6 +164,12 @@ impl Service {
             pulse: pulse.clone(),
             state: archive,
             sources: sources.clone(),
+            stages: Stages {
+                driver: pulse.clone(),
+                projection: state.position(),
+                courier: courier.standing(),
+                stores: stores.synced_cursors(),
+            },
         }));
         let setup = current.borrow().clone();
         sources.follow(&setup).await;

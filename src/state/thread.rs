@@ -67,15 +67,10 @@ pub struct StateHandle {
 }
 
 impl StateHandle {
-    /// The position applied so far, as it moves.
+    /// The position applied so far, as it moves. Closed once the writer has
+    /// ended: before the log did, if it could not read it.
     pub fn position(&self) -> watch::Receiver<Position> {
         self.position.clone()
-    }
-
-    /// Whether the writer still runs. One that ended before the log did could
-    /// not read it: the service is not ready then.
-    pub fn is_running(&self) -> bool {
-        !self.thread.is_finished()
     }
 
     /// Waits for the end of the log and of the writer. Blocks.
