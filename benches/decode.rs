@@ -168,6 +168,10 @@ impl Sink for Counted {
         Offered::Taken
     }
 
+    fn knows(&self, _: &str, quantity: &str) -> bool {
+        quantity == "level"
+    }
+
     fn fault(&mut self, reason: String) {
         panic!("{reason}");
     }
@@ -196,6 +200,11 @@ impl Sink for Found<'_> {
             .expect("the bench's own units convert");
         self.taken.push((entry.sensor, reading.value * scale + offset, reading.observed));
         Offered::Taken
+    }
+
+    fn knows(&self, station: &str, quantity: &str) -> bool {
+        let entries = self.catalog.station(station);
+        entries.is_some_and(|entries| entries.iter().any(|entry| *entry.quantity == *quantity))
     }
 
     fn fault(&mut self, reason: String) {

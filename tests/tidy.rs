@@ -16,7 +16,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("crash", &[]),
     ("driver", &["log", "clock"]),
     ("formats", &[]),
-    ("http", &["formats", "ingest", "clock", "state"]),
+    ("http", &["formats", "ingest", "state"]),
     ("ingest", &["formats", "clock"]),
     ("log", &[]),
     ("ports", &["log"]),

@@ -19,6 +19,7 @@ pub use super::opening::Orphan;
 use super::opening::{self, Drafted};
 use super::service::Options;
 use super::sources::Sources;
+use super::stages::Stages;
 use crate::config::plan::Setup;
 use crate::config::targets::TargetIds;
 use crate::driver::inbox::{Answer, DriverInbox};
@@ -45,6 +46,7 @@ pub(super) struct Parts {
     pub(super) pulse: watch::Receiver<Pulse>,
     pub(super) state: Arc<StateReader>,
     pub(super) sources: Arc<Sources>,
+    pub(super) stages: Stages,
 }
 
 /// The desk; a clone is the same desk.
@@ -351,7 +353,7 @@ impl Health for Desk {
     fn readiness(&self) -> Readiness {
         let picture = self.parts.picture.borrow().clone();
         let position = self.parts.pulse.borrow().position;
-        let mut reasons = Vec::new();
+        let mut reasons: Vec<String> = self.parts.stages.ended().map(str::to_owned).collect();
         if picture.intake_stopped {
             reasons.push("no room on the disk: readings are not taken".to_owned());
         }

@@ -1,5 +1,6 @@
 //! Builds the service in order and stops it in reverse.
 
+mod backbone;
 mod clocks;
 pub mod control;
 pub mod demo;
@@ -10,4 +11,5 @@ mod opening;
 mod place;
 pub mod service;
 mod sources;
+mod stages;
 pub mod systemd;

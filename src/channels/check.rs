@@ -8,7 +8,9 @@ use forewarn_core::level::{Certainty, Level, Status};
 use forewarn_core::warning::{Kind, Reason, TroubleCode};
 use minijinja::Environment;
 
-use super::words::{FILES, Given, LANGUAGES, Messages, Words, embedded, flatten, languages};
+use super::words::{
+    FILES, Given, LANGUAGES, MARKING, Messages, Words, embedded, flatten, is_blank, languages,
+};
 
 /// Never written: whoever reads it in a drill's residue would act on it.
 const BANNED: [&str; 6] = ["not a drill", "not an exercise", "不是演习", "不是演练", "非演习", "非演练"];
@@ -27,7 +29,10 @@ impl Words {
                 faults.extend(banned(&place, text));
                 if file == FILES[0] {
                     match flatten(text) {
-                        Ok(words) => keys.entry(language).or_default().extend(words.into_keys()),
+                        Ok(words) => {
+                            faults.extend(blank(&place, &words));
+                            keys.entry(language).or_default().extend(words.into_keys());
+                        }
                         Err(fault) => faults.push(format!("{place}: {fault}")),
                     }
                 } else if FILES.contains(&file.as_str()) {
@@ -49,6 +54,13 @@ impl Words {
         }
         faults
     }
+}
+
+/// The marks of drills and tests that would not be seen. In a message the
+/// built-in ones would stand in for them.
+fn blank(place: &str, words: &BTreeMap<String, String>) -> impl Iterator<Item = String> {
+    let blank = MARKING.into_iter().filter(|path| words.get(*path).is_some_and(|word| is_blank(word)));
+    blank.map(move |path| format!("{place}: \"{path}\" has no letter, expected words that nobody overlooks"))
 }
 
 /// The words that every language must have and this one has not, and the
@@ -237,6 +249,19 @@ mod tests {
             &[("zh", "words.toml", &good), ("en", "words.toml", &bad)],
             &["\"text.short_above\" leaves out {limit}", "has {value}, which nothing fills"],
         );
+    }
+
+    #[test]
+    fn a_mark_is_never_blank() {
+        for path in MARKING {
+            for (text, faults) in [("x", None), ("", Some(())), (" \t ", Some(()))] {
+                let (table, key) = path.split_once('.').expect("a table and a key");
+                let word = format!("[{table}]\n{key} = \"{text}\"\n");
+                let expected = format!("messages/en/words.toml: \"{path}\" has no letter, expected");
+                let expected: Vec<&str> = faults.iter().map(|()| &*expected).collect();
+                check(&[("zh", "words.toml", &word), ("en", "words.toml", &word)], &expected);
+            }
+        }
     }
 
     #[test]

@@ -358,7 +358,7 @@ impl Teller<'_> {
     }
 
     fn local(&self, civil: Timestamp) -> String {
-        show::local(civil, &self.plan().settings).unwrap_or_else(|| self.word("text.trend_unknown"))
+        show::local(civil, &self.plan().settings).unwrap_or_else(|| self.word("text.time_unknown"))
     }
 
     fn sensor(&self, evidence: &Evidence) -> Option<&Sensor> {

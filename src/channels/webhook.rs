@@ -25,8 +25,6 @@ use crate::config::secret::Secret;
 
 /// Bytes of an answer that are read; the rest is cut off with the connection.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
-/// A receiver's wish to wait is heard up to this: it must not outlast the warning.
-const RETRY_AFTER_MAX: Duration = Duration::from_hours(1);
 /// Idle connections kept a host.
 const IDLE_MAX: usize = 4;
 /// How long an idle connection is kept.
@@ -199,7 +197,8 @@ fn retry(after: Option<Duration>, reason: &str) -> Sent {
     Sent::Retry { after, reason: reason.to_owned() }
 }
 
-/// `Retry-After`: seconds, or a date as HTTP writes it.
+/// `Retry-After`: seconds, or a date as HTTP writes it. How much of it is
+/// heeded is the courier's to say.
 fn wish(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let wait = if let Ok(secs) = text.parse::<u64>() {
@@ -209,7 +208,7 @@ fn wish(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
         let at = jiff::tz::TimeZone::UTC.to_timestamp(date).ok()?;
         Duration::from_secs(u64::try_from(at.as_second() - now.as_secs()).unwrap_or(0))
     };
-    Some(wait.min(RETRY_AFTER_MAX))
+    Some(wait)
 }
 
 fn headers(id: &str, now: Timestamp, secret: &Secret, body: &[u8]) -> HeaderMap {

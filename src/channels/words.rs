@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 
 use minijinja::{Environment, UndefinedBehavior};
 
+use super::show;
+
 /// What a setup holds: language, then file name, then text.
 pub type Given = BTreeMap<String, BTreeMap<String, String>>;
 
@@ -14,6 +16,9 @@ pub const FILES: [&str; 4] = ["words.toml", "subject.txt", "mail.txt", "mail.htm
 
 /// The languages that are built in, the first being the last resort.
 pub const LANGUAGES: [&str; 2] = ["zh", "en"];
+
+/// The words that tell a drill or a test from the real thing: never blank.
+pub(super) const MARKING: [&str; 4] = ["marks.Exercise", "marks.Test", "banners.Exercise", "banners.Test"];
 
 /// The built-in text of a file.
 #[expect(clippy::match_same_arms, reason = "templates are a language's own, even while two are alike")]
@@ -62,6 +67,11 @@ impl Words {
         let mut entries = BTreeMap::new();
         for text in [embedded(tag, FILES[0]), site_file(given, tag, FILES[0])].into_iter().flatten() {
             entries.extend(flatten(text).unwrap_or_default());
+        }
+        for path in MARKING {
+            if entries.get(path).is_none_or(|word| is_blank(word)) {
+                entries.insert(path.to_owned(), built_in(tag, path));
+            }
         }
         let mut templates = Environment::new();
         templates.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -131,6 +141,17 @@ impl Words {
             built_in.get_template(file)?.render(context.clone())
         })
     }
+}
+
+/// Whether a reader would see nothing of a word, or nothing that can be read.
+pub(super) fn is_blank(word: &str) -> bool {
+    !show::clean(word).chars().any(char::is_alphanumeric)
+}
+
+/// A built-in word of a language; of the first one where it has none.
+fn built_in(tag: &str, path: &str) -> String {
+    let text = embedded(tag, FILES[0]).or(embedded(LANGUAGES[0], FILES[0])).unwrap_or_default();
+    flatten(text).unwrap_or_default().remove(path).unwrap_or_else(|| path.to_owned())
 }
 
 /// The built-in languages, then those of the site's own.

@@ -21,6 +21,8 @@ const EVENTS_APART: u64 = 1_000_000;
 const KEPT: usize = 2;
 
 const MAGIC: &[u8; 8] = b"fwsnap01";
+/// What a snapshot is called until it is whole.
+const DRAFT: &str = "draft";
 const HEADER: usize = 8 + 4 + 8 + 32 + 4;
 
 /// Takes a photograph now and then.
@@ -45,7 +47,7 @@ pub struct Snapshot {
     pub position: Position,
     /// The plan that was in force.
     pub plan: PlanId,
-    /// Version of the engine that took it.
+    /// Version of the engine that took it: this one or an earlier one.
     pub engine_version: u32,
     /// The engine's own bytes.
     pub bytes: Vec<u8>,
@@ -56,6 +58,7 @@ impl Snapshots {
     pub fn start(data: &Path, last: Position) -> io::Result<Self> {
         let dir = data.join("snapshots");
         fs::create_dir_all(&dir)?;
+        sweep(&dir)?;
         let trimmable = Arc::new(AtomicU64::new(second_newest(&dir).0));
         // One photograph under way at most: the loop skips one rather than waits.
         let (writer, photographs) = sync_channel::<Photograph>(1);
@@ -90,16 +93,18 @@ impl Snapshots {
 
     /// The last one of a run, so that the next start has nothing to replay.
     pub fn last(mut self, engine: &Engine, position: Position) {
-        if position > self.last
-            && let Err(error) = write(&self.dir, &Photograph { engine: engine.freeze(), position })
-        {
-            warn!(%error, "last snapshot not written: the next start replays more of the log");
-        }
+        // First the thread has done what it was given: two that write and prune at
+        // once would take away each other's.
         self.writer = None;
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
             warn!("the snapshot thread stumbled");
+        }
+        if position > self.last
+            && let Err(error) = write(&self.dir, &Photograph { engine: engine.freeze(), position })
+        {
+            warn!(%error, "last snapshot not written: the next start replays more of the log");
         }
     }
 
@@ -133,18 +138,41 @@ fn write(dir: &Path, photograph: &Photograph) -> io::Result<usize> {
     header.extend_from_slice(&sum.finalize().to_le_bytes());
 
     let target = path(dir, photograph.position);
-    let draft = target.with_extension("draft");
-    let mut file = File::create(&draft)?;
-    file.write_all(&header)?;
-    file.write_all(&bytes)?;
-    file.sync_all()?;
-    fs::rename(&draft, &target)?;
+    let draft = target.with_extension(DRAFT);
+    if let Err(error) = put_down(&draft, &[&header, &bytes]).and_then(|()| fs::rename(&draft, &target)) {
+        // Most likely the disk is full: half a snapshot must not keep it so.
+        let _ = fs::remove_file(&draft);
+        return Err(error);
+    }
     File::open(dir)?.sync_all()?;
-    read(&target)?;
+    if let Err(error) = read(&target) {
+        let _ = fs::remove_file(&target);
+        return Err(error);
+    }
     for old in list(dir).into_iter().skip(KEPT) {
         fs::remove_file(path(dir, old))?;
     }
     Ok(HEADER + bytes.len())
+}
+
+fn put_down(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    for part in parts {
+        file.write_all(part)?;
+    }
+    file.sync_all()
+}
+
+/// Takes away what a crash left half written.
+fn sweep(dir: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == DRAFT) {
+            warn!(path = %path.display(), "a snapshot that was never finished: taken away");
+            fs::remove_file(path)?;
+        }
+    }
+    Ok(())
 }
 
 /// Positions of the snapshots that are there, newest first; they may not read back.
@@ -205,8 +233,15 @@ fn read(path: &Path) -> io::Result<Snapshot> {
     }
     let four = |at: usize| summed[at..at + 4].try_into().expect("the header is long enough");
     let eight = |at: usize| summed[at..at + 8].try_into().expect("the header is long enough");
+    let engine_version = u32::from_le_bytes(four(8));
+    if engine_version > ENGINE_VERSION {
+        // Its bytes may well decode here, and mean something else.
+        return Err(bad(&format!(
+            "taken by engine version {engine_version}, expected {ENGINE_VERSION} or earlier; is this an older release?"
+        )));
+    }
     Ok(Snapshot {
-        engine_version: u32::from_le_bytes(four(8)),
+        engine_version,
         position: Position(u64::from_le_bytes(eight(12))),
         plan: PlanId(summed[20..52].try_into().expect("the header is long enough")),
         bytes: body.to_vec(),
@@ -250,5 +285,56 @@ mod tests {
         fs::write(&newest, bytes).expect("writable");
         let read: Vec<bool> = all(data.path()).map(|(_, snapshot)| snapshot.is_ok()).collect();
         assert_eq!(read, [false, true]);
+    }
+
+    #[test]
+    fn one_of_a_newer_engine_is_refused_in_words() {
+        let data = tempfile::tempdir().expect("a temporary directory");
+        let dir = data.path().join("snapshots");
+        fs::create_dir_all(&dir).expect("writable");
+        write(&dir, &photograph(10)).expect("writable");
+        let path = path(&dir, Position(10));
+        let mut bytes = fs::read(&path).expect("readable");
+        bytes[8..12].copy_from_slice(&(ENGINE_VERSION + 1).to_le_bytes());
+        let mut sum = crc32fast::Hasher::new();
+        sum.update(&bytes[..HEADER - 4]);
+        sum.update(&bytes[HEADER..]);
+        bytes[HEADER - 4..HEADER].copy_from_slice(&sum.finalize().to_le_bytes());
+        fs::write(&path, bytes).expect("writable");
+        let error = read(&path).expect_err("not to be decoded by luck").to_string();
+        assert!(error.contains(&format!("expected {ENGINE_VERSION} or earlier")), "{error}");
+    }
+
+    #[test]
+    fn nothing_half_written_stays() {
+        let data = tempfile::tempdir().expect("a temporary directory");
+        let dir = data.path().join("snapshots");
+        fs::create_dir_all(&dir).expect("writable");
+        // A folder stands where the snapshot is to go: the rename fails.
+        fs::create_dir(path(&dir, Position(10))).expect("writable");
+        write(&dir, &photograph(10)).expect_err("it is in the way");
+        let left = || fs::read_dir(&dir).expect("readable").count();
+        assert_eq!(left(), 1, "only what was in the way");
+
+        fs::write(dir.join("00000000000000000020.draft"), "half").expect("writable");
+        Snapshots::start(data.path(), Position(0)).expect("it starts").last(&Engine::default(), Position(0));
+        assert_eq!(left(), 1);
+    }
+
+    #[test]
+    fn the_last_one_waits_for_those_under_way() {
+        let data = tempfile::tempdir().expect("a temporary directory");
+        let engine = Engine::default();
+        for _ in 0..20 {
+            let mut snapshots = Snapshots::start(data.path(), Position(0)).expect("it starts");
+            let dir = snapshots.dir.clone();
+            snapshots.consider(&engine, Position(EVENTS_APART));
+            snapshots.consider(&engine, Position(2 * EVENTS_APART));
+            let end = Position(2 * EVENTS_APART + 1);
+            snapshots.last(&engine, end);
+            let kept: Vec<bool> = all(data.path()).map(|(_, snapshot)| snapshot.is_ok()).collect();
+            assert_eq!((list(&dir)[0], kept), (end, vec![true, true]), "two, whole, the last of them newest");
+            fs::remove_dir_all(dir).expect("writable");
+        }
     }
 }

@@ -136,6 +136,10 @@ impl Sink for Numbered<'_> {
         self.sink.offer(reading)
     }
 
+    fn knows(&self, station: &str, quantity: &str) -> bool {
+        self.sink.knows(station, quantity)
+    }
+
     fn fault(&mut self, reason: String) {
         self.sink.fault(match self.number {
             1 => reason,
@@ -239,6 +243,27 @@ mod tests {
             r#"strings = true, quantities = ["rain"]"#,
             r#"{"station":"qj-1","rain":"NaN"}"#,
             &["NaN is no value"],
+        );
+    }
+
+    #[test]
+    fn a_configured_quantity_that_is_no_number_is_a_fault_and_other_fields_are_not() {
+        for (fields, expected) in [
+            (r#""level":"4.5","rain":0.2"#, &["\"level\": \"4.5\" is a string", "qj-1/rain=0.2"][..]),
+            (r#""level":"4.5""#, &["\"level\": \"4.5\" is a string"]),
+            (r#""level":true,"rain":0.2"#, &["\"level\": a boolean is no value", "qj-1/rain=0.2"]),
+            (r#""level":{"mean":4.5},"rain":0.2"#, &["\"level\": an object is no value", "qj-1/rain=0.2"]),
+            (r#""rain":0.2,"level":[4.5]"#, &["qj-1/rain=0.2", "\"level\": an array is no value"]),
+            // The device says that it has none.
+            (r#""level":null,"rain":0.2"#, &["qj-1/rain=0.2"]),
+            (r#""model":"RG-3","ok":true,"gps":{"lat":1},"tags":[],"rain":0.2"#, &["qj-1/rain=0.2"]),
+        ] {
+            check("", &format!(r#"{{"station":"qj-1",{fields}}}"#), expected);
+        }
+        check(
+            "strings = true",
+            r#"{"station":"qj-1","level":"4,5","model":"RG-3","rain":"0.2"}"#,
+            &["\"level\": \"4,5\" is no number", "qj-1/rain=0.2"],
         );
     }
 

@@ -88,6 +88,10 @@ pub trait Sink {
     /// measurements): taken if such a sensor is configured, else left.
     fn offer(&mut self, reading: Decoded<'_>) -> Offered;
 
+    /// Whether such a sensor is configured: what is wrong with its value is then
+    /// a fault, where that of any other field is nobody's business.
+    fn knows(&self, station: &str, quantity: &str) -> bool;
+
     /// One part of the message was not understood; the rest of it counts.
     fn fault(&mut self, reason: String);
 }

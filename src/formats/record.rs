@@ -198,14 +198,22 @@ impl Record<'_, '_> {
     }
 
     /// Numbers under their quantities' names: those of configured sensors
-    /// count, a battery's voltage beside them is left.
+    /// count, a battery's voltage or a model's name beside them is left.
     fn give_gathered(&self, shared: &Shared<'_>, sink: &mut dyn Sink) -> Seen {
         let mut taken = Seen::Nothing;
         let mut left = None;
         for (name, scalar) in &self.found.gathered {
-            let value = match (self.mapping.strings, self.number(scalar)) {
-                (_, Ok(Some(value))) => value,
-                (Strings::Text | Strings::Numbers, Ok(None) | Err(_)) => continue,
+            let value = match self.number(scalar) {
+                Ok(Some(value)) => value,
+                Ok(None) => continue,
+                Err(what) => {
+                    // A sensor's own value must not vanish unseen beside its neighbours'.
+                    if sink.knows(&shared.station, name) {
+                        sink.fault(format!("{name:?}: {what}"));
+                        taken = Seen::Something;
+                    }
+                    continue;
+                }
             };
             match sink.offer(shared.decoded(name, value, None)) {
                 Offered::Taken => taken = Seen::Something,

@@ -28,7 +28,7 @@ impl Sink for Notes {
         if !station.starts_with("qj") {
             return Offered::UnknownStation;
         }
-        if !matches!(quantity, "level" | "rain" | "temperature") {
+        if !self.knows(station, quantity) {
             return Offered::UnknownQuantity;
         }
         let unit = unit.map_or(String::new(), |unit| format!(" {unit}"));
@@ -37,6 +37,10 @@ impl Sink for Notes {
         let seq = seq.map_or(String::new(), |seq| format!(" #{seq}"));
         self.0.push(format!("{station}/{quantity}={value:?}{unit}{observed}{seq}"));
         Offered::Taken
+    }
+
+    fn knows(&self, station: &str, quantity: &str) -> bool {
+        station.starts_with("qj") && matches!(quantity, "level" | "rain" | "temperature")
     }
 
     fn fault(&mut self, reason: String) {

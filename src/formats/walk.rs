@@ -10,7 +10,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 use super::Refusal;
 use super::pointer::{Node, Others};
 
-/// Numbers under names that no pointer names, in one record; more are refused.
+/// Values under names that no pointer names, in one record; more are refused.
 const GATHERED_MAX: usize = 256;
 
 /// One value, borrowed from the payload where it can be.
@@ -109,10 +109,10 @@ impl<'de> Walk<'_, '_, 'de> {
                 self.found.slots[*last].get_or_insert(value);
             }
             Place::Named(name) => match value() {
-                value @ (Scalar::Whole(_) | Scalar::Float(_) | Scalar::Text(_)) => {
+                value @ (Scalar::Whole(_) | Scalar::Float(_) | Scalar::Text(_) | Scalar::Other(_)) => {
                     self.found.gathered.push((name, value));
                 }
-                Scalar::Null | Scalar::Other(_) => {}
+                Scalar::Null => {}
             },
         }
     }
@@ -172,7 +172,7 @@ impl<'de> Visitor<'de> for Walk<'_, '_, 'de> {
         let Walk { place, found } = self;
         let mut index = 0;
         loop {
-            let place = match place {
+            let place = match &place {
                 Place::Nowhere | Place::Named(_) => Place::Nowhere,
                 Place::At(node) => {
                     let child = node.children.iter().find(|child| child.index == Some(index));
@@ -197,6 +197,7 @@ impl<'de> Visitor<'de> for Walk<'_, '_, 'de> {
             while map.next_key::<IgnoredAny>()?.is_some() {
                 map.next_value_seed(Walk { place: Place::Nowhere, found })?;
             }
+            Walk { place, found }.put(|| Scalar::Other("an object"));
             return Ok(());
         };
         let mut seen = 0_u128;

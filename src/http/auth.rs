@@ -1,17 +1,30 @@
 //! Tokens of integrators and of the operator, compared in constant time.
 
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use super::Doors;
 use super::problem::Problem;
 use crate::config::secret::Secret;
 
-/// The name of the integrator whose token the request bears.
-pub(super) fn integrator<'a>(
-    headers: &HeaderMap,
-    tokens: &'a [(String, Secret)],
-) -> Result<&'a str, Problem> {
+/// The name of the integrator whose token the request bears. As an extractor
+/// it stands before the body: of who bears none, no body is read.
+pub(super) struct Integrator(pub(super) String);
+
+impl FromRequestParts<Doors> for Integrator {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, doors: &Doors) -> Result<Self, Problem> {
+        let setup = doors.current.borrow();
+        integrator(&parts.headers, &setup.http.tokens).map(|name| Integrator(name.to_owned()))
+    }
+}
+
+/// The name of the integrator whose token these headers bear.
+fn integrator<'a>(headers: &HeaderMap, tokens: &'a [(String, Secret)]) -> Result<&'a str, Problem> {
     let given = bearer(headers)?;
     // Every token is compared, so that time tells nothing of which came near.
     let mut found = None;

@@ -22,7 +22,7 @@ pub struct Readiness {
     pub reasons: Vec<String>,
     /// Position of the last committed event.
     pub position: u64,
-    /// Sensors that report, are silent, have never been heard.
+    /// How many are configured, and how many of them are silent.
     pub sensors: Sensors,
     /// Incidents that stand.
     pub incidents: usize,

@@ -49,6 +49,11 @@ impl Problem {
         )
     }
 
+    pub(super) fn no_source() -> Self {
+        let detail = "readings over HTTP are not configured, expected http.tokens in forewarn.toml";
+        Self::new(StatusCode::FORBIDDEN, "not switched on", detail)
+    }
+
     pub(super) fn refused_reload(faults: &[String]) -> Self {
         let detail = "the new configuration has faults; the old one stays in force";
         let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "reload refused", detail);

@@ -5,14 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::body::Bytes;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
-use forewarn_core::ids::SourceIx;
+use forewarn_core::time::Timestamp;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
+use super::Doors;
+use super::auth::Integrator;
 use super::problem::Problem;
-use super::{Doors, auth};
-use crate::clock;
 use crate::config::plan::{Decode, Setup};
 use crate::formats::{AnyFormat, LineProtocol, Message, Precision, Session};
 use crate::ingest::intake::{self, Origin, Permit, Sending};
@@ -21,14 +21,15 @@ use crate::ports::{Acks, Batch, Gate};
 /// `POST /api/v1/readings`: JSON in the source's own shape. 204 once durable.
 pub(super) async fn json(
     State(doors): State<Doors>,
+    integrator: Integrator,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<StatusCode, Problem> {
     let setup = doors.current.borrow().clone();
-    let integrator = auth::integrator(&headers, &setup.http.tokens)?.to_owned();
-    let source = setup.http.source;
-    let decode = &setup.sources[source.index()].decode;
-    let batch = read(&setup, decode, source, &integrator, "/api/v1/readings", &headers, &body);
+    // By its index for good, not by its place: sources come and go.
+    let source = setup.sources.iter().find(|it| it.ix == setup.http.source).ok_or_else(Problem::no_source)?;
+    let request = Request { path: "/api/v1/readings", id: id(&integrator, &headers)?, body: &body };
+    let batch = request.read(&setup, &source.decode, doors.civil.civil());
     commit(&doors, batch).await
 }
 
@@ -41,53 +42,65 @@ pub(super) struct WriteQuery {
 /// `POST /api/v2/write`: line protocol, as for InfluxDB 2. 204 once durable.
 pub(super) async fn write(
     State(doors): State<Doors>,
+    integrator: Integrator,
     Query(query): Query<WriteQuery>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<StatusCode, Problem> {
-    let setup = doors.current.borrow().clone();
-    let integrator = auth::integrator(&headers, &setup.http.tokens)?.to_owned();
     let precision = query.precision.as_deref().unwrap_or("ns");
     let precision = Precision::parse(precision).map_err(Problem::bad_query)?;
     let format = LineProtocol::default().with_precision(precision);
     let decode = Decode { format: AnyFormat::LineProtocol(format) };
-    let batch = read(&setup, &decode, setup.http.source, &integrator, "/api/v2/write", &headers, &body);
+    let request = Request { path: "/api/v2/write", id: id(&integrator, &headers)?, body: &body };
+    let setup = doors.current.borrow().clone();
+    let batch = request.read(&setup, &decode, doors.civil.civil());
     commit(&doors, batch).await
 }
 
-fn read(
-    setup: &Setup,
-    decode: &Decode,
-    source: SourceIx,
-    integrator: &str,
-    path: &str,
-    headers: &HeaderMap,
-    body: &Bytes,
-) -> Batch {
-    let mut batch = Batch { source, ..Batch::default() };
-    let message = Message { topic: path, payload: body, received: clock::wall(), retained: false };
-    let sending = if headers.contains_key(IDEMPOTENCY_KEY) { Sending::PerhapsAgain } else { Sending::First };
-    let origin = Origin { source, packet: request_id(integrator, headers), sending, permit: Permit::Any };
-    intake::take(setup, decode, &mut Session::default(), origin, &message, &mut batch);
-    batch
+/// One request with readings.
+struct Request<'a> {
+    path: &'static str,
+    id: RequestId,
+    body: &'a Bytes,
+}
+
+impl Request<'_> {
+    fn read(&self, setup: &Setup, decode: &Decode, received: Timestamp) -> Batch {
+        let source = setup.http.source;
+        let mut batch = Batch { source, ..Batch::default() };
+        let message = Message { topic: self.path, payload: self.body, received, retained: false };
+        let RequestId { packet, sending } = self.id;
+        let origin = Origin { source, packet, sending, permit: Permit::Any };
+        intake::take(setup, decode, &mut Session::default(), origin, &message, &mut batch);
+        batch
+    }
+}
+
+/// What makes a retry the same request.
+#[derive(Debug, Clone, Copy)]
+struct RequestId {
+    packet: u64,
+    sending: Sending,
 }
 
 /// A request under a key that came before is the same request.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
-/// What makes a retry the same request: its idempotency key, under its sender's
-/// name. Without one every request is its own.
-fn request_id(integrator: &str, headers: &HeaderMap) -> u64 {
+/// A request's idempotency key, under its sender's name. Without one every
+/// request is its own, whatever it holds and whenever it comes.
+fn id(integrator: &Integrator, headers: &HeaderMap) -> Result<RequestId, Problem> {
+    let Some(key) = headers.get(IDEMPOTENCY_KEY) else {
+        let packet = getrandom::u64().map_err(|_| Problem::busy())?;
+        return Ok(RequestId { packet, sending: Sending::First });
+    };
     let mut hash = Sha256::new();
-    hash.update(integrator.as_bytes());
-    match headers.get(IDEMPOTENCY_KEY) {
-        Some(key) => hash.update(key.as_bytes()),
-        None => hash.update(clock::wall().0.to_be_bytes()),
-    }
+    hash.update(integrator.0.as_bytes());
+    hash.update([0]);
+    hash.update(key.as_bytes());
     let digest = hash.finalize();
     let mut first = [0; 8];
     first.copy_from_slice(&digest[..8]);
-    u64::from_be_bytes(first)
+    Ok(RequestId { packet: u64::from_be_bytes(first), sending: Sending::PerhapsAgain })
 }
 
 async fn commit(doors: &Doors, mut batch: Batch) -> Result<StatusCode, Problem> {

@@ -230,6 +230,11 @@ impl Sink for Sorter<'_, '_> {
         Offered::Taken
     }
 
+    fn knows(&self, station: &str, quantity: &str) -> bool {
+        let entries = self.catalog.station(station);
+        entries.is_some_and(|entries| entries.iter().any(|entry| *entry.quantity == *quantity))
+    }
+
     fn fault(&mut self, reason: String) {
         self.faults += 1;
         self.fault.get_or_insert(reason);

@@ -25,6 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use forewarn_core::ids::{LogId, Position};
+use forewarn_core::warning::TroubleCode;
 use rusqlite::{Connection, ErrorCode, OptionalExtension};
 
 use crate::log::Record;
@@ -33,6 +34,9 @@ use ballast::Ballast;
 
 /// How long the writer waits for a reader or a checkpoint before it says busy.
 const BUSY_MAX: Duration = Duration::from_secs(2);
+
+/// What a trouble about this file's rot is about.
+const ROT_SUBJECT: &str = "state.db";
 
 /// What a projection is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +76,14 @@ pub enum StateError {
         /// What it said.
         source: rusqlite::Error,
     },
+    /// The file reads, but not as it was written: only a rebuild helps.
+    #[error("{path}: {what}, expected a sound file")]
+    Rot {
+        /// The file.
+        path: PathBuf,
+        /// What the check said.
+        what: String,
+    },
     /// A row's body does not read back.
     #[error("{path}: a body does not decode, expected what this version or an earlier one wrote: {source}")]
     Body {
@@ -106,6 +118,7 @@ impl StateError {
                 source.sqlite_error_code(),
                 Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt)
             ),
+            StateError::Rot { .. } => true,
             StateError::Full { .. }
             | StateError::Stamp { .. }
             | StateError::Body { .. }
@@ -122,6 +135,7 @@ pub struct Projection {
     origin: Origin,
     cursor: Position,
     ballast: Ballast,
+    rot: Option<String>,
 }
 
 impl Projection {
@@ -131,8 +145,12 @@ impl Projection {
     pub fn open(path: &Path, origin: Origin) -> Result<Projection, StateError> {
         let opened = connect(path).and_then(|connection| {
             let cursor = standing(path, &connection, &origin)?;
+            if cursor.is_some() {
+                intact(path, &connection)?;
+            }
             Ok((connection, cursor))
         });
+        let mut rot = None;
         let (connection, cursor) = match opened {
             Ok((connection, Some(cursor))) => (connection, cursor),
             Ok((connection, None)) => {
@@ -141,21 +159,37 @@ impl Projection {
             }
             Err(error) if error.is_rot() => {
                 tracing::error!(%error, "the projection does not read back, it is rebuilt from the log");
+                rot = Some(error.to_string());
                 fresh(path, &origin)?
             }
             Err(error) => return Err(error),
         };
         let mut ballast = Ballast::beside(path);
         ballast.restore();
-        Ok(Projection { path: path.to_owned(), connection, origin, cursor, ballast })
+        Ok(Projection { path: path.to_owned(), connection, origin, cursor, ballast, rot })
     }
 
-    /// Starts again from nothing: the log is wanted from its beginning.
-    pub fn rebuild(self) -> Result<Projection, StateError> {
-        let Projection { path, connection, origin, ballast, .. } = self;
-        drop(connection);
-        let (connection, cursor) = fresh(&path, &origin)?;
-        Ok(Projection { path, connection, origin, cursor, ballast })
+    /// Starts again from nothing: the log is wanted from its beginning. After
+    /// an error it is nowhere, and must be tried again.
+    pub fn rebuild(&mut self) -> Result<(), StateError> {
+        let nowhere = Connection::open_in_memory().map_err(|it| StateError::sqlite(&self.path, it))?;
+        // The file is let go of before it is removed.
+        drop(std::mem::replace(&mut self.connection, nowhere));
+        self.cursor = Position(0);
+        (self.connection, self.cursor) = fresh(&self.path, &self.origin)?;
+        Ok(())
+    }
+
+    /// What was wrong with the file when it was opened; it was rebuilt then.
+    fn rot(&self) -> Option<&str> {
+        self.rot.as_deref()
+    }
+
+    /// Whether a trouble stands that tells of this file's rot.
+    fn has_told_rot(&self) -> Result<bool, StateError> {
+        let select = "SELECT 1 FROM troubles WHERE code = ?1 AND subject = ?2";
+        let told = self.connection.query_row(select, [TroubleCode::Rot.word(), ROT_SUBJECT], |_| Ok(()));
+        Ok(told.optional().map_err(|it| StateError::sqlite(&self.path, it))?.is_some())
     }
 
     /// The position of the last event in it; the log is wanted after it.
@@ -232,6 +266,14 @@ fn standing(path: &Path, connection: &Connection, origin: &Origin) -> Result<Opt
         "the projection is not of this log, it is rebuilt from the log"
     );
     Ok(None)
+}
+
+/// Refuses a file whose trees do not hold together. What was overwritten with
+/// zeroes or cut off shows only here or when a write comes upon it.
+fn intact(path: &Path, connection: &Connection) -> Result<(), StateError> {
+    let fault = |source| StateError::sqlite(path, source);
+    let said: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(fault)?;
+    if said == "ok" { Ok(()) } else { Err(StateError::Rot { path: path.to_owned(), what: said }) }
 }
 
 fn fresh(path: &Path, origin: &Origin) -> Result<(Connection, Position), StateError> {

@@ -1,5 +1,6 @@
 //! The reading side: what commands, pages and couriers ask of `state.db`.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -27,19 +28,26 @@ const DELIVERY: &str =
 #[derive(Debug)]
 pub struct StateReader {
     path: PathBuf,
-    connection: Mutex<Connection>,
+    opened: Mutex<Opened>,
 }
+
+/// A connection, and the file it was made to.
+#[derive(Debug)]
+struct Opened {
+    file: Option<FileId>,
+    connection: Connection,
+}
+
+/// Device and inode.
+type FileId = (u64, u64);
 
 type Read<T> = Result<T, StateError>;
 
 impl StateReader {
     /// Opens an existing file; writes nothing to it.
     pub fn open_read_only(path: &Path) -> Read<StateReader> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let fault = |source| StateError::sqlite(path, source);
-        let connection = Connection::open_with_flags(path, flags).map_err(fault)?;
-        connection.busy_timeout(BUSY_MAX).map_err(fault)?;
-        Ok(StateReader { path: path.to_owned(), connection: Mutex::new(connection) })
+        let opened = Opened::open(path).map_err(|source| StateError::sqlite(path, source))?;
+        Ok(StateReader { path: path.to_owned(), opened: Mutex::new(opened) })
     }
 
     /// The position of the last event in it.
@@ -254,10 +262,44 @@ impl StateReader {
         StateError::sqlite(&self.path, source)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Connection> {
+    fn lock(&self) -> Locked<'_> {
         // A panic in a read leaves nothing half done: the connection is as good as before.
-        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        // A rebuild puts another file in its place; until that is whole, the old one answers.
+        if file_id(&self.path).is_some_and(|now| opened.file != Some(now))
+            && let Ok(new) = Opened::open(&self.path)
+        {
+            *opened = new;
+        }
+        Locked(opened)
     }
+}
+
+/// The connection to the file that stands there now.
+struct Locked<'a>(MutexGuard<'a, Opened>);
+
+impl std::ops::Deref for Locked<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.0.connection
+    }
+}
+
+impl Opened {
+    fn open(path: &Path) -> rusqlite::Result<Opened> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        // Before it is opened: one that is replaced in between is opened once more.
+        let file = file_id(path);
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(BUSY_MAX)?;
+        Ok(Opened { file, connection })
+    }
+}
+
+fn file_id(path: &Path) -> Option<FileId> {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some((metadata.dev(), metadata.ino()))
 }
 
 impl Archive for StateReader {

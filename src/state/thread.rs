@@ -8,12 +8,14 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use forewarn_core::event::{Input, TroubleReport};
 use forewarn_core::ids::Position;
+use forewarn_core::warning::{TroubleCode, TroubleKey};
 use tokio::sync::watch;
 
-use super::{Projection, StateError};
+use super::{Projection, ROT_SUBJECT, StateError};
 use crate::log::Record;
-use crate::ports::{Follow, Note};
+use crate::ports::{Inbox, Note, Reopen};
 
 /// Notes on their way from the courier. Full: the courier drops the note and counts it.
 pub const NOTES_MAX: usize = 4_096;
@@ -28,23 +30,28 @@ const RETRY_MAX: Duration = Duration::from_secs(5);
 /// How often the ballast is put back, if it is gone.
 const BALLAST_EVERY: Duration = Duration::from_mins(1);
 
+/// Rest before a log that could not be read is opened again.
+const FAULT_REST: Duration = Duration::from_secs(1);
+/// So many faults in a row, without a record between them, end the writer.
+const FAULTS_MAX: u32 = 10;
+
 /// The writer of the projection.
 #[derive(Debug)]
 pub struct StateThread;
 
 impl StateThread {
-    /// Starts it: `follow` gives the log after the projection's cursor.
+    /// Starts it. `reopen` gives the log after a position, or from the oldest
+    /// record that is kept where that is trimmed; `inbox` takes troubles.
     pub fn start(
         projection: Projection,
-        follow: Box<dyn Follow>,
+        reopen: Reopen,
         notes: Receiver<Note>,
+        inbox: Arc<dyn Inbox>,
     ) -> io::Result<StateHandle> {
         let (applied, position) = watch::channel(projection.cursor());
         let stop = Arc::new(AtomicBool::new(false));
-        let (sender, records) = sync_channel(RECORDS_MAX);
-        let reading = std::thread::Builder::new().name("state-log".into());
-        reading.spawn(move || read_log(follow, &sender))?;
-        let writer = Writer { projection, records, notes, applied, stop: Arc::clone(&stop) };
+        let records = follow(&reopen, projection.cursor())?;
+        let writer = Writer { projection, reopen, records, notes, inbox, applied, stop: Arc::clone(&stop) };
         let writing = std::thread::Builder::new().name("state".into());
         let thread = writing.spawn(move || writer.run())?;
         Ok(StateHandle { position, stop, thread })
@@ -60,15 +67,10 @@ pub struct StateHandle {
 }
 
 impl StateHandle {
-    /// The position applied so far, as it moves.
+    /// The position applied so far, as it moves. Closed once the writer has
+    /// ended: before the log did, if it could not read it.
     pub fn position(&self) -> watch::Receiver<Position> {
         self.position.clone()
-    }
-
-    /// Whether the writer still runs. One that ended before the log did could
-    /// not read it: the service is not ready then.
-    pub fn is_running(&self) -> bool {
-        !self.thread.is_finished()
     }
 
     /// Waits for the end of the log and of the writer. Blocks.
@@ -85,31 +87,49 @@ impl StateHandle {
     }
 }
 
-/// Blocks on the log, so that the writer need not. Ends with the log, or at
-/// its next record once the writer is gone.
-fn read_log(mut follow: Box<dyn Follow>, sender: &SyncSender<Arc<Record>>) {
-    while let Some(record) = follow.next() {
-        if sender.send(record).is_err() {
-            return;
-        }
-    }
-    if let Some(fault) = follow.fault() {
-        metrics::counter!("forewarn_state_log_faults_total").increment(1);
-        tracing::error!(fault, "the projection cannot read the log any further, it stands still");
-    }
+/// Follows the log after a position on a thread of its own.
+fn follow(reopen: &Reopen, after: Position) -> io::Result<Receiver<Arc<Record>>> {
+    let (sender, records) = sync_channel(RECORDS_MAX);
+    let reopen = Arc::clone(reopen);
+    let reading = std::thread::Builder::new().name("state-log".into());
+    reading.spawn(move || read_log(&reopen, after, &sender))?;
+    Ok(records)
 }
 
-#[derive(Debug)]
+/// Blocks on the log, so that the writer need not. Ends with the log, or at
+/// its next record once the writer is gone.
+fn read_log(reopen: &Reopen, after: Position, sender: &SyncSender<Arc<Record>>) {
+    let (mut reached, mut faults) = (after, 0);
+    while faults < FAULTS_MAX {
+        let mut follow = reopen(reached);
+        while let Some(record) = follow.next() {
+            (reached, faults) = (record.last(), 0);
+            if sender.send(record).is_err() {
+                return;
+            }
+        }
+        let Some(fault) = follow.fault() else { return };
+        metrics::counter!("forewarn_state_log_faults_total").increment(1);
+        tracing::error!(after = reached.0, fault, "the projection cannot read the log, trying again");
+        faults += 1;
+        std::thread::sleep(FAULT_REST);
+    }
+    tracing::error!(after = reached.0, "the projection gives the log up, it stands still");
+}
+
 struct Writer {
     projection: Projection,
+    reopen: Reopen,
     records: Receiver<Arc<Record>>,
     notes: Receiver<Note>,
+    inbox: Arc<dyn Inbox>,
     applied: watch::Sender<Position>,
     stop: Arc<AtomicBool>,
 }
 
 impl Writer {
     fn run(mut self) {
+        self.tell_found();
         let mut ballast_at = Instant::now() + BALLAST_EVERY;
         while !self.stop.load(Ordering::Relaxed) {
             let (records, end) = self.gather();
@@ -144,14 +164,29 @@ impl Writer {
         (records, End::Open)
     }
 
-    /// Writes until it is written: the log keeps the rest meanwhile.
+    /// Writes until it is written: the log keeps the rest meanwhile. A file
+    /// beyond use is begun anew, and the log read again from its beginning.
     fn write(&mut self, records: &[Arc<Record>], notes: &[Note]) {
         let mut rest = RETRY_FIRST;
+        let mut rot: Option<String> = None;
         loop {
             let began = Instant::now();
-            match self.projection.commit(records, notes) {
-                Ok(()) => break,
-                Err(error) => self.tell(&error, rest),
+            let done = match &rot {
+                None => self.projection.commit(records, notes),
+                Some(_) => self.begin_anew(),
+            };
+            match (done, &rot) {
+                (Ok(()), None) => break,
+                (Ok(()), Some(detail)) => {
+                    self.tell_rot(Some(detail));
+                    break;
+                }
+                (Err(error), None) if error.is_rot() => {
+                    tracing::error!(%error, "the projection is rotten, it is rebuilt from the log");
+                    rot = Some(error.to_string());
+                    continue;
+                }
+                (Err(error), _) => self.tell(&error, rest),
             }
             // A stop must not wait for a disk that stays full.
             let until = began + rest;
@@ -165,6 +200,34 @@ impl Writer {
         }
         metrics::gauge!("forewarn_state_position").set(self.projection.cursor().0 as f64);
         self.applied.send_replace(self.projection.cursor());
+    }
+
+    /// What was read ahead is let go, to be read again; notes are not in the
+    /// log, and those at hand go the way of those in the file.
+    fn begin_anew(&mut self) -> Result<(), StateError> {
+        self.projection.rebuild()?;
+        let path = self.projection.path().to_owned();
+        self.records = follow(&self.reopen, self.projection.cursor())
+            .map_err(|source| StateError::File { path, source })?;
+        Ok(())
+    }
+
+    /// Tells the operator that the file was rotten at the start, or takes back
+    /// what a former run told of it.
+    fn tell_found(&self) {
+        match (self.projection.rot(), self.projection.has_told_rot()) {
+            (Some(rot), _) => self.tell_rot(Some(rot)),
+            (None, Ok(true)) => self.tell_rot(None),
+            // One that cannot be asked says so at the first write.
+            (None, Ok(false) | Err(_)) => {}
+        }
+    }
+
+    fn tell_rot(&self, detail: Option<&str>) {
+        let key = TroubleKey { code: TroubleCode::Rot, subject: ROT_SUBJECT.into() };
+        let told = detail.map(|what| format!("{what}; it is rebuilt from the log"));
+        let (present, detail) = (told.is_some(), told.unwrap_or_default());
+        self.inbox.control(Input::Trouble(TroubleReport { key, present, detail }));
     }
 
     fn tell(&self, error: &StateError, rest: Duration) {

@@ -1,14 +1,16 @@
 //! Readings over HTTP, and the pages for machines that watch.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use forewarn::config::plan::{Decode, From, Http, Setup, Source};
 use forewarn::config::secret::Secret;
-use forewarn::http::{Doors, Health, Readiness, Reload, Sensors, Server};
-use forewarn::ports::{Batch, Inbox};
+use forewarn::formats::AnyFormat;
+use forewarn::http::{Doors, Health, Limits, Readiness, Reload, Sensors, Server};
+use forewarn::ports::{Batch, CivilClock, Inbox, Taken};
 use forewarn_core::event::Input;
 use forewarn_core::ids::{Position, SourceIx};
+use forewarn_core::time::{Span, Timestamp};
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -187,6 +189,15 @@ impl Inbox for Full {
     }
 }
 
+/// Where the civil clock of these tests stands: not where the machine's does.
+const CIVIL: Timestamp = Timestamp::from_secs(1_500_000_000);
+
+impl CivilClock for Full {
+    fn civil(&self) -> Timestamp {
+        CIVIL
+    }
+}
+
 impl Health for Full {
     fn readiness(&self) -> Readiness {
         Readiness {
@@ -205,29 +216,47 @@ impl Reload for Full {
     }
 }
 
-/// The doors over it, with JSON and one token.
-async fn full() -> (Server, watch::Sender<Arc<Setup>>, CancellationToken) {
-    let mut setup = setup::setup(&["qj-1"]);
-    setup.http = Http { tokens: vec![("telemetry".into(), Secret::new(TOKEN))], ..setup.http };
-    setup.sources.push(Source {
-        name: "http".into(),
-        ix: SourceIx(1),
-        from: From::Http,
-        decode: Decode { format: setup::json("{}") },
-    });
-    let (kept, current) = watch::channel(Arc::new(setup));
-    let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle();
-    let doors =
-        Doors { current, inbox: Arc::new(Full), health: Arc::new(Full), reload: Arc::new(Full), metrics };
-    let shutdown = CancellationToken::new();
-    let server = Server::start(doors, shutdown.clone()).await.expect("a free port");
-    (server, kept, shutdown)
+/// A server over an inbox, with one format and one token.
+pub(crate) struct Stand {
+    pub(crate) server: Server,
+    pub(crate) shutdown: CancellationToken,
+    _setup: watch::Sender<Arc<Setup>>,
+}
+
+impl Stand {
+    pub(crate) async fn new(inbox: Arc<dyn Inbox>, format: AnyFormat, limits: Limits) -> Stand {
+        let mut setup = setup::setup(&["qj-1"]);
+        // Sources have come and gone: the index is not the place.
+        let source = SourceIx(7);
+        let tokens = vec![("telemetry".into(), Secret::new(TOKEN))];
+        setup.http = Http { tokens, body_max: 8 << 20, source, ..setup.http };
+        let decode = Decode { format };
+        setup.sources.push(Source { name: "http".into(), ix: source, from: From::Http, decode });
+        let (kept, current) = watch::channel(Arc::new(setup));
+        let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle();
+        let doors = Doors {
+            current,
+            inbox,
+            civil: Arc::new(Full),
+            health: Arc::new(Full),
+            reload: Arc::new(Full),
+            metrics,
+        };
+        let shutdown = CancellationToken::new();
+        let server = Server::start(doors, limits, shutdown.clone()).await.expect("a free port");
+        Stand { server, shutdown, _setup: kept }
+    }
+
+    /// Nothing is taken in there.
+    pub(crate) async fn full(limits: Limits) -> Stand {
+        Stand::new(Arc::new(Full), setup::json("{}"), limits).await
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_inbox_is_answered_at_once_and_says_when_to_come_again() {
-    let (server, _kept, shutdown) = full().await;
-    let base = format!("http://{}", server.local_addr());
+    let stand = Stand::full(Limits::default()).await;
+    let base = format!("http://{}", stand.server.local_addr());
     let now = forewarn::clock::wall().0 * 1_000;
     for (path, body) in [
         ("/api/v1/readings", level("qj-1", 59.3)),
@@ -243,6 +272,49 @@ async fn a_full_inbox_is_answered_at_once_and_says_when_to_come_again() {
     let (status, body) = get(format!("{base}/readyz")).await;
     assert_eq!(status, 503);
     assert!(body.contains("no room on the disk"), "{body}");
-    shutdown.cancel();
-    server.ended().await;
+    stand.shutdown.cancel();
+    stand.server.ended().await;
+}
+
+/// An inbox that keeps what comes, and says at once that it is durable.
+#[derive(Debug, Default)]
+struct Keeper(Mutex<Vec<Taken>>);
+
+impl Inbox for Keeper {
+    fn offer(&self, batch: Batch) -> Result<(), Batch> {
+        self.0.lock().expect("no test panics in it").extend(batch.taken);
+        batch.acks.into_iter().for_each(|acks| acks.gate.durable(&acks.tokens));
+        Ok(())
+    }
+
+    fn control(&self, _: Input) {}
+
+    fn room(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(std::future::ready(()))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readings_are_dated_by_the_services_own_clock_and_each_request_is_its_own() {
+    let keeper = Arc::new(Keeper::default());
+    let senml = AnyFormat::read("senml", &mut serde_json::Deserializer::from_str("{}"));
+    let senml = senml.expect("senml is a format").expect("a sound configuration");
+    let stand = Stand::new(keeper.clone(), senml, Limits::default()).await;
+    let url = format!("http://{}/api/v1/readings", stand.server.local_addr());
+    let relative = r#"[{"bn":"qj-1/","n":"level","v":4.5,"t":-60}]"#;
+    assert_eq!(post(url, TOKEN, None, relative.into()).await.0, 204);
+    let observed = keeper.0.lock().expect("no test panics in it")[0].observed;
+    assert_eq!(observed, Some(CIVIL - Span::from_secs(60)));
+
+    let keeper = Arc::new(Keeper::default());
+    let stand = Stand::new(keeper.clone(), setup::json("{}"), Limits::default()).await;
+    let url = format!("http://{}/api/v1/readings", stand.server.local_addr());
+    for key in [None, None, Some("k"), Some("k")] {
+        // The clock stands: the same microsecond.
+        let undated = r#"{"station":"qj-1","level":4.5}"#;
+        assert_eq!(post(url.clone(), TOKEN, key, undated.into()).await.0, 204);
+    }
+    let ids: Vec<u64> =
+        keeper.0.lock().expect("no test panics in it").iter().map(|taken| taken.identity).collect();
+    assert!(ids[0] != ids[1] && ids[1] != ids[2] && ids[2] == ids[3], "{ids:?}");
 }

@@ -12,6 +12,7 @@ mod tls_files;
 
 mod broker;
 mod child;
+mod connections;
 mod crash;
 mod disk;
 mod first;

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use forewarn::log::{FrameIs, FrameSeen, Frames};
+use forewarn_core::event::Input;
 
 use crate::child::Running;
 use crate::common::house::{Folder, wait_for};
@@ -273,4 +274,34 @@ fn copy_folder(from: &Path, to: &Path) {
             Ok(_) | Err(_) => {}
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotten_projection_is_rebuilt_and_what_was_not_delivered_leaves() {
+    let recorder = Recorder::start(Mood::Refuses).await;
+    let (folder, mut publisher) = valley(&recorder.url, 1);
+    let running = next_life(&folder, &mut publisher).await;
+    publisher.deliver(Gauges::new().dated("g-0", 59.2)).await;
+    recorder.wait_for("a first attempt", |seen| seen.iter().any(Attempt::is_warning)).await;
+    running.stop().await;
+
+    // All but the first page, where a start finds its cursor.
+    let path = folder.data().join("state.db");
+    let whole = rusqlite::Connection::open(&path).expect("it is there");
+    whole.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).expect("nobody else is at it");
+    drop(whole);
+    let mut bytes = fs::read(&path).expect("it is there");
+    bytes[3 * 4_096..].fill(0x55);
+    fs::write(&path, bytes).expect("writable");
+
+    recorder.turns(Mood::Accepts);
+    let running = Running::start(&folder).await;
+    recorder.wait_for_told(1).await;
+    let is_rot = |it: &Input| matches!(it, Input::Trouble(report) if report.present && report.key.subject == "state.db");
+    wait_for("the operator is told", || {
+        records(&folder.data()).iter().flat_map(|it| &it.inputs).any(is_rot).then_some(())
+    })
+    .await;
+    running.stop().await;
+    assert_eq!(told(&recorder), ["alert red 1"]);
 }

@@ -1,7 +1,6 @@
 //! What systemd hears of a service that it started.
 
 use std::os::unix::net::UnixDatagram;
-use std::time::Duration;
 
 use crate::child::Running;
 use crate::common::house::PATIENCE;
@@ -38,6 +37,6 @@ async fn systemd_hears_that_it_is_ready_that_it_lives_and_that_it_stops() {
             hear(&socket, "WATCHDOG=1");
         }
     });
-    tokio::time::timeout(Duration::from_secs(60), running.stop()).await.expect("it stops");
+    tokio::time::timeout(PATIENCE, running.stop()).await.expect("it stops");
     tokio::task::block_in_place(|| hear(&socket, "STOPPING=1"));
 }
