@@ -48,7 +48,9 @@ impl AreaStage {
             Work::Cell(cell) => self.decide_cell(*cell, stamp),
             Work::Claim(claim) => {
                 let untold = || self.is_untold(claim).then_some(Turn::Grew);
-                let Some(turn) = self.troubles.turn(claim).or_else(untold) else { return Vec::new() };
+                let expires = || self.is_expiring(claim, stamp.moment).then_some(Turn::Renewed);
+                let turn = self.troubles.turn(claim).or_else(untold).or_else(expires);
+                let Some(turn) = turn else { return Vec::new() };
                 let revision = self.trouble_revision(&claim.key, turn, &claim.detail, stamp);
                 vec![Decision::Trouble(claim.clone()), Decision::Revision(revision)]
             }
@@ -234,12 +236,24 @@ impl AreaStage {
         claim.present && sent().is_some_and(|sent| sent.is_news_to(&self.plan.operator))
     }
 
+    /// Whether a trouble stands whose warning is to be renewed.
+    fn is_expiring(&self, claim: &TroubleReport, moment: Moment) -> bool {
+        claim.present && self.trouble_renewal(&claim.key, moment).is_some_and(|due| due <= moment.at)
+    }
+
+    /// Engine time at which a standing trouble's warning is renewed.
+    pub(super) fn trouble_renewal(&self, key: &TroubleKey, moment: Moment) -> Option<Timestamp> {
+        let sent = self.warnings.get(self.troubles.standing().get(key)?.warning?)?;
+        Some(sent.renewal(&self.plan.settings, moment))
+    }
+
     fn trouble_revision(&self, key: &TroubleKey, turn: Turn, detail: &str, stamp: &Stamp) -> Revision {
         let standing = self.troubles.standing().get(key);
         let former = standing.and_then(|trouble| self.warnings.get(trouble.warning?));
         let (kind, reason) = match turn {
             Turn::Raised => (Kind::Alert, Reason::TroubleRaised),
             Turn::Grew => (Kind::Update, Reason::TroubleRaised),
+            Turn::Renewed => (Kind::Update, Reason::Renewed),
             Turn::Ended => (Kind::AllClear, Reason::TroubleEnded),
         };
         let operator = if turn == Turn::Ended { &[][..] } else { &self.plan.operator };

@@ -61,7 +61,12 @@ fn what_falls_long_after_a_part_of_its_domain_is_told_anew() {
     plan.sensors.iter_mut().flatten().for_each(|sensor| sensor.interval = Span::from_hours(1));
     World::new(plan).check(
         &[(0, "s0 silent"), (1, "s1 silent"), (2, "s2 silent"), (600, "s3 silent"), (700, "pass")],
-        &["5 alert domain-silent gw0 -> t1", "605 alert sensor-silent s3 -> t1"],
+        &[
+            "5 alert domain-silent gw0 -> t1",
+            "335 update domain-silent gw0 -> t1",
+            "605 alert sensor-silent s3 -> t1",
+            "665 update domain-silent gw0 -> t1",
+        ],
     );
 }
 
