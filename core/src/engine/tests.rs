@@ -424,3 +424,22 @@ fn a_gauge_that_dies_on_another_source_while_its_own_is_down_is_told() {
     }
     assert_eq!(troubles(&run, TroubleCode::SensorSilent), ["s0"]);
 }
+
+#[test]
+fn a_plan_with_more_sources_than_can_be_told_apart_is_refused() {
+    let mut run = Run::new(plan());
+    let with = |count: usize| {
+        let sources = (0..count).map(|ix| format!("s{ix}")).collect();
+        plan_ref(Plan { sources, ..plan() }, true)
+    };
+    let refused = run.put(Input::Plan(with(65)));
+    assert!(matches!(refused.as_slice(), [Decision::PlanRefused(words)] if words.contains("65 sources")));
+    assert_eq!(run.put(Input::Plan(with(64))), []);
+    (0..6).for_each(|sensor| run.read(sensor, 0.0));
+    // The last is no other's bit, and neither is one that no plan has.
+    run.put(Input::Source(SourceIx(63), false));
+    run.put(Input::Source(SourceIx(64), false));
+    run.at = run.at + Span::from_mins(40);
+    run.put(Input::Tick);
+    assert_eq!(run.engine.sensors_silent(), 6, "each is heard through the first, which is up");
+}

@@ -9,6 +9,7 @@ use super::{AreaStage, CellState, Work, routing};
 use crate::event::{Command, Decision, PlanRef, TroubleReport};
 use crate::ids::{OutputId, TargetIx};
 use crate::level::{Certainty, Level, Status, Urgency};
+use crate::sensing::SOURCES_MAX;
 use crate::time::{Moment, Timestamp};
 use crate::warning::{About, Cell, Due, Evidence, Incident, Kind, Phase, Reason, Revision, TroubleKey};
 
@@ -73,11 +74,15 @@ impl AreaStage {
     }
 
     /// Why a plan cannot be put in force, in words: it would drop the place or
-    /// the hazard of a warning that stands.
+    /// the hazard of a warning that stands, or is larger than can be kept.
     pub fn refuses(&self, plan: &PlanRef) -> Option<String> {
         let Some(body) = &plan.body else {
             return Some("the plan's file is missing, expected it beside the log".into());
         };
+        if body.sources.len() > SOURCES_MAX {
+            let count = body.sources.len();
+            return Some(format!("the plan has {count} sources, expected {SOURCES_MAX} at most"));
+        }
         if plan.orphan {
             return None;
         }
@@ -363,7 +368,20 @@ fn certainty(
     if kind.is_last() {
         return match reason {
             Reason::Eased | Reason::TroubleEnded => Certainty::Observed,
-            _ => Certainty::Likely,
+            Reason::Raised
+            | Reason::Upgraded
+            | Reason::Downgraded
+            | Reason::Blind
+            | Reason::Seen
+            | Reason::Intermittent
+            | Reason::Renewed
+            | Reason::Unconfirmed
+            | Reason::Orphaned
+            | Reason::EndedByHand
+            | Reason::InError
+            | Reason::TroubleRaised
+            | Reason::NotifyTest
+            | Reason::BreachAgain => Certainty::Likely,
         };
     }
     if incident.stale || incident.orphaned {

@@ -311,11 +311,10 @@ impl Outages {
 /// The sensor that a loss of a source blinded.
 fn blinded(found: &Found) -> Option<SensorIx> {
     match found {
-        Found::Silence(sensor, Some(_)) => Some(*sensor),
         Found::Finding(finding) => {
             (finding.tip == Verdict::Unknown(Why::SourceDown)).then_some(finding.sensor)
         }
-        Found::Silence(_, None) | Found::WouldHave(_) => None,
+        Found::Silence(..) | Found::WouldHave(_) => None,
     }
 }
 

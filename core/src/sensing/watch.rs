@@ -53,9 +53,13 @@ pub(crate) struct Watch {
     pub(crate) kept: u32,
 }
 
-/// The bit of a source; those past the sixty-third share the last.
+/// A plan has at most this many sources, counting those that left it: which of
+/// them a sensor is heard through is kept as one bit each.
+pub const SOURCES_MAX: usize = u64::BITS as usize;
+
+/// The bit of a source; none for one that no plan can have.
 pub(crate) fn source_bit(source: SourceIx) -> u64 {
-    1 << source.0.min(63)
+    1_u64.checked_shl(source.0).unwrap_or(0)
 }
 
 impl Watch {
