@@ -70,7 +70,16 @@ impl Engine {
         let mut sensors = [SensorIx(0); FORESEEN_MAX];
         let readings = inputs.iter().filter_map(|input| match input {
             Input::Reading(reading) => Some(reading.sensor),
-            _ => None,
+            Input::Tick
+            | Input::Started(_)
+            | Input::Plan(_)
+            | Input::Clock(_)
+            | Input::Source(..)
+            | Input::Outcome(_)
+            | Input::Command(_)
+            | Input::Trouble(_)
+            | Input::Assign(_)
+            | Input::Intake(_) => None,
         });
         let mut count = 0;
         for (place, sensor) in sensors.iter_mut().zip(readings) {
@@ -89,7 +98,7 @@ impl Engine {
         let record = Some(Record { rest: recorded, differs: false });
         let mut pen = Pen { position: event.position, decided: 0, record, outputs };
         self.run(event, &mut pen);
-        let Some(record) = pen.record.take() else { return false };
+        let record = pen.record.take().expect("it was put in above, and nothing takes it out");
         for decision in record.rest {
             self.apply(decision, &mut pen);
             if let Some(cell) = cell_of(decision) {

@@ -76,7 +76,7 @@ impl Span {
         Span(self.0.saturating_mul(n))
     }
 
-    /// Reads `"90 s"`, `"15 min"`, `"2 h"`, `"3 d"`, `"250 ms"`; a space is optional.
+    /// Reads `"90 s"`, `"15 min"`, `"2 h"`, `"3 d"`, `"250 ms"`, `"40 us"`; a space is optional.
     pub fn parse(text: &str) -> Result<Self, SpanError> {
         let text = text.trim();
         let split = text.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '-')).ok_or(SpanError)?;
@@ -143,6 +143,7 @@ impl fmt::Display for Span {
             _ if micros % 3_600_000_000 == 0 => write!(f, "{} h", micros / 3_600_000_000),
             _ if micros % 60_000_000 == 0 => write!(f, "{} min", micros / 60_000_000),
             _ if micros % 1_000_000 == 0 => write!(f, "{} s", micros / 1_000_000),
+            _ if micros.unsigned_abs() < 1_000 => write!(f, "{micros} us"),
             _ => write!(f, "{} ms", micros / 1_000),
         }
     }
@@ -186,7 +187,7 @@ impl Sub for Span {
 impl Neg for Span {
     type Output = Span;
     fn neg(self) -> Span {
-        Span(-self.0)
+        Span(self.0.saturating_neg())
     }
 }
 
@@ -208,5 +209,9 @@ mod tests {
     fn spans_print_in_their_largest_whole_unit() {
         assert_eq!(Span::from_secs(5400).to_string(), "90 min");
         assert_eq!(Span::from_hours(48).to_string(), "2 d");
+        assert_eq!(Span(250_000).to_string(), "250 ms");
+        assert_eq!(Span(1_500).to_string(), "1 ms");
+        assert_eq!(Span(-40).to_string(), "-40 us");
+        assert_eq!(-Span(i64::MIN), Span(i64::MAX));
     }
 }

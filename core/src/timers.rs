@@ -124,7 +124,7 @@ const fn instant(ordered: u64) -> Timestamp {
 pub enum Timer {
     /// A sensor has been silent for too long.
     Silence(SensorIx),
-    /// An outage is to be told, or its end.
+    /// An outage is to be told, or its end, or a trouble is to be renewed.
     Outage,
     /// A hold, a pending level, a telling or a renewal of one cell.
     Cell(Cell),

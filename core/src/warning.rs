@@ -405,7 +405,7 @@ pub struct Revision {
     /// The worst sensors first, at most [`EVIDENCE_MAX`].
     #[n(15)]
     pub evidence: Vec<Evidence>,
-    /// How many sensors support it in all, beyond those listed.
+    /// How many sensors support it in all, those listed included.
     #[n(16)]
     pub sensors: u32,
     /// More to say, where code and evidence do not: a trouble's detail.

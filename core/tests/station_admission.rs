@@ -221,6 +221,51 @@ fn reading_2089() {
 }
 
 #[test]
+fn a_clock_mended_in_two_steps_moves_what_it_had_stamped() {
+    let hour = Span::from_hours(1);
+    for steps in [&[true][..], &[false, true], &[false, false, true]] {
+        let mut bench = Bench::new(one_of_one());
+        bench.moment.offset = bench.moment.offset + hour;
+        let stamped = |bench: &Bench, value: f64| Reading {
+            observed: bench.moment.civil(),
+            marks: Marks::NO_DEVICE_TIME,
+            ..at(0, value)
+        };
+        bench.stage.clock(bench.moment, &mut bench.found);
+        for minute in 1..6 {
+            bench.wait(60 * minute);
+            let reading = stamped(&bench, 9.0);
+            bench.hand(reading);
+        }
+        bench.moment.offset = bench.moment.offset - hour;
+        for &trusted in steps {
+            bench.moment.trusted = trusted;
+            bench.stage.clock(bench.moment, &mut bench.found);
+        }
+        let state = bench.stage.sensor_state(GAUGE).expect("it is in the plan");
+        let observed: Vec<_> = state.readings().map(|sample| sample.observed).collect();
+        assert_eq!(observed, [1, 2, 3, 4, 5].map(|minute| at(60 * minute, 0.0).observed), "{steps:?}");
+        assert_eq!(bench.tip(), RED, "{steps:?}");
+        bench.wait(360);
+        let reading = stamped(&bench, 1.0);
+        bench.hand(reading);
+        assert_eq!(bench.tip(), CLEAR, "{steps:?}");
+    }
+}
+
+#[test]
+fn what_a_clock_set_back_drops_leaves_the_next_reading_to_say_how_things_stand() {
+    let mut bench = Bench::new(one_of_one());
+    bench.read(60, 1.0);
+    bench.read(1200, -3.0);
+    bench.moment.offset = bench.moment.offset - Span::from_mins(10);
+    bench.stage.clock(bench.moment, &mut bench.found);
+    assert_eq!(bench.tip(), WARMING);
+    bench.wait(1260).hand(at(660, 9.0));
+    assert_eq!(bench.tip(), RED);
+}
+
+#[test]
 fn a_flood_of_readings_costs_no_more_memory_and_loses_no_breach() {
     let plan = one_of_one();
     assert!(bytes_per_sensor(&plan, GAUGE) < 4096, "{} bytes", bytes_per_sensor(&plan, GAUGE));

@@ -361,18 +361,23 @@ fn while_intake_is_stopped_nothing_clears_and_nobody_is_called_silent() {
     run.read(0, 0.0);
     run.at = run.at + Span::from_mins(80);
     run.put(Input::Tick);
-    let told: Vec<Reason> = run.revisions[seen..].iter().map(|it| it.reason).collect();
-    assert_eq!(told, [Reason::Renewed], "the warning stands, and is renewed before it expires");
+    let told = |run: &Run| {
+        let of_it = run.revisions[seen..].iter().filter(|it| it.about == About::Incident(Cell::default()));
+        of_it.map(|it| it.reason).collect::<Vec<Reason>>()
+    };
+    assert_eq!(told(&run), [Reason::Renewed], "the warning stands, and is renewed before it expires");
+    let silent = |it: &&Revision| it.reason == Reason::TroubleRaised;
+    assert_eq!(run.revisions[seen..].iter().filter(silent).count(), 0);
     // The hold starts anew with the first reading after it.
     run.put(Input::Intake(true));
     for minutes in [5, 20, 20, 19] {
         run.at = run.at + Span::from_mins(minutes);
         run.read(0, 0.0);
     }
-    assert_eq!(run.revisions.len(), seen + 1);
+    assert_eq!(told(&run), [Reason::Renewed]);
     run.at = run.at + Span::from_mins(2);
     run.put(Input::Tick);
-    assert_eq!(run.revisions.last().map(|it| it.reason), Some(Reason::Eased));
+    assert_eq!(told(&run), [Reason::Renewed, Reason::Eased]);
 }
 
 #[test]
@@ -418,4 +423,23 @@ fn a_gauge_that_dies_on_another_source_while_its_own_is_down_is_told() {
         (1..6).for_each(|sensor| run.read(sensor, 0.0));
     }
     assert_eq!(troubles(&run, TroubleCode::SensorSilent), ["s0"]);
+}
+
+#[test]
+fn a_plan_with_more_sources_than_can_be_told_apart_is_refused() {
+    let mut run = Run::new(plan());
+    let with = |count: usize| {
+        let sources = (0..count).map(|ix| format!("s{ix}")).collect();
+        plan_ref(Plan { sources, ..plan() }, true)
+    };
+    let refused = run.put(Input::Plan(with(65)));
+    assert!(matches!(refused.as_slice(), [Decision::PlanRefused(words)] if words.contains("65 sources")));
+    assert_eq!(run.put(Input::Plan(with(64))), []);
+    (0..6).for_each(|sensor| run.read(sensor, 0.0));
+    // The last is no other's bit, and neither is one that no plan has.
+    run.put(Input::Source(SourceIx(63), false));
+    run.put(Input::Source(SourceIx(64), false));
+    run.at = run.at + Span::from_mins(40);
+    run.put(Input::Tick);
+    assert_eq!(run.engine.sensors_silent(), 6, "each is heard through the first, which is up");
 }

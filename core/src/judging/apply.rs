@@ -13,7 +13,7 @@ impl AreaStage {
     pub fn apply(&mut self, decision: &Decision, moment: Moment) {
         match decision {
             Decision::Incident(incident) => self.apply_incident(incident, moment.at),
-            Decision::Revision(revision) => self.apply_revision(revision, moment.at),
+            Decision::Revision(revision) => self.apply_revision(revision, moment),
             Decision::Trouble(report) => {
                 self.held |= report.present && report.key.code == TroubleCode::Held;
                 self.troubles.apply(report, moment.civil());
@@ -69,7 +69,8 @@ impl AreaStage {
         }
     }
 
-    fn apply_revision(&mut self, revision: &Revision, at: Timestamp) {
+    fn apply_revision(&mut self, revision: &Revision, moment: Moment) {
+        let at = moment.at;
         self.warnings.record(revision, at);
         let ends = revision.kind.is_last() || revision.about == About::NotifyTest;
         if ends {
@@ -98,6 +99,7 @@ impl AreaStage {
                 if let Some(trouble) = self.troubles.get_mut(key) {
                     trouble.warning = Some(revision.warning);
                 }
+                self.troubles.renew_at(key, self.trouble_renewal(key, moment));
             }
             About::NotifyTest => {}
         }

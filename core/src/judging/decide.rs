@@ -9,6 +9,7 @@ use super::{AreaStage, CellState, Work, routing};
 use crate::event::{Command, Decision, PlanRef, TroubleReport};
 use crate::ids::{OutputId, TargetIx};
 use crate::level::{Certainty, Level, Status, Urgency};
+use crate::sensing::SOURCES_MAX;
 use crate::time::{Moment, Timestamp};
 use crate::warning::{About, Cell, Due, Evidence, Incident, Kind, Phase, Reason, Revision, TroubleKey};
 
@@ -48,7 +49,9 @@ impl AreaStage {
             Work::Cell(cell) => self.decide_cell(*cell, stamp),
             Work::Claim(claim) => {
                 let untold = || self.is_untold(claim).then_some(Turn::Grew);
-                let Some(turn) = self.troubles.turn(claim).or_else(untold) else { return Vec::new() };
+                let expires = || self.is_expiring(claim, stamp.moment).then_some(Turn::Renewed);
+                let turn = self.troubles.turn(claim).or_else(untold).or_else(expires);
+                let Some(turn) = turn else { return Vec::new() };
                 let revision = self.trouble_revision(&claim.key, turn, &claim.detail, stamp);
                 vec![Decision::Trouble(claim.clone()), Decision::Revision(revision)]
             }
@@ -71,11 +74,15 @@ impl AreaStage {
     }
 
     /// Why a plan cannot be put in force, in words: it would drop the place or
-    /// the hazard of a warning that stands.
+    /// the hazard of a warning that stands, or is larger than can be kept.
     pub fn refuses(&self, plan: &PlanRef) -> Option<String> {
         let Some(body) = &plan.body else {
             return Some("the plan's file is missing, expected it beside the log".into());
         };
+        if body.sources.len() > SOURCES_MAX {
+            let count = body.sources.len();
+            return Some(format!("the plan has {count} sources, expected {SOURCES_MAX} at most"));
+        }
         if plan.orphan {
             return None;
         }
@@ -234,12 +241,24 @@ impl AreaStage {
         claim.present && sent().is_some_and(|sent| sent.is_news_to(&self.plan.operator))
     }
 
+    /// Whether a trouble stands whose warning is to be renewed.
+    fn is_expiring(&self, claim: &TroubleReport, moment: Moment) -> bool {
+        claim.present && self.trouble_renewal(&claim.key, moment).is_some_and(|due| due <= moment.at)
+    }
+
+    /// Engine time at which a standing trouble's warning is renewed.
+    pub(super) fn trouble_renewal(&self, key: &TroubleKey, moment: Moment) -> Option<Timestamp> {
+        let sent = self.warnings.get(self.troubles.standing().get(key)?.warning?)?;
+        Some(sent.renewal(&self.plan.settings, moment))
+    }
+
     fn trouble_revision(&self, key: &TroubleKey, turn: Turn, detail: &str, stamp: &Stamp) -> Revision {
         let standing = self.troubles.standing().get(key);
         let former = standing.and_then(|trouble| self.warnings.get(trouble.warning?));
         let (kind, reason) = match turn {
             Turn::Raised => (Kind::Alert, Reason::TroubleRaised),
             Turn::Grew => (Kind::Update, Reason::TroubleRaised),
+            Turn::Renewed => (Kind::Update, Reason::Renewed),
             Turn::Ended => (Kind::AllClear, Reason::TroubleEnded),
         };
         let operator = if turn == Turn::Ended { &[][..] } else { &self.plan.operator };
@@ -349,7 +368,20 @@ fn certainty(
     if kind.is_last() {
         return match reason {
             Reason::Eased | Reason::TroubleEnded => Certainty::Observed,
-            _ => Certainty::Likely,
+            Reason::Raised
+            | Reason::Upgraded
+            | Reason::Downgraded
+            | Reason::Blind
+            | Reason::Seen
+            | Reason::Intermittent
+            | Reason::Renewed
+            | Reason::Unconfirmed
+            | Reason::Orphaned
+            | Reason::EndedByHand
+            | Reason::InError
+            | Reason::TroubleRaised
+            | Reason::NotifyTest
+            | Reason::BreachAgain => Certainty::Likely,
         };
     }
     if incident.stale || incident.orphaned {

@@ -6,11 +6,8 @@ use super::votes::{Count, Held, Terms, Votes};
 use super::warnings::Sent;
 use crate::level::Level;
 use crate::plan::{OutageTell, Plan};
-use crate::time::{Moment, Span, Timestamp};
+use crate::time::{Moment, Timestamp};
 use crate::warning::{Incident, Kind, Phase, Reason};
-
-/// However short the plan makes a warning's life, it is not renewed more often.
-const RENEW_MIN: Span = Span::from_mins(1);
 
 /// All that one judgement rests on.
 #[derive(Debug)]
@@ -127,7 +124,7 @@ pub(super) fn due(sight: &Sight<'_>) -> Option<Timestamp> {
             );
         }
         if sight.owed != Owed::Nothing {
-            dues.push(sight.sent.map(|sent| renewal(sent, sight)));
+            dues.push(sight.sent.map(|sent| sent.renewal(&sight.terms.plan.settings, sight.moment)));
         }
     }
     dues.into_iter().flatten().filter(|&due| due > at).min()
@@ -206,7 +203,8 @@ fn words(before: &Incident, next: &Incident, seen: Option<Reason>, sight: &Sight
     } else {
         let sent = sight.sent?;
         let unheard = sent.is_unheard() && sight.routed == Routed::Yes;
-        (unheard || renewal(sent, sight) <= sight.moment.at).then_some(Reason::Renewed)
+        (unheard || sent.renewal(&sight.terms.plan.settings, sight.moment) <= sight.moment.at)
+            .then_some(Reason::Renewed)
     }
 }
 
@@ -290,19 +288,4 @@ fn tell_at(missed: &[&Vote], plan: &Plan) -> Option<Timestamp> {
         })
     };
     missed.iter().filter_map(|vote| Some(vote.lost()? + delay(vote))).min()
-}
-
-/// Engine time at which the warning is renewed: before it expires by either
-/// clock, the civil one only where it can be trusted.
-fn renewal(sent: &Sent, sight: &Sight<'_>) -> Timestamp {
-    let settings = &sight.terms.plan.settings;
-    let life = (settings.expires_after - settings.renew_before).max(RENEW_MIN);
-    let by_engine = sent.made + life;
-    if !sight.moment.trusted {
-        return by_engine;
-    }
-    let by_civil = sight.moment.engine(sent.newest.expires - settings.renew_before);
-    // Never sooner after the former than `RENEW_MIN`, unless it has expired.
-    let expired = sight.moment.civil() >= sent.newest.expires;
-    by_engine.min(if expired { by_civil } else { by_civil.max(sent.made + RENEW_MIN) })
 }

@@ -44,7 +44,7 @@ use self::votes::{Terms, Votes};
 use self::warnings::Warnings;
 use crate::event::{DeliveryOutcome, TroubleReport};
 use crate::finding::{Finding, Found};
-use crate::ids::{OutputId, SourceIx};
+use crate::ids::{OutputId, SourceIx, TargetIx};
 use crate::level::Level;
 use crate::plan::Plan;
 use crate::time::{Moment, Span, Timestamp};
@@ -164,9 +164,9 @@ impl AreaStage {
         self.held
     }
 
-    /// When an outage is to be told, or is over.
+    /// When an outage is to be told, or is over, or a trouble is to be renewed.
     pub fn outage_due(&self) -> Option<Timestamp> {
-        self.outages.due()
+        self.outages.due().into_iter().chain(self.troubles.renewal_due()).min()
     }
 
     /// When a cell has to be judged though nothing new comes.
@@ -183,8 +183,18 @@ impl AreaStage {
             let state = state.edit();
             state.votes.recount(state.incident.as_ref(), moment.at, plan);
         }
+        self.rearm_troubles(moment);
+        self.outages.attach(plan);
         let cells: Vec<Cell> = self.cells.keys().copied().collect();
         cells.into_iter().filter_map(|cell| Some((cell, self.schedule(cell, moment)?))).collect()
+    }
+
+    /// Works out anew when troubles are renewed.
+    fn rearm_troubles(&mut self, moment: Moment) {
+        let keys: Vec<TroubleKey> = self.troubles.standing().keys().cloned().collect();
+        for key in keys {
+            self.troubles.renew_at(&key, self.trouble_renewal(&key, moment));
+        }
     }
 
     /// Works out when a cell is next due.
@@ -202,6 +212,12 @@ impl AreaStage {
         let former = (std::mem::replace(&mut self.plan, Arc::clone(plan)), std::mem::take(&mut self.index));
         self.index = Arc::new(Index::of(plan));
         let (was, had) = (&*former.0, &*former.1);
+        for (ix, gone) in (0u32..).zip(&was.targets).filter_map(|(ix, it)| Some((ix, it.as_ref()?))) {
+            if plan.target(TargetIx(ix)).is_none() {
+                self.troubles.end(TroubleCode::DeadLetter, gone.id.clone());
+            }
+        }
+        self.rearm_troubles(moment);
         // Another operator has to hear of what stands.
         self.troubles.claim_again();
         self.outages.replan((was, had), plan, moment.at, &mut self.troubles);
@@ -266,6 +282,7 @@ impl AreaStage {
         }
         let warned = self.cells.iter().filter(|(_, state)| state.warning.is_some()).map(|(&cell, _)| cell);
         self.dirty.extend(warned);
+        self.rearm_troubles(moment);
     }
 
     /// Takes in what a station found.
@@ -311,8 +328,9 @@ impl AreaStage {
         self.outages.source_up(source, moment.at, &self.plan);
     }
 
-    /// An outage is to be told, or is over.
+    /// An outage is to be told, or is over, or a trouble is to be renewed.
     pub fn outage(&mut self, at: Timestamp) {
+        self.troubles.claim_expiring(at);
         self.outages.tell(at, &self.plan, &self.index, &mut self.troubles);
     }
 
@@ -336,9 +354,12 @@ impl AreaStage {
             .target(outcome.target)
             .map_or_else(|| format!("target {}", outcome.target.0), |target| target.id.clone());
         let why = match outcome.outcome {
-            Outcome::Accepted => return self.troubles.end(TroubleCode::DeadLetter, subject),
-            // No fault of anyone's: it was overtaken, or erased on purpose.
-            Outcome::Superseded | Outcome::Dead(Death::Erased) => return,
+            // It arrived, or was erased on purpose and will never be tried again.
+            Outcome::Accepted | Outcome::Dead(Death::Erased) => {
+                return self.troubles.end(TroubleCode::DeadLetter, subject);
+            }
+            // No fault of anyone's: it was overtaken.
+            Outcome::Superseded => return,
             Outcome::Dead(Death::Rejected) => "the receiver refused it for good",
             Outcome::Dead(Death::Expired) => "it expired before the receiver could be reached",
             Outcome::Dead(Death::Forbidden) => "its address may not be used",

@@ -61,7 +61,12 @@ fn what_falls_long_after_a_part_of_its_domain_is_told_anew() {
     plan.sensors.iter_mut().flatten().for_each(|sensor| sensor.interval = Span::from_hours(1));
     World::new(plan).check(
         &[(0, "s0 silent"), (1, "s1 silent"), (2, "s2 silent"), (600, "s3 silent"), (700, "pass")],
-        &["5 alert domain-silent gw0 -> t1", "605 alert sensor-silent s3 -> t1"],
+        &[
+            "5 alert domain-silent gw0 -> t1",
+            "335 update domain-silent gw0 -> t1",
+            "605 alert sensor-silent s3 -> t1",
+            "665 update domain-silent gw0 -> t1",
+        ],
     );
 }
 
@@ -122,5 +127,48 @@ fn broker_down() {
             "57 alert sensor-silent s1 -> t1",
             "57 all-clear source-down lora -> t1",
         ],
+    );
+}
+
+#[test]
+fn an_outage_of_what_leaves_the_plan_ends_and_who_stays_silent_is_told() {
+    let mut world = World::new(gauges(&[&[0], &[0], &[0], &[]]));
+    world.check(
+        &[(0, "s0 silent"), (0, "s1 silent"), (0, "s2 silent"), (6, "pass")],
+        &["5 alert domain-silent gw0 -> t1"],
+    );
+    let mut without = gauges(&[&[], &[], &[], &[]]);
+    without.domains = vec![String::new()];
+    world.check(&[], &[]);
+    world.replan(without);
+    world.check(
+        &[(7, "s2 speaks normal"), (20, "pass")],
+        &["11 alert sensor-silent s0 -> t1", "11 alert sensor-silent s1 -> t1"],
+    );
+    let ended = world.revisions.iter().filter(|it| it.kind.is_last()).map(|it| &it.about);
+    let subjects: Vec<_> = ended.map(|about| format!("{about:?}")).collect();
+    assert!(subjects.len() == 1 && subjects[0].contains("gw0"), "{subjects:?}");
+    // A source likewise.
+    let mut world = World::new(gauges(&[&[], &[]]));
+    world.check(&[(0, "source down"), (20, "s1 silent")], &["0 alert source-down lora -> t1"]);
+    let mut without = gauges(&[&[], &[]]);
+    without.sources = vec![String::new()];
+    world.replan(without);
+    assert_eq!(world.revisions.last().map(|it| it.kind.is_last()), Some(true));
+    world.check(&[(40, "pass")], &["25 alert sensor-silent s1 -> t1"]);
+    assert_eq!(world.stage.troubles().len(), 1);
+}
+
+#[test]
+fn who_moved_out_of_a_lost_domain_is_told_when_that_ends() {
+    let mut world = World::new(gauges(&[&[0], &[0], &[0], &[0], &[]]));
+    let fall: Vec<(i64, String)> = (0..4).map(|ix| (0, format!("s{ix} silent"))).collect();
+    let fall: Vec<(i64, &str)> = fall.iter().map(|(minute, deed)| (*minute, deed.as_str())).collect();
+    world.check(&fall, &[]);
+    world.check(&[(6, "pass")], &["5 alert domain-silent gw0 -> t1"]);
+    world.replan(gauges(&[&[], &[0], &[0], &[0], &[]]));
+    world.check(
+        &[(7, "s1 speaks normal"), (8, "s2 speaks normal"), (9, "s3 speaks normal"), (30, "pass")],
+        &["8 all-clear domain-silent gw0 -> t1", "13 alert sensor-silent s0 -> t1"],
     );
 }

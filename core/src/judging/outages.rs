@@ -57,6 +57,10 @@ struct Down {
     /// Engine time at which its notice ends, once it is back: one that flaps is one outage.
     #[n(1)]
     over: Option<Timestamp>,
+    /// What it was called when it was told, which outlives its leaving the plan.
+    #[n(2)]
+    #[cbor(default)]
+    subject: String,
 }
 
 /// Who is silent, and what of it is told.
@@ -77,6 +81,16 @@ pub(super) struct Outages {
 }
 
 impl Outages {
+    /// A snapshot of before names were kept: they are called as the plan calls them.
+    pub(super) fn attach(&mut self, plan: &Plan) {
+        for (&source, down) in self.sources.iter_mut().filter(|(_, down)| down.subject.is_empty()) {
+            down.subject = source_id(source, plan);
+        }
+        for (&domain, joined) in self.domains.iter_mut().filter(|(_, joined)| joined.subject.is_empty()) {
+            joined.subject = domain_id(domain, plan);
+        }
+    }
+
     /// How many sensors are silent.
     pub(super) fn silent(&self) -> usize {
         self.silent.len()
@@ -160,6 +174,9 @@ impl Outages {
         troubles: &mut Troubles,
     ) {
         let down = self.sources.entry(source).or_default();
+        if down.subject.is_empty() {
+            down.subject = source_id(source, plan);
+        }
         down.over = None;
         down.blinds.extend(found.iter().filter_map(blinded));
         for sensor in &down.blinds {
@@ -172,11 +189,11 @@ impl Outages {
         }
         let detail = format!(
             "source {} is down; it blinds {} sensors{}",
-            source_id(source, plan),
+            down.subject,
             down.blinds.len(),
             names(down.blinds.iter().copied(), plan)
         );
-        troubles.raise(TroubleCode::SourceDown, source_id(source, plan), detail);
+        troubles.raise(TroubleCode::SourceDown, down.subject.clone(), detail);
     }
 
     /// A source is back. Those that stay silent are told one interval later.
@@ -184,12 +201,13 @@ impl Outages {
         let Some(down) = self.sources.get_mut(&source) else { return };
         down.over = Some(at + plan.settings.outage_tell_max);
         down.blinds.clear();
-        let covered: Vec<SensorIx> = self
-            .silent
-            .iter()
-            .filter(|(_, silent)| silent.told == Told::Source(source))
-            .map(|(&sensor, _)| sensor)
-            .collect();
+        self.uncover(Told::Source(source), at, plan);
+    }
+
+    /// Those that were told under a notice that ends are told one interval later, if still silent.
+    fn uncover(&mut self, told: Told, at: Timestamp, plan: &Plan) {
+        let covered = self.silent.iter().filter(|(_, silent)| silent.told == told);
+        let covered: Vec<SensorIx> = covered.map(|(&sensor, _)| sensor).collect();
         for sensor in covered {
             self.tell_later(sensor, at, plan);
         }
@@ -225,10 +243,10 @@ impl Outages {
             self.downtime_over = None;
             troubles.end(TroubleCode::OwnDowntime, String::new());
         }
-        self.sources.retain(|&source, down| {
+        self.sources.retain(|_, down| {
             let over = down.over.is_some_and(|over| over <= at);
             if over {
-                troubles.end(TroubleCode::SourceDown, source_id(source, plan));
+                troubles.end(TroubleCode::SourceDown, down.subject.clone());
             }
             !over
         });
@@ -265,17 +283,38 @@ impl Outages {
         for sensor in gone {
             self.spoke(sensor, at, former.0, former.1, troubles);
         }
+        self.end_removed(former.0, plan, at, troubles);
+    }
+
+    /// Ends the outages of sources and failure domains that are no longer in the
+    /// plan, by the names they were told by. What they covered is told by itself.
+    fn end_removed(&mut self, former: &Plan, plan: &Plan, at: Timestamp, troubles: &mut Troubles) {
+        let name = |names: &[String], ix: usize| names.get(ix).cloned().unwrap_or_default();
+        let sources: Vec<SourceIx> = self.sources.keys().copied().collect();
+        for source in sources {
+            if name(&former.sources, source.index()) != name(&plan.sources, source.index())
+                && let Some(down) = self.sources.remove(&source)
+            {
+                troubles.end(TroubleCode::SourceDown, down.subject);
+                self.uncover(Told::Source(source), at, plan);
+            }
+        }
+        let domains: Vec<DomainIx> = self.domains.keys().copied().filter(|&domain| domain != SITE).collect();
+        for domain in domains {
+            if name(&former.domains, domain.index()) != name(&plan.domains, domain.index()) {
+                self.end_domain(domain, at, plan, troubles);
+            }
+        }
     }
 }
 
 /// The sensor that a loss of a source blinded.
 fn blinded(found: &Found) -> Option<SensorIx> {
     match found {
-        Found::Silence(sensor, Some(_)) => Some(*sensor),
         Found::Finding(finding) => {
             (finding.tip == Verdict::Unknown(Why::SourceDown)).then_some(finding.sensor)
         }
-        Found::Silence(_, None) | Found::WouldHave(_) => None,
+        Found::Silence(..) | Found::WouldHave(_) => None,
     }
 }
 

@@ -96,6 +96,7 @@ fn vanished_area() {
     world.check(
         &[(500, "all-clear"), (600, "pass")],
         &[
+            "331 update orphaned flood/ford -> t1",
             "331 update red Renewed Possible -> t0",
             "500 all-clear normal EndedByHand Likely -> t0",
             "500 all-clear orphaned flood/ford -> t1",
@@ -161,6 +162,50 @@ fn a_standing_warning_is_renewed_before_it_expires() {
             "660 update red Renewed Observed -> t0",
         ],
     );
+}
+
+#[test]
+fn a_standing_trouble_is_renewed_before_it_expires() {
+    check(
+        &[(0, "trouble disk-low present"), (700, "trouble disk-low over"), (2000, "pass")],
+        &[
+            "0 alert disk-low x -> t1",
+            "330 update disk-low x -> t1",
+            "660 update disk-low x -> t1",
+            "700 all-clear disk-low x -> t1",
+        ],
+    );
+    // By civil time too, and to whoever is the operator now.
+    let start = 1_750_000_000 / 60;
+    let clock = format!("clock {} trusted", start + 600);
+    check(
+        &[(0, "trouble disk-low present"), (20, &clock), (355, "pass")],
+        &["0 alert disk-low x -> t1", "20 update disk-low x -> t1", "350 update disk-low x -> t1"],
+    );
+    let mut world = World::new(one_gauge());
+    world.act("trouble disk-low present");
+    world.pass_to(340);
+    let newest = world.revisions.last().expect("it was renewed");
+    assert_eq!((newest.reason, newest.number), (crate::warning::Reason::Renewed, 2));
+    assert_eq!(newest.detail, "words");
+}
+
+#[test]
+fn what_was_given_up_for_a_target_that_is_gone_is_no_trouble_any_more() {
+    for erased in [true, false] {
+        let mut world = World::new(one_gauge());
+        world.act("s0 red");
+        world.outcome(0, Outcome::Dead(Death::Rejected));
+        assert_eq!(world.stage.troubles().len(), 1);
+        if erased {
+            world.outcome(0, Outcome::Dead(Death::Erased));
+        } else {
+            let mut without = one_gauge();
+            without.targets[0] = None;
+            world.replan(without);
+        }
+        assert_eq!(world.stage.troubles().len(), 0, "erased: {erased}");
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Troubles: what the operator must know, each raised once and ended once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use minicbor::{Decode, Encode};
 
@@ -22,6 +22,9 @@ pub struct Trouble {
     /// The warning about it.
     #[n(2)]
     pub warning: Option<OutputId>,
+    /// Engine time at which that is renewed; follows from it.
+    #[cbor(skip)]
+    renewal: Option<Timestamp>,
 }
 
 /// What stands, and what is still to be decided on.
@@ -32,6 +35,9 @@ pub(super) struct Troubles {
     /// Reports not decided on yet; a later one of the same key replaces the former.
     #[n(1)]
     claims: BTreeMap<TroubleKey, TroubleReport>,
+    /// Those that stand, by when their warnings are renewed.
+    #[cbor(skip)]
+    renewals: BTreeSet<(Timestamp, TroubleKey)>,
 }
 
 /// What a claim comes to.
@@ -39,6 +45,8 @@ pub(super) struct Troubles {
 pub(super) enum Turn {
     Raised,
     Grew,
+    /// It still stands, and would have expired.
+    Renewed,
     Ended,
 }
 
@@ -84,13 +92,40 @@ impl Troubles {
         }
     }
 
+    /// When the next one has to be told again before it expires.
+    pub(super) fn renewal_due(&self) -> Option<Timestamp> {
+        self.renewals.first().map(|&(due, _)| due)
+    }
+
+    /// From when on one that stands has to be told again; `None` while that is decided on.
+    pub(super) fn renew_at(&mut self, key: &TroubleKey, due: Option<Timestamp>) {
+        let Some(trouble) = self.standing.get_mut(key) else { return };
+        if let Some(former) = std::mem::replace(&mut trouble.renewal, due) {
+            self.renewals.remove(&(former, key.clone()));
+        }
+        self.renewals.extend(due.map(|due| (due, key.clone())));
+    }
+
+    /// Those that would expire are looked at again.
+    pub(super) fn claim_expiring(&mut self, at: Timestamp) {
+        while let Some((_, key)) = self.renewals.first().filter(|&&(due, _)| due <= at) {
+            let key = key.clone();
+            self.renew_at(&key, None);
+            if let Some(trouble) = self.standing.get(&key) {
+                let report = TroubleReport { key, present: true, detail: trouble.detail.clone() };
+                self.claims.entry(report.key.clone()).or_insert(report);
+            }
+        }
+    }
+
     pub(super) fn next_claim(&self) -> Option<&TroubleReport> {
         self.claims.values().next()
     }
 
     /// What is reported of one kind.
     pub(super) fn claim_of(&self, code: TroubleCode) -> Option<&TroubleReport> {
-        self.claims.values().find(|report| report.key.code == code)
+        let first = TroubleKey { code, subject: String::new() };
+        self.claims.range(first..).next().map(|(_, report)| report).filter(|report| report.key.code == code)
     }
 
     pub(super) fn drop_claim(&mut self, key: &TroubleKey) {
@@ -110,10 +145,11 @@ impl Troubles {
     /// A trouble was decided on.
     pub(super) fn apply(&mut self, report: &TroubleReport, civil: Timestamp) {
         if !report.present {
+            self.renew_at(&report.key, None);
             self.standing.remove(&report.key);
             return;
         }
-        let fresh = || Trouble { detail: String::new(), since: civil, warning: None };
+        let fresh = || Trouble { detail: String::new(), since: civil, warning: None, renewal: None };
         self.standing.entry(report.key.clone()).or_insert_with(fresh).detail.clone_from(&report.detail);
     }
 }

@@ -7,11 +7,15 @@ use minicbor::{Decode, Encode};
 use super::shared::Shared;
 use crate::event::DeliveryOutcome;
 use crate::ids::{OutputId, TargetIx};
-use crate::time::Timestamp;
+use crate::plan::Settings;
+use crate::time::{Moment, Span, Timestamp};
 use crate::warning::{Death, Due, Kind, Outcome, Revision};
 
 /// Ended warnings kept for late outcomes and for `resend`; the oldest go first.
 const ENDED_MAX: usize = 1024;
+
+/// However short the plan makes a warning's life, it is not renewed more often.
+const RENEW_MIN: Span = Span::from_mins(1);
 
 /// A warning as its targets know it.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
@@ -80,6 +84,20 @@ impl Sent {
         let heard = self.heard.get(&target).filter(|heard| !heard.erased)?;
         let was_due = self.newest.due.iter().any(|due| due.target == target);
         Some(Due { target, round: if was_due { heard.round + 1 } else { 0 } })
+    }
+
+    /// Engine time at which it is renewed: before it expires by either clock, the
+    /// civil one only where it can be trusted.
+    pub(super) fn renewal(&self, settings: &Settings, moment: Moment) -> Timestamp {
+        let life = (settings.expires_after - settings.renew_before).max(RENEW_MIN);
+        let by_engine = self.made + life;
+        if !moment.trusted {
+            return by_engine;
+        }
+        let by_civil = moment.engine(self.newest.expires - settings.renew_before);
+        // Never sooner after the former than `RENEW_MIN`, unless it has expired.
+        let expired = moment.civil() >= self.newest.expires;
+        by_engine.min(if expired { by_civil } else { by_civil.max(self.made + RENEW_MIN) })
     }
 
     fn deliver(&mut self, due: Due) {

@@ -7,7 +7,7 @@ use super::judge::Judge;
 use super::memory_size::Room;
 use super::stage::StationStage;
 use super::trace::Bench;
-use super::watch::Watch;
+use super::watch::{SOURCES_MAX, Watch};
 use crate::finding::Found;
 use crate::ids::{RuleIx, SensorIx};
 use crate::plan::{Plan, Sensor};
@@ -28,7 +28,12 @@ impl StationStage {
     /// changed starts with an empty window, a rule that is new or changed starts
     /// as unknown (warming), and what has gone says so once. Who is asked for
     /// another cell now, or for one that lost a voice, says again what was said.
+    ///
+    /// # Panics
+    ///
+    /// With more than [`SOURCES_MAX`] sources; the engine refuses such a plan before.
     pub fn set_plan(&mut self, plan: &Arc<Plan>, moment: Moment, found: &mut Vec<Found>) {
+        assert!(plan.sources.len() <= SOURCES_MAX, "the engine refuses a plan with more sources");
         let old = std::mem::replace(&mut self.plan, Arc::clone(plan));
         let sensors = plan.sensors.len().max(self.watches.len());
         self.watches.grow(plan.sensors.len(), |_| Watch::default());

@@ -18,3 +18,4 @@ pub mod window;
 
 pub use memory_size::bytes_per_sensor;
 pub use stage::{SensorState, StationStage};
+pub use watch::SOURCES_MAX;

@@ -76,14 +76,13 @@ impl StationStage {
         });
     }
 
-    /// Civil time was stepped. Where it can be trusted and was set back, windows
-    /// whose readings are from the future now are judged anew: else every honest
-    /// reading would come too late until civil time has caught up.
+    /// Civil time was stepped. Where it was set back, windows whose readings are
+    /// from the future now are judged anew: else every honest reading would come
+    /// too late until civil time has caught up. What we stamped ourselves moves
+    /// with any step; what a device stamped is only doubted by a clock that can
+    /// be trusted.
     pub fn clock(&mut self, moment: Moment, found: &mut Vec<Found>) {
         let by = moment.offset - std::mem::replace(&mut self.offset, moment.offset);
-        if !moment.trusted {
-            return;
-        }
         let StationStage { watches, plan, .. } = self;
         for (at, sensor) in plan.sensors.iter().enumerate() {
             let Some(sensor) = sensor else { continue };

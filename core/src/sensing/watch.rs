@@ -53,9 +53,13 @@ pub(crate) struct Watch {
     pub(crate) kept: u32,
 }
 
-/// The bit of a source; those past the sixty-third share the last.
+/// A plan has at most this many sources, counting those that left it: which of
+/// them a sensor is heard through is kept as one bit each.
+pub const SOURCES_MAX: usize = u64::BITS as usize;
+
+/// The bit of a source; none for one that no plan can have.
 pub(crate) fn source_bit(source: SourceIx) -> u64 {
-    1 << source.0.min(63)
+    1_u64.checked_shl(source.0).unwrap_or(0)
 }
 
 impl Watch {
@@ -97,18 +101,26 @@ impl Watch {
     /// was fast had stamped it, and was set back.
     pub(crate) fn is_ahead(&self, bench: &Bench<'_>) -> bool {
         let until = latest(bench);
-        self.watermark > until || self.ring.newest().is_some_and(|newest| newest.observed > until)
+        if bench.moment.trusted {
+            return self.watermark > until
+                || self.ring.newest().is_some_and(|newest| newest.observed > until);
+        }
+        self.ring.iter().rev().take_while(|sample| sample.observed > until).any(is_stamped_by_us)
     }
 
     /// Moves what we stamped ourselves by as much as the clock was moved, drops
-    /// what is ahead all the same, and judges anew by what is left.
+    /// what is ahead of a trusted clock all the same, and judges anew by what is
+    /// left; where that is not all, how things stand is for the next reading to say.
     pub(crate) fn restamp(&mut self, by: Span, bench: &Bench<'_>, found: &mut Vec<Found>) {
         let moved = |sample: &Sample| {
-            let own = sample.marks.has(Marks::NO_DEVICE_TIME);
-            Sample { observed: if own { sample.observed + by } else { sample.observed }, ..*sample }
+            let observed = if is_stamped_by_us(sample) { sample.observed + by } else { sample.observed };
+            Sample { observed, ..*sample }
         };
         let mut kept: Vec<Sample> = self.ring.iter().map(moved).collect();
-        kept.retain(|sample| sample.observed <= latest(bench));
+        kept.retain(|sample| !bench.moment.trusted || sample.observed <= latest(bench));
+        if kept.len() < self.ring.len() && self.blind.is_none() {
+            self.blind = Some(Blind { why: Why::Warming, since: bench.moment.civil() });
+        }
         kept.sort_by_key(|sample| sample.observed);
         self.ring = Ring::with_capacity(self.ring.capacity());
         for sample in kept {
@@ -358,6 +370,11 @@ fn held_in_span(value: f64, checkup: Checkup, bench: &Bench<'_>) -> f64 {
         (Some(End::High), Some((_, high))) if value > high => high,
         (None | Some(End::Low | End::High), _) => value,
     }
+}
+
+/// Whether the device gave no time of its own.
+fn is_stamped_by_us(sample: &Sample) -> bool {
+    sample.marks.has(Marks::NO_DEVICE_TIME)
 }
 
 /// Civil time that no honest reading passes.

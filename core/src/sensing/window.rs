@@ -137,7 +137,7 @@ impl Ring {
 
     /// Puts a reading in its place; those after it get the next number. There must be room.
     pub(crate) fn insert(&mut self, number: u64, sample: Sample) {
-        debug_assert!(!self.is_full(), "room is made before a reading is put in");
+        assert!(!self.is_full(), "room is made before a reading is put in");
         let at = (number - self.first) as usize;
         self.len += 1;
         for offset in (at + 1..self.len).rev() {

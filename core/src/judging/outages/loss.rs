@@ -20,7 +20,7 @@ const FRESH_PART: i64 = 2;
 /// It is over when at most this part is left, so that stragglers do not keep it standing.
 const LEFT_PART: usize = 10;
 /// A failure domain's outage that was told as one.
-#[derive(Debug, Clone, Copy, PartialEq, Encode, Decode)]
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
 pub(super) struct Joined {
     /// How many sensors it covers.
     #[n(0)]
@@ -28,6 +28,10 @@ pub(super) struct Joined {
     /// Engine time of its notice.
     #[n(1)]
     pub(super) told: Timestamp,
+    /// What the domain was called when it was told, which outlives its leaving the plan.
+    #[n(2)]
+    #[cbor(default)]
+    pub(super) subject: String,
 }
 
 /// How much of a failure domain is lost.
@@ -56,13 +60,21 @@ impl Outages {
         if left > all.len() / LEFT_PART && left >= JOIN_MIN {
             return;
         }
-        let joined: Vec<SensorIx> =
-            all.iter().copied().filter(|&sensor| self.told(sensor) == Some(Told::Domain(domain))).collect();
-        self.domains.remove(&domain);
-        troubles.end(TroubleCode::DomainSilent, domain_id(domain, plan));
-        for sensor in joined {
-            self.tell_later(sensor, at, plan);
-        }
+        self.end_domain(domain, at, plan, troubles);
+    }
+
+    /// A domain's outage is over. Also who was moved out of it meanwhile is told
+    /// by itself, if still silent.
+    pub(super) fn end_domain(
+        &mut self,
+        domain: DomainIx,
+        at: Timestamp,
+        plan: &Plan,
+        troubles: &mut Troubles,
+    ) {
+        let Some(joined) = self.domains.remove(&domain) else { return };
+        troubles.end(TroubleCode::DomainSilent, joined.subject);
+        self.uncover(Told::Domain(domain), at, plan);
     }
 
     /// Whether so much of a domain is told as one that whatever else falls belongs to it.
@@ -85,8 +97,8 @@ impl Outages {
         troubles: &mut Troubles,
     ) -> bool {
         let Some((silent, domain, loss)) = self.worst_domain(sensor, plan, index) else { return false };
-        let before = self.domains.get(&domain).copied();
-        let mut sensors = before.map_or(0, |joined| joined.sensors);
+        let before = self.domains.get(&domain).cloned();
+        let mut sensors = before.as_ref().map_or(0, |joined| joined.sensors);
         for &sensor in &silent {
             if let Some(Silent { told, .. }) = self.silent.get_mut(&sensor) {
                 match *told {
@@ -101,10 +113,11 @@ impl Outages {
         }
         // The rest of one loss, as its sensors come due, is no news.
         let interval = plan.sensor(sensor).map_or(Span::ZERO, |sensor| sensor.interval);
-        let told = before.map(|joined| joined.told).filter(|&told| at <= told + interval);
-        self.domains.insert(domain, Joined { sensors, told: told.unwrap_or(at) });
+        let told = before.as_ref().map(|joined| joined.told).filter(|&told| at <= told + interval);
+        let subject = before.map_or_else(|| domain_id(domain, plan), |joined| joined.subject);
+        self.domains.insert(domain, Joined { sensors, told: told.unwrap_or(at), subject: subject.clone() });
         if told.is_none() {
-            let (count, all, id) = (silent.len(), index.behind(domain).len(), domain_id(domain, plan));
+            let (count, all, id) = (silent.len(), index.behind(domain).len(), subject);
             let names = names(silent.into_iter(), plan);
             let detail = match loss {
                 Loss::Most => format!("{count} of {all} sensors behind {id} are silent{names}"),
