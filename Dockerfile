@@ -18,10 +18,12 @@ RUN apt-get update \
 	&& install -d -o forewarn -g forewarn -m 0700 /data
 COPY --from=build /src/target/release/forewarn /usr/local/bin/forewarn
 COPY config /etc/forewarn
+# For `run` and for every command asked beside it, such as the health check.
+ENV FOREWARN_CONFIG=/etc/forewarn FOREWARN_DATA=/data
 USER forewarn
 VOLUME /data
 EXPOSE 1883 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s \
 	CMD ["/usr/local/bin/forewarn", "health"]
 ENTRYPOINT ["/usr/local/bin/forewarn"]
-CMD ["run", "--config", "/etc/forewarn", "--data", "/data"]
+CMD ["run"]

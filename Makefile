@@ -4,7 +4,7 @@
 CARGO ?= cargo
 SHELL := /usr/bin/env bash
 
-.PHONY: demo test bench check clean cc
+.PHONY: demo test torture bench cc
 
 ## Plays a flood down a river, from sensors to mails, on embedded defaults.
 demo: cc
@@ -16,6 +16,11 @@ test: cc
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	$(CARGO) test --workspace --locked
+
+## The crash law and the power cuts for longer: 200 kills, 10,000 histories.
+torture: cc
+	FOREWARN_KILLS=200 $(CARGO) test --locked --test service -- --nocapture crash::
+	FOREWARN_SEEDS=10000 $(CARGO) test --locked --lib -- --nocapture log::tests::crash
 
 ## Figures, each beside a bare baseline in the same run.
 bench: cc

@@ -67,7 +67,7 @@ impl System {
 
     fn begin_at(left_off: Option<LeftOff>, wall: Timestamp, synchronised: bool) -> (Self, Beginning) {
         let last_civil = left_off.map(|left| left.at + left.offset);
-        let trusted = trust(wall, last_civil, synchronised);
+        let trusted = trust(wall, last_civil.zip(last_civil), synchronised);
         let (moment, downtime) = match left_off {
             None => (Moment { at: wall, offset: Span::ZERO, trusted }, None),
             Some(left) if trusted => {
@@ -93,7 +93,8 @@ impl System {
     }
 
     fn stepped_to(&self, before: Moment, wall: Timestamp, synchronised: bool) -> Option<Moment> {
-        let trusted = trust(wall, self.last_civil, synchronised);
+        // However long the service runs: civil time has gone on with it.
+        let trusted = trust(wall, self.last_civil.map(|last| (last, before.civil())), synchronised);
         let away = Span((wall - before.civil()).0.abs());
         if !trusted {
             return before.trusted.then_some(Moment { trusted, ..before });
@@ -106,9 +107,11 @@ impl System {
     }
 }
 
-fn trust(wall: Timestamp, last_civil: Option<Timestamp>, synchronised: bool) -> bool {
-    let plausible = match last_civil {
-        Some(last) => wall >= last && wall - last <= PLAUSIBLE_DOWNTIME,
+/// Whether the wall can be believed, given civil time where the run began and
+/// where it has got.
+fn trust(wall: Timestamp, civil: Option<(Timestamp, Timestamp)>, synchronised: bool) -> bool {
+    let plausible = match civil {
+        Some((began, now)) => wall >= began && wall - now <= PLAUSIBLE_DOWNTIME,
         None => wall >= RELEASE_EPOCH,
     };
     plausible || (synchronised && wall >= RELEASE_EPOCH)
@@ -246,6 +249,16 @@ mod tests {
         let back =
             clock.stepped_to(begin.moment, wall - Span::from_hours(1), false).expect("an hour is a step");
         assert_eq!(back.offset, begin.moment.offset - Span::from_hours(1));
+    }
+
+    #[test]
+    fn a_service_that_has_run_for_months_trusts_its_clock_still() {
+        let (clock, begin) = System::begin_at(Some(left_off()), LAST + Span::from_hours(1), false);
+        for days in [1, 30, 32, 400] {
+            let ran = Span::from_hours(24 * days);
+            let before = Moment { at: begin.moment.at + ran, ..begin.moment };
+            assert_eq!(clock.stepped_to(before, begin.moment.civil() + ran, false), None, "{days} days");
+        }
     }
 
     #[test]

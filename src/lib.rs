@@ -7,6 +7,7 @@
 //! and [`app`] builds these in order and stops them in reverse.
 
 pub mod app;
+pub mod backup;
 pub mod channels;
 pub mod cli;
 pub mod clock;

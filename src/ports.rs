@@ -175,6 +175,9 @@ pub struct Outstanding {
     pub due: Due,
 }
 
+/// Told of every stretch of bytes that was copied, for a progress bar.
+pub type Copied<'a> = &'a dyn Fn(u64);
+
 /// Stands in the delivery key for a target that neither log nor plan names, so
 /// that two of them are two. The log names targets before their first use;
 /// this is for a log that lost a record.

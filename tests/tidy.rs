@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 /// Rooms that a room of `src` may know besides `forewarn_core`, `config` and
 /// `ports`. `app` and `cli` build the house and know all.
 const MAY_KNOW: &[(&str, &[&str])] = &[
+    ("backup", &["log"]),
     ("channels", &["clock"]),
     ("clock", &[]),
     ("config", &["formats", "channels", "ingest"]),
@@ -80,6 +81,19 @@ fn rooms_know_only_whom_they_may() {
         }
     }
     assert!(trespasses.is_empty(), "rooms that know whom they may not:\n{}", trespasses.join("\n"));
+}
+
+/// Faults c and f of rumqttc: what a client publishes may be discarded unseen,
+/// and holds up its acknowledgements. Ours only subscribe.
+#[test]
+fn a_session_with_a_broker_never_publishes() {
+    for path in sources(&root().join("src/ingest/mqtt")) {
+        let text = fs::read_to_string(&path).expect("readable");
+        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+        for call in [".publish(", ".try_publish(", ".publish_bytes(", "set_last_will("] {
+            assert!(!code.contains(call), "{}: {call}", path.display());
+        }
+    }
 }
 
 #[test]

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use forewarn::app::service::{Options, Service, Timekeeping};
-use forewarn::ingest::credentials::{hash, hexadecimal};
+use forewarn::config::targets::hex;
+use forewarn::ingest::credentials::hash;
 use forewarn_core::level::Status;
 
 /// Gauges in all; ten of them belong to each device.
@@ -160,7 +161,7 @@ fn gauges() -> (String, String) {
 fn devices() -> String {
     let mut text = "identity,stations,secret_sha256\n".to_owned();
     let mut row = |identity: &str, stations: std::ops::Range<u32>| {
-        let sha256 = hexadecimal(&hash(secret(identity).as_bytes()));
+        let sha256 = hex(&hash(secret(identity).as_bytes()));
         let stations: Vec<String> = stations.map(station).collect();
         put(&mut text, format_args!("{identity},{},{sha256}\n", stations.join(";")));
     };

@@ -13,7 +13,7 @@ pub use self::snapshot::SnapshotError;
 use crate::event::{ClockStep, Decision, Event, Input, Output, PlanRef, Started};
 use crate::finding::Found;
 use crate::ids::{LogId, OutputId, RunId, SensorIx, SourceIx};
-use crate::judging::{AreaStage, Stamp, Trouble, Work};
+use crate::judging::{AreaStage, Intake, Stamp, Trouble, Work};
 use crate::plan::{Plan, PlanId};
 use crate::reading::Reading;
 use crate::sensing::StationStage;
@@ -247,15 +247,17 @@ impl Engine {
         }
     }
 
-    /// Our own stop is our own downtime: silence counts from the resumption on.
+    /// Our own stop is our own downtime: meanwhile nothing is known and nothing
+    /// clears; silence and every hold count from the resumption on.
     fn intake(&mut self, taken: bool, pen: &mut Pen<'_>) {
-        let resumed = self.intake_stopped && taken;
-        self.intake_stopped = !taken;
-        if resumed {
-            self.stations.started(self.moment, &mut self.found);
-            self.absorb(pen);
-            self.arm_sensors();
+        if self.intake_stopped != taken {
+            return;
         }
+        self.intake_stopped = !taken;
+        self.areas.intake(if taken { Intake::Taken } else { Intake::Stopped }, self.moment);
+        self.stations.intake(self.moment, &mut self.found);
+        self.absorb(pen);
+        self.arm_sensors();
     }
 
     fn reading(&mut self, reading: &Reading, pen: &mut Pen<'_>) {

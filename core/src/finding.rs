@@ -159,7 +159,8 @@ pub enum Found {
     /// A breach came too late to warn.
     #[n(1)]
     WouldHave(#[n(0)] WouldHave),
-    /// A sensor fell silent (engine time since when), or spoke again.
+    /// A sensor fell silent (engine time since when), or spoke again after that
+    /// or after its sources went down.
     #[n(2)]
     Silence(#[n(0)] SensorIx, #[n(1)] Option<Timestamp>),
 }

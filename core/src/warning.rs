@@ -72,7 +72,8 @@ pub struct Incident {
     /// Whether settled findings ever supported it.
     #[n(9)]
     pub confirmed: bool,
-    /// Whether no rule of the plan supports it any more.
+    /// Whether no rule of the plan supports it any more, or nothing is left of
+    /// what did and nothing else in its cell can be seen.
     #[n(10)]
     pub orphaned: bool,
     /// The warning about it, once there is one.
@@ -147,7 +148,8 @@ pub enum Reason {
     /// Late readings did not confirm it; clear for a whole hold.
     #[n(8)]
     Unconfirmed,
-    /// No rule of the new plan supports it; it stands until a person ends it.
+    /// No rule of the plan supports it, or nothing that could is seen: it stands
+    /// until that changes or a person ends it.
     #[n(9)]
     Orphaned,
     /// A person ended it.

@@ -115,6 +115,28 @@ fn same_sensor_twice_is_cut_off_only_with_its_last_source() {
 }
 
 #[test]
+fn one_that_was_cut_off_and_is_heard_through_another_source_says_so() {
+    let mut bench = one_gauge();
+    bench.read(60, 1.0);
+    source(&mut bench, 70, 0, false);
+    bench.wait(120).hand(Reading { source: SourceIx(1), ..at(120, 1.0) });
+    assert_eq!((bench.tip(), silences(&bench)), (Verdict::Clear, vec![None]));
+}
+
+#[test]
+fn a_source_that_flaps_keeps_no_dead_sensor_alive() {
+    let mut bench = one_gauge();
+    bench.read(60, 1.0);
+    bench.wait(60).hand(Reading { source: SourceIx(1), ..at(60, 1.0) });
+    for secs in (70..240).step_by(20) {
+        source(&mut bench, secs, 1, false);
+        source(&mut bench, secs + 10, 1, true);
+        source(&mut bench, secs + 15, 0, true);
+    }
+    assert_eq!(bench.stage.silence_due(GAUGE), Some(engine(240)), "the other source was up all the time");
+}
+
+#[test]
 fn what_was_still_queued_when_its_source_went_down_is_silent_in_the_end() {
     let mut bench = one_gauge();
     bench.read(0, 1.0);

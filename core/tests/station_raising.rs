@@ -8,7 +8,7 @@ use forewarn_core::ids::SourceIx;
 use forewarn_core::level::Level::{Blue, Orange, Red, Yellow};
 use forewarn_core::plan::{LimitRow, Raise, Rule, Sensor, Side};
 use forewarn_core::reading::{Marks, Reading};
-use forewarn_core::rules::{AnyRule, Rate};
+use forewarn_core::rules::{AnyRule, Rate, Slope};
 use forewarn_core::time::{Moment, Span, Timestamp};
 use proptest::prelude::*;
 
@@ -71,6 +71,14 @@ fn a_lasting_breach_is_pending_until_it_has_lasted() {
     assert_eq!(pending, [Pending { level: Red, due, sound: true }; 2]);
     assert_eq!(bench.finding(0).pending, None);
     assert_eq!(bench.finding(0).since, Timestamp::from_secs(START + 60));
+    // It began with the breach, not when it came to be clear; lost or not, and whatever m of n say.
+    let rule = raising(2, 3, Span::from_mins(9));
+    let mut bench = check(rule, &[(1.0, CLEAR), (1.0, CLEAR), (9.0, CLEAR), (9.0, CLEAR)]);
+    assert_eq!(bench.finding(0).since, Timestamp::from_secs(START + 180));
+    bench.stage.source(SourceIx(0), false, bench.moment, &mut bench.found);
+    assert_eq!(bench.finding(0).since, Timestamp::from_secs(START + 180));
+    bench.read(300, 1.0);
+    assert_eq!(bench.finding(0).since, Timestamp::from_secs(START + 240), "as far as is remembered");
     check(raising(1, 1, Span::from_mins(2)), &[(9.0, CLEAR), (1.0, CLEAR), (9.0, CLEAR), (9.0, CLEAR)]);
 }
 
@@ -213,6 +221,33 @@ fn a_rate_follows_its_window_and_is_held_at_the_end_of_the_span() {
             (1.2, BLUE),
         ],
     );
+}
+
+/// A gauge planned to report every quarter of an hour, that rises by this much an
+/// hour and comes to report so often.
+fn check_alarmed(kind: AnyRule, every_secs: i64, slope: f64, expected: Verdict) {
+    let sensor = Sensor { interval: Span::from_mins(15), lateness: Span::from_mins(2), ..gauge() };
+    let mut bench = Bench::new(plan(sensor, vec![rule(kind.clone())]));
+    let risen = |secs: i64| 0.5 + slope * secs as f64 / 3600.0;
+    (0..8).for_each(|nth| _ = bench.read(nth * 900, risen(nth * 900)));
+    for nth in 1..60 {
+        let secs = 7 * 900 + nth * every_secs;
+        bench.read(secs, risen(secs));
+    }
+    assert_eq!(bench.tip(), expected, "{kind:?} every {every_secs} s");
+}
+
+#[test]
+fn a_device_in_alarm_that_reports_faster_is_judged_on() {
+    let window = Span::from_hours(1);
+    for (every_secs, expected) in
+        [(900, BLUE), (300, BLUE), (60, BLUE), (30, BLUE), (1, Verdict::Unknown(Why::TooFew))]
+    {
+        check_alarmed(AnyRule::Rate(Rate { window }), every_secs, 2.5, expected);
+        check_alarmed(AnyRule::Slope(Slope { window }), every_secs, 2.5, expected);
+        let calm = if expected == BLUE { CLEAR } else { expected };
+        check_alarmed(AnyRule::Rate(Rate { window }), every_secs, 0.1, calm);
+    }
 }
 
 #[test]

@@ -8,14 +8,15 @@ use std::sync::Arc;
 
 use forewarn_core::event::{Command, Decision, Input, TroubleReport};
 use forewarn_core::ids::TargetIx;
-use forewarn_core::plan::Plan;
+use forewarn_core::plan::{Plan, Target};
 use forewarn_core::warning::{Cell, TroubleCode, TroubleKey};
 use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::control::{Operator, Request, Response};
-use super::opening::{self, Drafted, Orphan};
+pub use super::opening::Orphan;
+use super::opening::{self, Drafted};
 use super::service::Options;
 use super::sources::Sources;
 use super::stages::Stages;
@@ -48,11 +49,12 @@ pub(super) struct Parts {
     pub(super) stages: Stages,
 }
 
-/// The desk.
+/// The desk; a clone is the same desk.
+#[derive(Clone)]
 pub struct Desk {
-    parts: Parts,
+    parts: Arc<Parts>,
     /// One reload at a time; it alone changes the tables of names.
-    names: Mutex<(Indices, TargetIds)>,
+    names: Arc<Mutex<(Indices, TargetIds)>>,
     /// Cancelled when somebody asked the service to stop.
     asked_to_stop: CancellationToken,
 }
@@ -60,7 +62,11 @@ pub struct Desk {
 impl Desk {
     pub(super) fn new(mut parts: Parts) -> Self {
         let names = (std::mem::take(&mut parts.indices), std::mem::take(&mut parts.targets));
-        Desk { parts, names: Mutex::new(names), asked_to_stop: CancellationToken::new() }
+        Desk {
+            parts: Arc::new(parts),
+            names: Arc::new(Mutex::new(names)),
+            asked_to_stop: CancellationToken::new(),
+        }
     }
 
     /// Resolves once somebody asked the service to stop by its control socket.
@@ -75,8 +81,13 @@ impl Desk {
 
     /// Reads the configuration again. All or nothing: with a fault, or where
     /// the engine refuses the plan, the old one stays in force.
-    pub async fn reload(&self, orphan: bool) -> Result<String, Vec<String>> {
-        let reloaded = self.try_reload(if orphan { Orphan::Allow } else { Orphan::Refuse }).await;
+    pub async fn reload(&self, orphan: Orphan) -> Result<String, Vec<String>> {
+        let desk = self.clone();
+        to_its_end(async move { desk.reload_and_tell(orphan).await }).await
+    }
+
+    async fn reload_and_tell(&self, orphan: Orphan) -> Result<String, Vec<String>> {
+        let reloaded = self.try_reload(orphan).await;
         let key = TroubleKey { code: TroubleCode::ReloadRefused, subject: "configuration".into() };
         let detail = match &reloaded {
             Ok(_) => String::new(),
@@ -110,14 +121,7 @@ impl Desk {
         let old = self.parts.current.borrow().clone();
         let restart = needs_restart(&old, &loaded.setup);
         if let Some(inputs) = change {
-            // The courier must know the new addresses before the log names their targets,
-            // and intake must not name new sensors before the log knows them.
-            let mut bridge = (*old).clone();
-            let mut addresses = (*old.addresses).clone();
-            addresses
-                .extend(loaded.setup.addresses.iter().map(|(id, address)| (id.clone(), address.clone())));
-            bridge.addresses = Arc::new(addresses);
-            self.parts.current.send_replace(Arc::new(bridge));
+            self.parts.current.send_replace(Arc::new(bridge(&old, &loaded.setup)));
             let answer = self.parts.inbox.answer(inputs).await;
             // Refused or not, the log holds the new names now, and each is its index's for good.
             *names = (indices, targets);
@@ -184,12 +188,17 @@ impl Desk {
             );
             return Response { done: true, lines };
         }
-        let response = self.command(Command::Resume, "resumed: what stands is told again".into()).await;
-        if response.done {
-            let setup = self.parts.current.borrow().clone();
-            self.parts.sources.release(&setup).await;
-        }
-        response
+        let desk = self.clone();
+        to_its_end(async move {
+            let done = "resumed: what stands is told again".into();
+            let response = desk.command(Command::Resume, done).await;
+            if response.done {
+                let setup = desk.parts.current.borrow().clone();
+                desk.parts.sources.release(&setup).await;
+            }
+            response
+        })
+        .await
     }
 
     async fn on_cell(&self, cell: &str, command: impl FnOnce(Cell) -> Command) -> Response {
@@ -206,6 +215,35 @@ impl Desk {
             )),
         }
     }
+}
+
+/// Does work to its end even if whoever asked for it hangs up: half a reload
+/// would leave the log with names that the desk does not know.
+async fn to_its_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    match tokio::spawn(work).await {
+        Ok(done) => done,
+        // Nobody cancels it, so it panicked.
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+/// What is in force while a plan is on its way into the log: the old setup with
+/// the targets and addresses of the new one as well. The courier must know them
+/// before the log names them, and intake must not name new sensors before then.
+fn bridge(old: &Setup, new: &Setup) -> Setup {
+    let mut bridge = old.clone();
+    let mut addresses = (*old.addresses).clone();
+    addresses.extend(new.addresses.iter().map(|(id, address)| (id.clone(), address.clone())));
+    bridge.addresses = Arc::new(addresses);
+    let targets = both(&old.plan.targets, &new.plan.targets);
+    bridge.plan = Arc::new(Plan { targets, ..(*old.plan).clone() });
+    bridge
+}
+
+/// The new targets, and the old ones that are not among them; an index is its target's for good.
+fn both(old: &[Option<Target>], new: &[Option<Target>]) -> Vec<Option<Target>> {
+    let at = |targets: &[Option<Target>], ix: usize| targets.get(ix).cloned().flatten();
+    (0..old.len().max(new.len())).map(|ix| at(new, ix).or_else(|| at(old, ix))).collect()
 }
 
 /// The targets of these contacts and these targets themselves, in order of
@@ -234,16 +272,16 @@ fn meant(plan: &Plan, contacts: &[String], targets: &[String]) -> Result<Vec<Tar
 /// What a reload cannot change while the service runs.
 fn needs_restart(old: &Setup, new: &Setup) -> Vec<&'static str> {
     let mut restart = Vec::new();
-    if format!("{:?}", old.listener) != format!("{:?}", new.listener) {
+    if old.listener != new.listener {
         restart.push("listener");
     }
     if old.http.bind != new.http.bind || old.http.body_max != new.http.body_max {
         restart.push("http.bind");
     }
-    if format!("{:?}{:?}", old.influx, old.store) != format!("{:?}{:?}", new.influx, new.store) {
+    if (&old.influx, old.store) != (&new.influx, new.store) {
         restart.push("influx and store");
     }
-    if format!("{:?}", old.log) != format!("{:?}", new.log) {
+    if old.log != new.log {
         restart.push("log");
     }
     restart
@@ -281,7 +319,7 @@ impl Operator for Desk {
     fn handle(&self, request: Request) -> Pin<Box<dyn Future<Output = Response> + Send + '_>> {
         Box::pin(async move {
             match request {
-                Request::Reload { orphan } => match self.reload(orphan).await {
+                Request::Reload { orphan } => match self.reload(Orphan::asked(orphan)).await {
                     Ok(said) => Response::done(said),
                     Err(lines) => Response { done: false, lines },
                 },
@@ -307,7 +345,7 @@ impl Operator for Desk {
 
 impl Reload for Desk {
     fn reload(&self) -> Pin<Box<dyn Future<Output = Result<String, Vec<String>>> + Send + '_>> {
-        Box::pin(Desk::reload(self, false))
+        Box::pin(Desk::reload(self, Orphan::Refuse))
     }
 }
 
@@ -348,25 +386,35 @@ impl fmt::Debug for Desk {
 #[cfg(test)]
 mod tests {
     use forewarn_core::level::Level;
-    use forewarn_core::plan::Target;
 
     use super::*;
 
+    #[expect(clippy::unnecessary_wraps, reason = "it is put into a plan's table as it is")]
+    fn target(id: &str, contact: &str) -> Option<Target> {
+        Some(Target {
+            id: id.into(),
+            contact: contact.into(),
+            roles: vec![],
+            area: None,
+            channel: "email".into(),
+            language: "en".into(),
+            min_level: Level::Blue,
+            hours: None,
+        })
+    }
+
     fn plan() -> Plan {
-        let target = |id: &str, contact: &str| {
-            Some(Target {
-                id: id.into(),
-                contact: contact.into(),
-                roles: vec![],
-                area: None,
-                channel: "email".into(),
-                language: "en".into(),
-                min_level: Level::Blue,
-                hours: None,
-            })
-        };
         let targets = vec![target("t-1", "it"), None, target("t-3", "duty"), target("t-4", "duty")];
         Plan { targets, operator: vec![TargetIx(0)], ..Plan::default() }
+    }
+
+    #[test]
+    fn while_a_plan_is_on_its_way_the_targets_of_both_are_known() {
+        let old = [target("t-1", "it"), target("t-2", "gone"), None];
+        let new = [target("t-1", "moved"), None, None, target("t-4", "new")];
+        let known = both(&old, &new);
+        let contacts: Vec<_> = known.iter().map(|it| it.as_ref().map(|it| it.contact.as_str())).collect();
+        assert_eq!(contacts, [Some("moved"), Some("gone"), None, Some("new")]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Builds the service in order and stops it in reverse.
 
+mod backbone;
 mod clocks;
 pub mod control;
 pub mod demo;
@@ -11,3 +12,4 @@ mod place;
 pub mod service;
 mod sources;
 mod stages;
+pub mod systemd;

@@ -78,21 +78,17 @@ pub(super) fn open(options: &Options) -> anyhow::Result<Opening> {
     targets.save(&data).context("table of target ids")?;
 
     let run = RunId(getrandom::u64().context("the system gives no random numbers")?);
-    let mut begin = vec![vec![Input::Started(Started {
+    let started = Started {
         log: log.id(),
         run,
         downtime: beginning.downtime,
         offset: beginning.moment.offset,
         trusted: beginning.moment.trusted,
         restored: place.is_none(),
-    })]];
-    begin.extend(plan_change(
-        &data,
-        &loaded.setup.plan,
-        assigned,
-        recovered.engine.plan_id(),
-        Orphan::Allow,
-    )?);
+    };
+    let mut begin = vec![vec![Input::Started(started)]];
+    let before = recovered.engine.plan_id();
+    begin.extend(plan_change(&data, &loaded.setup.plan, assigned, before, Orphan::Allow)?);
     let troubles = troubles(&opened, &recovered);
     if !troubles.is_empty() {
         begin.push(troubles);
@@ -178,11 +174,18 @@ pub(super) fn load(
 
 /// Whether an active incident whose area has gone may be orphaned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Orphan {
+pub enum Orphan {
     /// It stays active, without a rule, until a person ends it.
     Allow,
     /// Then the plan is refused.
     Refuse,
+}
+
+impl Orphan {
+    /// As the flag of a request says.
+    pub(super) fn asked(orphan: bool) -> Orphan {
+        if orphan { Orphan::Allow } else { Orphan::Refuse }
+    }
 }
 
 /// The record that brings a plan into force, if it is another than `before`:

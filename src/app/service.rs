@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -12,28 +11,23 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use super::backbone::{Followers, Judging};
 use super::clocks::{Civil, Ticking};
 use super::desk::Desk;
 use super::listening::Listening;
 use super::opening::{self, Opening};
-use super::place::Place;
 use super::sources::Sources;
 use super::stages::Stages;
 use super::{control, metrics};
 use crate::channels::door::{Drill, Live, World};
-use crate::channels::{self, Now};
 use crate::clock::Led;
 use crate::config::plan::Setup;
-use crate::courier::{Courier, CourierHandle, Limits, Opener, Parts, Standing};
-use crate::driver::embedded::Embedded;
-use crate::driver::inbox::DriverInbox;
+use crate::courier::Standing;
 use crate::driver::picture::{Picture, Pulse};
 use crate::http::{self, Doors};
 use crate::ingest::listener;
-use crate::log::{LogReader, Shared};
-use crate::ports::{Current, Follow, Inbox, Reopen};
-use crate::state::{NOTES_MAX, Origin, Projection, StateHandle, StateReader, StateThread};
-use crate::stores;
+use crate::log::LogReader;
+use crate::ports::{Current, Inbox};
 
 /// How long the last commits may take after a stop was asked for.
 const DRAIN_WITHIN: Duration = Duration::from_secs(20);
@@ -65,18 +59,11 @@ pub struct Options {
 pub struct Service {
     desk: Arc<Desk>,
     current: Current,
-    inbox: Arc<DriverInbox>,
-    driver: JoinHandle<()>,
-    driver_ended: CancellationToken,
-    state: StateHandle,
-    stores: stores::StoresHandle,
-    courier: CourierHandle,
+    judging: Judging,
+    followers: Followers,
     sources: Arc<Sources>,
     listener: Option<listener::ListenerHandle>,
     http: http::Server,
-    reader: LogReader,
-    picture: watch::Receiver<Arc<Picture>>,
-    pulse: watch::Receiver<Pulse>,
     /// Stops what takes things in.
     intake: CancellationToken,
 }
@@ -96,55 +83,18 @@ impl Service {
 
     async fn start_in<W: World>(options: Options) -> anyhow::Result<Service> {
         let metrics = metrics::install();
-        let Opening { indices, loaded, driver, mut begin, reader, clock, targets, stamp, place, held } =
+        let Opening { indices, loaded, driver, begin, reader, clock, targets, stamp, place, held } =
             opening::open(&options)?;
         let (current_sender, current) = watch::channel(Arc::new(loaded.setup));
         let data = current.borrow().data.clone();
-        let inbox = driver.inbox.clone();
-        let (picture, pulse) = (driver.picture.subscribe(), driver.pulse.subscribe());
-        let (recovered, cursors) = (driver.position, driver.cursors.clone());
-
-        let (driver, driver_ended) = drive(driver)?;
-        for inputs in begin.drain(..) {
-            inbox.answer(inputs).await.context("the driver stopped before the service had started")?;
-        }
-        // Now that the log holds that a restored directory is held, it stands here.
-        let place = place.map_or_else(|| Place::settle(&data), Ok)?;
-
-        let (notes, noted) = std::sync::mpsc::sync_channel(NOTES_MAX);
-        let origin = Origin { log: reader.id(), end: recovered, stamp: W::STAMP };
-        let projection = Projection::open(&data.join("state.db"), origin)?;
-        let state = StateThread::start(projection, reopen_kept(reader.clone()), noted, inbox.clone())?;
-        cursors.add(state.position());
-        caught_up(&state, pulse.borrow().position).await?;
-        let archive = Arc::new(StateReader::open_read_only(&data.join("state.db"))?);
-
-        let stores = stores::start(&current.borrow(), reader.clone(), &data, inbox.clone())?;
-        stores.synced_cursors().into_iter().for_each(|cursor| cursors.add(cursor));
-        cursors.complete();
-        let ticking = Ticking::new(clock.clone(), pulse.clone());
-        let now = {
-            let ticking = ticking.clone();
-            Now::new(move || ticking.moment())
-        };
-        let mut resume = archive.resume(Limits::default().page)?;
-        resume.held |= held;
-        let courier = Courier::start(Parts::<W> {
-            channels: channels::build(current.clone(), stores.history(), now),
-            current: current.clone(),
-            reopen: Opener(reopen(reader.clone())),
-            resume,
-            archive: archive.clone(),
-            inbox: inbox.clone(),
-            notes,
-            clock: Arc::new(ticking.clone()),
-            seed: getrandom::u64().context("the system gives no random numbers")?,
-            limits: Limits::default(),
-        })?;
+        let judging = Judging::begin(driver, reader, begin).await?;
+        let place = Judging::settle(place, &data)?;
+        let ticking = Ticking::new(clock, judging.pulse.clone());
+        let followers = Followers::start::<W>(&judging, &current, &ticking, held).await?;
 
         let intake = CancellationToken::new();
         let civil = Arc::new(Civil(ticking));
-        let taking: Arc<dyn Inbox> = inbox.clone();
+        let taking: Arc<dyn Inbox> = judging.inbox.clone();
         let sources = Arc::new(Sources::new(super::sources::Parts {
             current: current.clone(),
             inbox: taking.clone(),
@@ -157,18 +107,18 @@ impl Service {
             options: options.clone(),
             data: data.clone(),
             current: current_sender,
-            inbox: inbox.clone(),
+            inbox: judging.inbox.clone(),
             indices,
             targets,
-            picture: picture.clone(),
-            pulse: pulse.clone(),
-            state: archive,
+            picture: judging.picture.clone(),
+            pulse: judging.pulse.clone(),
+            state: followers.archive.clone(),
             sources: sources.clone(),
             stages: Stages {
-                driver: pulse.clone(),
-                projection: state.position(),
-                courier: courier.standing(),
-                stores: stores.synced_cursors(),
+                driver: judging.pulse.clone(),
+                projection: followers.state.position(),
+                courier: followers.courier.standing(),
+                stores: followers.stores.synced_cursors(),
             },
         }));
         let setup = current.borrow().clone();
@@ -187,23 +137,7 @@ impl Service {
             .with_context(|| format!("control socket in {}", data.display()))?;
         note_down(&data, http.local_addr(), listener.as_ref());
         info!(%stamp, site = current.borrow().plan.settings.site, "service started");
-        Ok(Service {
-            desk,
-            current,
-            inbox,
-            driver,
-            driver_ended,
-            state,
-            stores,
-            courier,
-            sources,
-            listener,
-            http,
-            reader,
-            picture,
-            pulse,
-            intake,
-        })
+        Ok(Service { desk, current, judging, followers, sources, listener, http, intake })
     }
 
     /// Stops in reverse: nothing more is taken in, what was taken is committed,
@@ -215,9 +149,9 @@ impl Service {
         }
         self.sources.stopped().await;
         self.http.ended().await;
-        self.courier.stop().await;
-        self.inbox.close();
-        let driver = self.driver;
+        self.followers.courier.stop().await;
+        self.judging.inbox.close();
+        let driver = self.judging.thread;
         let drained =
             tokio::time::timeout(DRAIN_WITHIN, tokio::task::spawn_blocking(move || driver.join().is_ok()));
         let in_order = matches!(drained.await, Ok(Ok(true)));
@@ -226,7 +160,7 @@ impl Service {
         }
         let undelivered = self.desk.undelivered();
         // The log is closed with the driver, so the followers come to its end by themselves.
-        let (state, stores) = (self.state, self.stores);
+        let Followers { state, stores, .. } = self.followers;
         let ended = tokio::task::spawn_blocking(move || {
             stores.join();
             state.join();
@@ -237,14 +171,14 @@ impl Service {
         if let Err(error) = Listening::remove(&self.current.borrow().data) {
             warn!(%error, "where the service listened still stands in its data directory");
         }
-        let position = self.pulse.borrow().position;
+        let position = self.judging.pulse.borrow().position;
         info!(position = position.0, undelivered, "service stopped");
         Stopped { position, undelivered }
     }
 
     /// Resolves when the driver has ended: after a stop, or by a bug of ours.
     pub async fn driver_ended(&self) {
-        self.driver_ended.cancelled().await;
+        self.judging.ended.cancelled().await;
     }
 
     /// Where the built-in listener takes MQTT, if it is on.
@@ -269,27 +203,27 @@ impl Service {
 
     /// The state of things, as it changes.
     pub fn picture(&self) -> watch::Receiver<Arc<Picture>> {
-        self.picture.clone()
+        self.judging.picture.clone()
     }
 
     /// How far the driver is, as it changes.
     pub fn pulse(&self) -> watch::Receiver<Pulse> {
-        self.pulse.clone()
+        self.judging.pulse.clone()
     }
 
     /// Where the courier stands, as it changes.
     pub fn courier(&self) -> watch::Receiver<Standing> {
-        self.courier.standing()
+        self.followers.courier.standing()
     }
 
     /// Reads the log from the beginning of what is kept.
     pub fn log(&self) -> LogReader {
-        self.reader.clone()
+        self.judging.reader.clone()
     }
 
     /// Wakes the driver to look at the clock again: after a player moved it.
     pub fn nudge(&self) {
-        self.inbox.nudge();
+        self.judging.inbox.nudge();
     }
 
     /// Who carries out what a person asks.
@@ -305,18 +239,6 @@ pub struct Stopped {
     pub position: Position,
     /// Deliveries that have no outcome yet; the next start goes on with them.
     pub undelivered: usize,
-}
-
-/// Starts the driver's thread. The token is cancelled when it has ended.
-fn drive(driver: Embedded) -> std::io::Result<(JoinHandle<()>, CancellationToken)> {
-    let ended = CancellationToken::new();
-    let ending = ended.clone().drop_guard();
-    let thread = std::thread::Builder::new().name("driver".into()).spawn(move || {
-        // Told however it ends, by a panic as well.
-        let _ending = ending;
-        driver.run();
-    })?;
-    Ok((thread, ended))
 }
 
 /// The built-in listener, where the setup has one.
@@ -344,45 +266,5 @@ fn note_down(data: &Path, http: std::net::SocketAddr, listener: Option<&listener
     };
     if let Err(error) = listening.write(data) {
         warn!(%error, "where the service listens is not written down");
-    }
-}
-
-async fn caught_up(state: &StateHandle, end: Position) -> anyhow::Result<()> {
-    let mut position = state.position();
-    position
-        .wait_for(|at| *at >= end)
-        .await
-        .map(|_| ())
-        .context("the projection's writer ended before it had reached the log's end")
-}
-
-fn reopen(reader: LogReader) -> Reopen {
-    Arc::new(move |after| match reader.follow(after.next()) {
-        Ok(follower) => Box::new(follower),
-        Err(error) => Box::new(Ended(error.to_string())),
-    })
-}
-
-/// As [`reopen`], but what is trimmed is passed over: a projection that is
-/// rebuilt begins with the oldest record that is kept.
-fn reopen_kept(reader: LogReader) -> Reopen {
-    let open = reopen(reader.clone());
-    Arc::new(move |after| open(after.max(Position(reader.first().0.saturating_sub(1)))))
-}
-
-/// A log that cannot be followed from where somebody wanted it.
-struct Ended(String);
-
-impl Follow for Ended {
-    fn next(&mut self) -> Option<Shared> {
-        None
-    }
-
-    fn try_next(&mut self) -> Option<Shared> {
-        None
-    }
-
-    fn fault(&self) -> Option<String> {
-        Some(self.0.clone())
     }
 }

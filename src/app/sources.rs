@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-use crate::config::plan::{From, Setup, Source};
+use crate::config::plan::{From, Mqtt, Setup, Source};
 use crate::ingest::mqtt::Session;
 use crate::ports::{CivilClock, Current, Inbox};
 
@@ -34,9 +34,16 @@ pub(super) struct Sources {
 #[derive(Debug)]
 struct Running {
     /// As configured, with the client id; a change restarts the session.
-    written: String,
+    wanted: Wanted,
     stop: CancellationToken,
     session: Session,
+}
+
+/// What a session is started with; secrets included, so that a new password is another session.
+#[derive(Debug, PartialEq, Eq)]
+struct Wanted {
+    client_id: String,
+    mqtt: Box<Mqtt>,
 }
 
 impl Sources {
@@ -54,13 +61,13 @@ impl Sources {
 
     /// Stops the sessions that are no longer wanted as they are, starts those that are.
     pub(super) async fn follow(&self, setup: &Setup) {
-        let wanted: BTreeMap<&str, (&Source, String)> = setup
+        let wanted: BTreeMap<&str, (&Source, Wanted)> = setup
             .sources
             .iter()
             .filter_map(|source| match &source.from {
                 From::Mqtt(mqtt) => {
-                    let written = format!("{} {mqtt:?}", self.client_id(source));
-                    Some((source.name.as_str(), (source, written)))
+                    let wanted = Wanted { client_id: self.client_id(source, mqtt), mqtt: mqtt.clone() };
+                    Some((source.name.as_str(), (source, wanted)))
                 }
                 From::Listener | From::Http => None,
             })
@@ -70,7 +77,7 @@ impl Sources {
             let names: Vec<String> = running
                 .iter()
                 .filter(|(name, one)| {
-                    wanted.get(name.as_str()).is_none_or(|(_, written)| *written != one.written)
+                    wanted.get(name.as_str()).is_none_or(|(_, wanted)| *wanted != one.wanted)
                 })
                 .map(|(name, _)| name.clone())
                 .collect();
@@ -81,7 +88,7 @@ impl Sources {
             one.session.stopped().await;
         }
         let mut running = self.lock();
-        for (name, (source, written)) in wanted {
+        for (name, (source, wanted)) in wanted {
             if running.contains_key(name) {
                 continue;
             }
@@ -90,14 +97,14 @@ impl Sources {
                 source,
                 self.parts.current.clone(),
                 self.parts.inbox.clone(),
-                self.client_id(source),
+                wanted.client_id.clone(),
                 self.parts.civil.clone(),
                 stop.clone(),
             );
             match started {
                 Ok(session) => {
                     info!(source = name, "session with a broker started");
-                    running.insert(name.to_owned(), Running { written, stop, session });
+                    running.insert(name.to_owned(), Running { wanted, stop, session });
                 }
                 Err(error) => error!(source = name, %error, "session with a broker not started"),
             }
@@ -113,15 +120,11 @@ impl Sources {
     }
 
     /// The source's own, or else one that no other place has; while held, in any case another.
-    fn client_id(&self, source: &Source) -> String {
-        let own = match &source.from {
-            From::Mqtt(mqtt) => mqtt.client_id.clone(),
-            From::Listener | From::Http => None,
-        };
+    fn client_id(&self, source: &Source, mqtt: &Mqtt) -> String {
         let place = &self.parts.place;
-        match own {
+        match &mqtt.client_id {
             Some(own) if self.parts.held.load(Ordering::Acquire) => format!("{own}-held-{place}"),
-            Some(own) => own,
+            Some(own) => own.clone(),
             None => format!("forewarn-{place}-{}", source.name),
         }
     }

@@ -51,6 +51,10 @@ pub enum Command {
     Quarantine(QuarantineArgs),
     /// Look at the log, and verify it
     Log(LogArgs),
+    /// Copy the data directory, beside the running service
+    Backup(BackupArgs),
+    /// Put a backup in place as a new data directory, which is held until `resume`
+    Restore(RestoreArgs),
     /// Ask a running service whether it is well, for health checks
     Health(HealthArgs),
     /// Let the running service read its configuration again
@@ -284,6 +288,28 @@ pub enum QuarantineAction {
         #[arg(value_name = "ID")]
         id: u64,
     },
+}
+
+/// `forewarn backup`.
+#[derive(Debug, Clone, Args)]
+pub struct BackupArgs {
+    /// Where configuration and data stand.
+    #[command(flatten)]
+    pub places: Places,
+    /// The folder to make; new, or empty
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
+}
+
+/// `forewarn restore`.
+#[derive(Debug, Clone, Args)]
+pub struct RestoreArgs {
+    /// Where configuration and data stand.
+    #[command(flatten)]
+    pub places: Places,
+    /// The folder that `forewarn backup` made
+    #[arg(long, value_name = "DIR")]
+    pub from: PathBuf,
 }
 
 /// `forewarn log`.

@@ -50,24 +50,23 @@ pub(super) fn loaded(places: &Places, around: &mut Surroundings<'_>) -> io::Resu
 
 fn summary(loaded: &Loaded, out: &mut dyn Write) -> io::Result<()> {
     let Setup { plan, listener, http, devices, sources, influx, data, .. } = &loaded.setup;
-    let there = |table: usize, noun: &str| count(table, noun);
     let contacts: BTreeSet<&str> =
         plan.targets.iter().flatten().map(|target| target.contact.as_str()).collect();
     writeln!(out, "{}, all times in {}", plan.settings.site, plan.settings.zone)?;
     writeln!(
         out,
         "  {} at {}, {}, {}",
-        there(plan.sensors.iter().flatten().count(), "sensor"),
-        there(plan.stations.iter().flatten().count(), "station"),
-        there(plan.areas.iter().flatten().count(), "area"),
-        there(plan.rules.iter().flatten().count(), "rule"),
+        count(plan.sensors.iter().flatten().count(), "sensor"),
+        count(plan.stations.iter().flatten().count(), "station"),
+        count(plan.areas.iter().flatten().count(), "area"),
+        count(plan.rules.iter().flatten().count(), "rule"),
     )?;
     writeln!(
         out,
         "  {} to {} of {}",
-        there(plan.routes.len(), "route"),
-        there(plan.targets.iter().flatten().count(), "address").replace("addresss", "addresses"),
-        there(contacts.len(), "contact"),
+        count(plan.routes.len(), "route"),
+        count(plan.targets.iter().flatten().count(), "address"),
+        count(contacts.len(), "contact"),
     )?;
     for source in sources {
         match &source.from {
@@ -85,7 +84,7 @@ fn summary(loaded: &Loaded, out: &mut dyn Write) -> io::Result<()> {
             From::Listener => {
                 let binds = listener.iter().flat_map(|listener| [listener.bind, listener.bind_tls]).flatten();
                 let binds: Vec<String> = binds.map(|bind| bind.to_string()).collect();
-                let known = there(devices.by_identity.len(), "device");
+                let known = count(devices.by_identity.len(), "device");
                 writeln!(
                     out,
                     "  readings from the listener: {}, {known} (add with: forewarn devices add)",
@@ -93,7 +92,7 @@ fn summary(loaded: &Loaded, out: &mut dyn Write) -> io::Result<()> {
                 )?;
             }
             From::Http => {
-                writeln!(out, "  readings over HTTP: {}, {}", http.bind, there(http.tokens.len(), "token"))?;
+                writeln!(out, "  readings over HTTP: {}, {}", http.bind, count(http.tokens.len(), "token"))?;
             }
         }
     }

@@ -4,16 +4,12 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use sha2::{Digest, Sha256};
-
 use super::args::{DevicesAction, DevicesArgs, Places};
 use super::show::count;
 use super::{Exit, Surroundings};
 use crate::config::edit::{self, NewDevice};
 use crate::config::targets::hex;
-
-/// Bytes of a secret: 256 bits, twice what can be asked of one.
-const SECRET_BYTES: usize = 32;
+use crate::ingest::credentials;
 
 /// Adds or lists devices.
 pub(super) fn devices(args: &DevicesArgs, around: &mut Surroundings<'_>) -> io::Result<Exit> {
@@ -47,10 +43,8 @@ fn add(
     places: &Places,
     around: &mut Surroundings<'_>,
 ) -> io::Result<Exit> {
-    let mut secret = [0; SECRET_BYTES];
-    getrandom::fill(&mut secret).map_err(io::Error::other)?;
-    let secret = hex(&secret);
-    let digest = hex(&Sha256::digest(secret.as_bytes()));
+    let (secret, sha256) = credentials::generate().map_err(io::Error::other)?;
+    let digest = hex(&sha256);
     let device = NewDevice { identity, stations, secret_sha256: &digest };
     let row = match edit::row(&places.config, &device) {
         Ok(row) => row,
@@ -67,7 +61,7 @@ fn add(
         stations.join(" ")
     )?;
     writeln!(around.err, "its secret, shown this once (user name {identity}, password):")?;
-    writeln!(around.out, "{secret}")?;
+    writeln!(around.out, "{}", secret.expose())?;
     writeln!(around.err, "a running service knows it after a reload")?;
     Ok(Exit::Done)
 }
@@ -140,7 +134,10 @@ mod tests {
         assert_eq!((exit, secret.trim().len()), (Exit::Done, 64));
         let file = fs::read_to_string(dir.path().join("devices.csv")).expect("is there");
         assert!(!file.contains(secret.trim()));
-        assert!(file.contains(&format!("gw-1,a;b,{}", hex(&Sha256::digest(secret.trim())))), "{file}");
+        assert!(
+            file.contains(&format!("gw-1,a;b,{}", hex(&credentials::hash(secret.trim().as_bytes())))),
+            "{file}"
+        );
         let (exit, out, err) = check(dir.path(), "add gw-1 --stations a");
         assert_eq!((exit, out.as_str()), (Exit::Fault, ""), "{err}");
         assert!(err.contains("stands on line 2 already"), "{err}");
@@ -158,7 +155,7 @@ mod tests {
         let (exit, secret, err) = check(dir.path(), "add gw-1 --stations a");
         assert_eq!(exit, Exit::Done, "{err}");
         let file = fs::read_to_string(dir.path().join("devices.csv")).expect("is there");
-        let digest = hex(&Sha256::digest(secret.trim()));
+        let digest = hex(&credentials::hash(secret.trim().as_bytes()));
         assert_eq!(file, format!("stations;secret_sha256;identity\na;{digest};gw-1\n"));
         assert_eq!(check(dir.path(), "list").1, "gw-1\ta\n");
     }

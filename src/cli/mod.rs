@@ -1,10 +1,11 @@
 //! The command line: what people may ask, and how they are answered.
 //!
 //! `check`, `who`, `schema`, `devices` and `completions` need no service; `run`
-//! and `demo` are one. `warnings`, `quarantine` and `log` read a data directory
-//! beside the service; what changes something goes through its control socket.
+//! and `demo` are one. `warnings`, `quarantine`, `log` and `backup` read a data
+//! directory beside the service; what changes something goes through its control socket.
 
 mod args;
+mod backup;
 mod beside;
 mod change;
 mod check;
@@ -28,9 +29,9 @@ use forewarn_core::time::Timestamp;
 
 pub use args::CheckArgs;
 pub use args::{
-    Cli, Command, CompletionsArgs, DemoArgs, DevicesAction, DevicesArgs, HealthArgs, Listing, LogAction,
-    LogArgs, LogFormat, NotifyTestArgs, Places, QuarantineAction, QuarantineArgs, ReloadArgs, ResumeArgs,
-    RunArgs, SchemaArgs, StopArgs, WarningsAction, WarningsArgs, WhoArgs,
+    BackupArgs, Cli, Command, CompletionsArgs, DemoArgs, DevicesAction, DevicesArgs, HealthArgs, Listing,
+    LogAction, LogArgs, LogFormat, NotifyTestArgs, Places, QuarantineAction, QuarantineArgs, ReloadArgs,
+    RestoreArgs, ResumeArgs, RunArgs, SchemaArgs, StopArgs, WarningsAction, WarningsArgs, WhoArgs,
 };
 pub use show::Paint;
 
@@ -95,6 +96,8 @@ pub fn handle(command: Command, around: &mut Surroundings<'_>) -> Exit {
         Command::Warnings(args) => warnings::warnings(&args, around),
         Command::Quarantine(args) => quarantine::quarantine(&args, around),
         Command::Log(args) => log::log(&args, around),
+        Command::Backup(args) => backup::backup(&args, around),
+        Command::Restore(args) => backup::restore(&args, around),
         Command::NotifyTest(args) => change::notify_test(&args, around),
         Command::Reload(args) => change::reload(&args, around),
         Command::Resume(args) => change::resume(&args, around),
@@ -157,6 +160,8 @@ mod tests {
             "quarantine show 4",
             "log list",
             "log verify",
+            "backup --to /mnt/monday --data d",
+            "restore --from /mnt/monday --data d",
             "health",
             "health --live --data d",
             "reload --orphan",

@@ -4,12 +4,15 @@ use std::io::{self, IsTerminal, Write};
 
 use forewarn_core::level::Status;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 use tracing_subscriber::EnvFilter;
 
 use super::args::{LogFormat, RunArgs};
 use super::{Exit, Surroundings};
+use crate::app::desk::Orphan;
 use crate::app::service::{Options, Service, Timekeeping};
+use crate::app::systemd;
 use crate::config::fault::Faults;
 
 /// Runs it, and says how it ended.
@@ -40,13 +43,20 @@ async fn serve(options: Options, out: &mut dyn Write) -> anyhow::Result<Exit> {
     let service = Service::start(options).await?;
     // Whoever started us may have closed our output; the service runs all the same.
     let _ = greet(&service, out);
+    systemd::ready(&service.setup().plan.settings.site);
+    let lives = CancellationToken::new();
+    systemd::keep_watch(service.pulse(), lives.clone());
     let desk = service.desk().clone();
     let exit = loop {
         tokio::select! {
             _ = hangup.recv() => {
-                if let Err(faults) = desk.reload(false).await {
-                    faults.iter().for_each(|fault| error!(fault, "configuration"));
-                }
+                // Beside the wait for signals: a reload may wait for room on the disk.
+                let desk = desk.clone();
+                tokio::spawn(async move {
+                    if let Err(faults) = desk.reload(Orphan::Refuse).await {
+                        faults.iter().for_each(|fault| error!(fault, "configuration"));
+                    }
+                });
             }
             _ = interrupt.recv() => break Exit::Done,
             _ = terminate.recv() => break Exit::Done,
@@ -59,7 +69,9 @@ async fn serve(options: Options, out: &mut dyn Write) -> anyhow::Result<Exit> {
         }
     };
     info!("stopping");
+    systemd::stopping();
     let stopped = service.stop().await;
+    lives.cancel();
     if stopped.undelivered > 0 {
         info!(stopped.undelivered, "deliveries are left; the next start goes on with them");
     }

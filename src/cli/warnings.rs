@@ -139,6 +139,21 @@ fn print(
     around: &mut Surroundings<'_>,
 ) -> anyhow::Result<()> {
     let Some(newest) = found.revisions.last() else { anyhow::bail!("the warning has no revision") };
+    print_head(names, newest, found, around)?;
+    print_revisions(names, found, around)?;
+    // An all-clear rests on nothing any more: what was measured stands in the last that did.
+    if let Some(measured) = found.revisions.iter().rev().find(|it| !it.evidence.is_empty()) {
+        print_measured(names, measured, around)?;
+    }
+    print_deliveries(names, state, found, around)
+}
+
+fn print_head(
+    names: &Names,
+    newest: &Revision,
+    found: &WarningDetail,
+    around: &mut Surroundings<'_>,
+) -> io::Result<()> {
     let out = &mut *around.out;
     let place = names.place(&newest.about);
     let place = if place.is_empty() { place } else { format!(", {place}") };
@@ -158,8 +173,11 @@ fn print(
     if !newest.detail.is_empty() {
         writeln!(out, "  detail     {}", show::clean(&newest.detail))?;
     }
+    Ok(())
+}
 
-    writeln!(out, "\nrevisions")?;
+fn print_revisions(names: &Names, found: &WarningDetail, around: &mut Surroundings<'_>) -> io::Result<()> {
+    writeln!(around.out, "\nrevisions")?;
     let revisions: Vec<[Cell; 6]> = found
         .revisions
         .iter()
@@ -174,20 +192,29 @@ fn print(
             ]
         })
         .collect();
-    table(out, around.paint, ["  NO", "SENT", "KIND", "LEVEL", "WHY", "TO"], &revisions)?;
+    table(around.out, around.paint, ["  NO", "SENT", "KIND", "LEVEL", "WHY", "TO"], &revisions)
+}
 
-    // An all-clear rests on nothing any more: what was measured stands in the last that did.
-    if let Some(measured) = found.revisions.iter().rev().find(|it| !it.evidence.is_empty()) {
-        writeln!(out, "\nmeasured, as of revision {}", measured.number)?;
-        for evidence in &measured.evidence {
-            writeln!(out, "  {}", evidence_line(names, evidence))?;
-        }
-        let more = (measured.sensors as usize).saturating_sub(measured.evidence.len());
-        if more > 0 {
-            writeln!(out, "  and {}", count(more, "further sensor"))?;
-        }
+fn print_measured(names: &Names, measured: &Revision, around: &mut Surroundings<'_>) -> io::Result<()> {
+    let out = &mut *around.out;
+    writeln!(out, "\nmeasured, as of revision {}", measured.number)?;
+    for evidence in &measured.evidence {
+        writeln!(out, "  {}", evidence_line(names, evidence))?;
     }
+    let more = (measured.sensors as usize).saturating_sub(measured.evidence.len());
+    if more > 0 {
+        writeln!(out, "  and {}", count(more, "further sensor"))?;
+    }
+    Ok(())
+}
 
+fn print_deliveries(
+    names: &Names,
+    state: &StateReader,
+    found: &WarningDetail,
+    around: &mut Surroundings<'_>,
+) -> anyhow::Result<()> {
+    let out = &mut *around.out;
     writeln!(out, "\ndeliveries")?;
     if found.deliveries.is_empty() {
         writeln!(out, "  none")?;
@@ -198,12 +225,7 @@ fn print(
     for row in found.deliveries.iter().filter(|row| row.attempts > 1) {
         let attempts = state.attempts(row.key)?;
         let earlier = attempts.len().saturating_sub(ATTEMPTS_SHOWN);
-        writeln!(
-            out,
-            "
-attempts of {}",
-            row.key
-        )?;
+        writeln!(out, "\nattempts of {}", row.key)?;
         if earlier > 0 {
             writeln!(out, "  {} before these", count(earlier, "attempt"))?;
         }

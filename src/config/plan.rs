@@ -113,7 +113,7 @@ pub enum From {
 }
 
 /// A session with an outside MQTT broker.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mqtt {
     /// Host name or address.
     pub host: String,
@@ -127,7 +127,7 @@ pub struct Mqtt {
     pub topics: Vec<String>,
     /// 0 or 1.
     pub qos: u8,
-    /// Client id; `None` derives one from the log's id and the source's name.
+    /// Client id; `None` derives one from the data directory's place and the source's name.
     pub client_id: Option<String>,
     /// User name.
     pub user: Option<String>,
@@ -149,7 +149,7 @@ pub enum MqttVersion {
 }
 
 /// TLS as a client.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ClientTls {
     /// PEM file of the authorities to trust; `None` trusts the system's.
     pub ca: Option<PathBuf>,
@@ -158,7 +158,7 @@ pub struct ClientTls {
 }
 
 /// TLS as a server.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerTls {
     /// PEM file of the certificate chain.
     pub cert: PathBuf,
@@ -176,7 +176,7 @@ pub struct Decode {
 }
 
 /// The built-in MQTT listener.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listener {
     /// Plain TCP, loopback unless configured.
     pub bind: Option<SocketAddr>,
@@ -201,8 +201,6 @@ pub struct Listener {
 pub struct Devices {
     /// By identity (the MQTT user name).
     pub by_identity: BTreeMap<String, Device>,
-    /// Whether anybody may connect without credentials: `demo` on loopback only.
-    pub open: bool,
 }
 
 /// One device or gateway.
@@ -279,7 +277,7 @@ pub struct Webhook {
 }
 
 /// `InfluxDB` 2.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Influx {
     /// Base address.
     pub url: String,
@@ -292,14 +290,14 @@ pub struct Influx {
 }
 
 /// The embedded store.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Store {
     /// How long readings are kept.
     pub keep: Span,
 }
 
 /// The log.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Log {
     /// Bytes a segment.
     pub segment_bytes: u64,

@@ -9,7 +9,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 /// The file's name in the data directory.
-pub const FILE: &str = "addresses.toml";
+pub const FILE: &str = "targets.toml";
 
 /// The opaque target id of every contact and channel.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -105,7 +105,7 @@ impl Draw {
 }
 
 /// Bytes as hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text

@@ -37,6 +37,8 @@ pub(super) struct Lag {
     upto: Position,
     /// Taken by the first reader already.
     ahead: BTreeSet<Key>,
+    /// Not read before then: the last try ended too early.
+    not_before: Instant,
 }
 
 /// A revision to be sent to a target once more.
@@ -126,8 +128,10 @@ impl<W: World> Shell<W> {
         match record {
             // The log does not end before the first reader's end of it.
             None => {
-                tokio::time::sleep(ASK_AGAIN).await;
                 self.fall_behind(upto);
+                if let Some(lag) = &mut self.lag {
+                    lag.not_before = Instant::now() + ASK_AGAIN;
+                }
             }
             Some(record) if record.last() <= upto => {}
             Some(record) => {
@@ -149,7 +153,7 @@ impl<W: World> Shell<W> {
             tracing::error!(%error, "no thread to read the log with, trying again");
             mpsc::channel(1).1
         });
-        self.lag = Some(Lag { records, upto: after, ahead });
+        self.lag = Some(Lag { records, upto: after, ahead, not_before: Instant::now() });
     }
 
     fn catch_up(&mut self) {
@@ -255,7 +259,10 @@ impl<W: World> Shell<W> {
 /// The next record of the second reader; never, while there is none.
 pub(super) async fn next_behind(lag: &mut Option<Lag>) -> Option<Arc<Record>> {
     match lag {
-        Some(lag) => lag.records.recv().await,
+        Some(lag) => {
+            tokio::time::sleep_until(lag.not_before).await;
+            lag.records.recv().await
+        }
         None => std::future::pending().await,
     }
 }

@@ -151,7 +151,10 @@ impl<W: World> Shell<W> {
     }
 
     fn send(&mut self, key: Key) {
-        let Some(delivery) = self.lanes.delivery(key) else { return };
+        let Some(delivery) = self.lanes.delivery(key) else {
+            // Gone between the lanes' word and ours: its permits are given back.
+            return self.lanes.finished(key, Attempt::Failed(None), self.now());
+        };
         match self.door.open(delivery, &self.setup()) {
             Ok(ready) => {
                 let task = self.attempts.spawn(ready.send());

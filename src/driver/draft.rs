@@ -7,6 +7,9 @@ use forewarn_core::time::Timestamp;
 use super::inbox::{Asked, Reply};
 use crate::ports::{Acks, Refused};
 
+/// Bytes of a refused message in a record beside its texts: numbers, lengths and tags.
+const REFUSED_BYTES_BASE: usize = 64;
+
 /// Inputs for one record, with everybody who waits for it.
 #[derive(Default)]
 pub(super) struct Draft {
@@ -20,6 +23,8 @@ pub(super) struct Draft {
     pub(super) acks: Vec<Acks>,
     /// Committed beside the inputs.
     pub(super) refused: Vec<Refused>,
+    /// Nothing may follow in this record: a plan change closes its batch.
+    pub(super) closed: bool,
 }
 
 impl Draft {
@@ -31,15 +36,33 @@ impl Draft {
     pub(super) fn ask(&mut self, asked: Asked) {
         let first = self.inputs.len();
         self.at = self.at.max(asked.at);
+        self.closed |= asked.inputs.iter().any(|input| matches!(input, Input::Plan(_) | Input::Started(_)));
         self.inputs.extend(asked.inputs);
         if let Some(reply) = asked.reply {
             self.replies.push((first..self.inputs.len(), reply));
         }
     }
 
-    /// Whether nothing may follow in this record: a plan change closes its batch.
+    /// Whether nothing may follow in this record.
     pub(super) fn is_closed(&self) -> bool {
-        self.inputs.iter().any(|input| matches!(input, Input::Plan(_) | Input::Started(_)))
+        self.closed
+    }
+
+    /// The first of what was refused, where all of it takes more than `bytes`:
+    /// a record of its own, to be committed before this one. Whoever sent is
+    /// told with the last.
+    pub(super) fn shed_refused(&mut self, bytes: usize) -> Option<Draft> {
+        let mut taken = 0;
+        let fitting = self.refused.iter().take_while(|refused| {
+            taken += weight(refused);
+            taken <= bytes
+        });
+        let fitting = fitting.count().max(1);
+        (fitting < self.refused.len()).then(|| {
+            let rest = self.refused.split_off(fitting);
+            let refused = std::mem::replace(&mut self.refused, rest);
+            Draft { at: self.at, refused, ..Draft::default() }
+        })
     }
 
     /// Cuts it in two: the first `at` inputs, and the rest.
@@ -51,6 +74,7 @@ impl Draft {
             replies: Vec::new(),
             acks: std::mem::take(&mut self.acks),
             refused: std::mem::take(&mut self.refused),
+            closed: self.closed,
         };
         let mut first = self;
         let mut second = second;
@@ -66,9 +90,42 @@ impl Draft {
     }
 }
 
+/// Bytes that a refused message takes in a record, at most.
+pub(super) fn weight(refused: &Refused) -> usize {
+    REFUSED_BYTES_BASE + refused.topic.len() + refused.reason.len() + refused.bytes.len()
+}
+
 #[cfg(test)]
 mod tests {
+    use forewarn_core::ids::SourceIx;
+
     use super::*;
+
+    #[test]
+    fn what_was_refused_is_shed_until_the_rest_fits() {
+        let refused = |bytes: usize| Refused {
+            source: SourceIx::default(),
+            topic: "t".into(),
+            bytes: vec![0; bytes].into(),
+            reason: "r".into(),
+        };
+        for (sizes, parts) in [
+            (vec![], vec![0]),
+            (vec![10, 10], vec![2]),
+            (vec![400, 400, 400], vec![2, 1]),
+            (vec![5_000, 1], vec![1, 1]),
+            (vec![5_000], vec![1]),
+        ] {
+            let mut draft =
+                Draft { refused: sizes.iter().copied().map(refused).collect(), ..Draft::default() };
+            let mut found = Vec::new();
+            while let Some(part) = draft.shed_refused(1_000) {
+                found.push(part.refused.len());
+            }
+            found.push(draft.refused.len());
+            assert_eq!(found, parts, "{sizes:?}");
+        }
+    }
 
     #[test]
     fn a_cut_keeps_every_input_and_everybody_who_waits() {

@@ -12,6 +12,7 @@ use forewarn_core::ids::Position;
 use forewarn_core::time::Timestamp;
 use tokio::sync::Notify;
 
+use super::draft::weight;
 use crate::clock::Clock;
 use crate::ports::{Batch, Inbox};
 
@@ -39,7 +40,18 @@ struct Lanes {
     readings: usize,
     intake_stopped: bool,
     woken: bool,
-    closed: bool,
+    life: Life,
+}
+
+/// Whether anything is taken in, and taken out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Life {
+    #[default]
+    Open,
+    /// Nothing more comes in; what is there is still committed.
+    Closed,
+    /// The loop has ended: nobody takes anything out any more.
+    Over,
 }
 
 /// A control input, or several that belong together, with whoever waits for the answer.
@@ -101,12 +113,16 @@ impl DriverInbox {
         }
     }
 
-    /// Hands over control inputs that belong together; `reply` hears what was decided.
+    /// Hands over control inputs that belong together; `reply` hears what was
+    /// decided, and is dropped unheard where the service has stopped.
     pub fn ask(&self, inputs: Vec<Input>, reply: Option<Reply>) {
         let at = self.clock.now();
         let mut lanes = self.lock();
-        while lanes.control.len() >= CONTROL_MAX && !lanes.closed {
+        while lanes.control.len() >= CONTROL_MAX && lanes.life == Life::Open {
             lanes = self.drained.wait(lanes).unwrap_or_else(PoisonError::into_inner);
+        }
+        if lanes.life == Life::Over {
+            return;
         }
         lanes.control.push_back(Asked { at, inputs, reply });
         self.filled.notify_one();
@@ -133,7 +149,9 @@ impl DriverInbox {
 
     /// Takes no more; the loop ends once all that is in it is committed.
     pub fn close(&self) {
-        self.lock().closed = true;
+        let mut lanes = self.lock();
+        lanes.life = lanes.life.max(Life::Closed);
+        drop(lanes);
         self.filled.notify_all();
         self.drained.notify_all();
         self.room.notify_waiters();
@@ -147,7 +165,7 @@ impl DriverInbox {
     /// Waits until something is there, the time is up, or the inbox is closed.
     pub fn wait(&self, at_most: Option<Duration>) -> Waited {
         let lanes = self.lock();
-        let idle = |lanes: &mut Lanes| !lanes.closed && !lanes.woken && !lanes.has_work();
+        let idle = |lanes: &mut Lanes| lanes.life == Life::Open && !lanes.woken && !lanes.has_work();
         let mut lanes = match at_most {
             Some(at_most) => {
                 self.filled.wait_timeout_while(lanes, at_most, idle).unwrap_or_else(PoisonError::into_inner).0
@@ -155,7 +173,12 @@ impl DriverInbox {
             None => self.filled.wait_while(lanes, idle).unwrap_or_else(PoisonError::into_inner),
         };
         lanes.woken = false;
-        if lanes.closed && !lanes.has_work() { Waited::Closed } else { Waited::GoOn }
+        if lanes.life != Life::Open && !lanes.has_work() {
+            lanes.life = Life::Over;
+            Waited::Closed
+        } else {
+            Waited::GoOn
+        }
     }
 
     /// Takes all control there is, and readings up to `readings_max`.
@@ -211,7 +234,7 @@ impl Lanes {
 const REFUSED_BYTES_A_READING: usize = 64;
 
 fn size(batch: &Batch) -> usize {
-    let refused = batch.refused.iter().map(|refused| 1 + refused.bytes.len() / REFUSED_BYTES_A_READING);
+    let refused = batch.refused.iter().map(|refused| weight(refused) / REFUSED_BYTES_A_READING);
     (batch.taken.len() + refused.sum::<usize>()).max(1)
 }
 
@@ -219,7 +242,7 @@ impl Inbox for DriverInbox {
     fn offer(&self, batch: Batch) -> Result<(), Batch> {
         let mut lanes = self.lock();
         let size = size(&batch);
-        if lanes.closed || (lanes.readings > 0 && lanes.readings + size > READINGS_MAX) {
+        if lanes.life != Life::Open || (lanes.readings > 0 && lanes.readings + size > READINGS_MAX) {
             return Err(batch);
         }
         lanes.readings += size;
@@ -238,7 +261,7 @@ impl Inbox for DriverInbox {
         let notified = self.room.notified();
         let open = {
             let lanes = self.lock();
-            !lanes.closed && lanes.readings < READINGS_MAX / 2
+            lanes.life == Life::Open && lanes.readings < READINGS_MAX / 2
         };
         Box::pin(async move {
             if !open {

@@ -276,5 +276,8 @@ fn decided_in(gone: &Range<Position>, mut standing: Vec<Decision>) -> Vec<Decisi
 
 /// The decisions recorded with one of a record's inputs.
 fn decided_on(record: &Record, index: usize) -> impl Iterator<Item = &Decision> {
-    record.decisions.iter().filter(move |(of, _)| *of as usize == index).map(|(_, decision)| decision)
+    // They stand in the order of their inputs.
+    let from = record.decisions.partition_point(|(of, _)| (*of as usize) < index);
+    let of_it = record.decisions[from..].iter().take_while(move |(of, _)| *of as usize == index);
+    of_it.map(|(_, decision)| decision)
 }

@@ -5,6 +5,7 @@ use subtle::ConstantTimeEq;
 
 use crate::config::plan::Device;
 use crate::config::secret::Secret;
+use crate::config::targets::hex;
 
 /// Random bytes in a generated secret: 256 bits, so that no rate limit or slow
 /// hash is needed to make guessing hopeless.
@@ -15,16 +16,9 @@ const SECRET_BYTES: usize = 32;
 pub fn generate() -> Result<(Secret, [u8; 32]), getrandom::Error> {
     let mut bytes = [0; SECRET_BYTES];
     getrandom::fill(&mut bytes)?;
-    let plain = hexadecimal(&bytes);
+    let plain = hex(&bytes);
     let sha256 = hash(plain.as_bytes());
     Ok((Secret::new(plain), sha256))
-}
-
-/// Two digits a byte, as `devices.csv` writes hashes.
-pub fn hexadecimal(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |value: u8| char::from(DIGITS[usize::from(value)]);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0x0f)]).collect()
 }
 
 /// What `devices.csv` keeps of a secret: the SHA-256 of its bytes as sent.
@@ -77,9 +71,6 @@ mod tests {
 
     #[test]
     fn the_hash_is_the_one_that_sha256sum_prints() {
-        assert_eq!(
-            hexadecimal(&hash(b"abc")),
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-        );
+        assert_eq!(hex(&hash(b"abc")), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     }
 }

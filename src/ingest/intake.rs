@@ -11,6 +11,12 @@ use crate::config::plan::{Catalog, CatalogEntry, Decode, Setup};
 use crate::formats::{Decoded, Message, Offered, Refusal, Session, Sink};
 use crate::ports::{Batch, REFUSED_BYTES_MAX, Refused, Taken};
 
+/// What is kept of the topic of a message that was not understood.
+const TOPIC_BYTES_MAX: usize = 1024;
+
+/// What is kept of why; it may quote what came in.
+const REASON_BYTES_MAX: usize = 1024;
+
 /// Whom a message may speak for.
 #[derive(Debug, Clone, Copy)]
 pub enum Permit<'a> {
@@ -103,15 +109,29 @@ pub fn take(
 
 /// Keeps what was not understood, with its bytes.
 pub fn refuse(source: SourceIx, message: &Message<'_>, mut reason: String) -> Refused {
+    cut(&mut reason, REASON_BYTES_MAX);
     let kept = message.payload.len().min(REFUSED_BYTES_MAX);
     if kept < message.payload.len() {
         reason = format!("{reason} (first {kept} of {} bytes kept)", message.payload.len());
     }
     Refused {
         source,
-        topic: message.topic.to_owned(),
+        topic: {
+            let mut topic = message.topic.to_owned();
+            cut(&mut topic, TOPIC_BYTES_MAX);
+            topic
+        },
         bytes: Bytes::copy_from_slice(&message.payload[..kept]),
         reason,
+    }
+}
+
+/// Cuts a text to so many bytes, at a letter, with a mark where something is missing.
+fn cut(text: &mut String, bytes_max: usize) {
+    if text.len() > bytes_max {
+        let at = (0..=bytes_max).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
+        text.truncate(at);
+        text.push('…');
     }
 }
 

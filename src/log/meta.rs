@@ -2,13 +2,15 @@
 
 use std::fmt;
 use std::io;
+use std::path::Path;
 
 use forewarn_core::ids::{LogId, Position};
 use forewarn_core::time::Timestamp;
 use minicbor::{Decode, Encode};
 
-use super::disk::{Disk, DiskFile};
+use super::disk::{Disk, DiskFile, RealDisk};
 use super::error::LogError;
+use super::readonly::meta_of_segments;
 
 /// The file's name in the data directory.
 pub(crate) const META: &str = "log.meta";
@@ -77,6 +79,27 @@ pub(crate) struct Preface {
     /// How many index assignments its checkpoint holds.
     #[n(4)]
     pub(crate) names: u32,
+}
+
+/// Whose log a data directory holds, read beside the service that writes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    /// Its id.
+    pub log: LogId,
+    /// Whether it is for real.
+    pub stamp: Stamp,
+}
+
+impl Identity {
+    /// What `log.meta` says, or where it does not read back, what the segments do.
+    pub fn of(dir: &Path) -> Result<Identity, LogError> {
+        let disk = RealDisk::read_only(dir);
+        let meta = match Meta::read(&disk) {
+            Some(meta) => meta,
+            None => meta_of_segments(&disk)?.ok_or(LogError::Missing)?,
+        };
+        Ok(Identity { log: meta.id, stamp: meta.stamp })
+    }
 }
 
 impl Meta {

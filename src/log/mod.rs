@@ -45,7 +45,7 @@ pub use follow::{Follower, LogReader};
 pub use indices::Indices;
 pub use lock::Lock;
 pub use memory::{MemoryLog, Partition};
-pub use meta::Stamp;
+pub use meta::{Identity, Stamp};
 pub use open::{Opened, SEGMENT_BYTES_MIN};
 pub use plans::{forget_plans, load_plan, save_plan};
 pub use readonly::{FrameIs, FrameSeen, Frames, Records, SegmentSeen, segments};

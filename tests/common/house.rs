@@ -115,7 +115,7 @@ clear = { below = "0.10 m", hold = "60 min" }
     /// Adds a device and gives its secret.
     pub(crate) fn add_device(&self, identity: &str, stations: &str) -> String {
         let (secret, sha256) = forewarn::ingest::credentials::generate().expect("random numbers");
-        let hash = forewarn::ingest::credentials::hexadecimal(&sha256);
+        let hash = forewarn::config::targets::hex(&sha256);
         self.write(
             "devices.csv",
             &format!("identity,stations,secret_sha256\n{identity},{stations},{hash}\n"),

@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 /// Longest wait for a broker to listen.
 const START_MAX: Duration = Duration::from_secs(15);
 
+/// What it says, in its directory.
+const LOG: &str = "mosquitto.log";
+
 /// A broker that ends with the test.
 pub(crate) struct Mosquitto {
     binary: PathBuf,
@@ -45,8 +48,9 @@ impl Mosquitto {
         let user = if rustix::process::geteuid().is_root() { "user root\n" } else { "" };
         let config = format!(
             "{user}persistence true\npersistence_location {}/\nautosave_interval 1\nautosave_on_changes true\n\
-             set_tcp_nodelay true\nlistener {port} 127.0.0.1\n{}",
+             set_tcp_nodelay true\nlog_type all\nlog_dest file {}\nlistener {port} 127.0.0.1\n{}",
             dir.path().display(),
+            dir.path().join(LOG).display(),
             lines(dir.path())
         );
         std::fs::write(dir.path().join("mosquitto.conf"), config).expect("a file");
@@ -58,6 +62,11 @@ impl Mosquitto {
     /// One that lets anybody in.
     pub(crate) fn open() -> Option<Mosquitto> {
         Mosquitto::start(|_| "allow_anonymous true\nmax_queued_messages 10000\n".into())
+    }
+
+    /// All that it has said.
+    pub(crate) fn said(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join(LOG)).unwrap_or_default()
     }
 
     /// Starts it again on its port, with what it had kept.

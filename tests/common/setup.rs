@@ -94,7 +94,7 @@ pub(crate) fn device(identity: &str, stations: &[&str]) -> (String, Device) {
 }
 
 fn devices(stations: &[&str]) -> Devices {
-    Devices { by_identity: stations.iter().map(|station| device(station, &[station])).collect(), open: false }
+    Devices { by_identity: stations.iter().map(|station| device(station, &[station])).collect() }
 }
 
 fn catalog(stations: &[&str]) -> Catalog {

@@ -144,20 +144,6 @@ async fn credentials_that_are_withdrawn_end_the_connection() {
 }
 
 #[tokio::test]
-async fn anybody_may_speak_where_that_is_configured_but_not_under_a_false_name() {
-    let mut setup = setup::setup(&["a", "b"]);
-    Arc::make_mut(&mut setup.devices).open = true;
-    let world = World::of(setup, Durable::AtOnce, |_| {}).await;
-    let mut client = world.dial().await;
-    assert_eq!(client.connect(V4, "demo", None).await, 0);
-    client.publish(1, 1, "t", r#"{"station":"b","level":3}"#).await;
-    assert_eq!(client.acks(1).await, [1]);
-    let mut liar = world.dial().await;
-    assert_eq!(liar.connect(V4, "liar", Some(("a", "wrong"))).await, 4);
-    assert_eq!(world.inbox.values(), [3.0]);
-}
-
-#[tokio::test]
 async fn the_client_id_of_another_identity_is_taken() {
     let world = World::new(Durable::AtOnce).await;
     let mut first = world.client_as(V4, "gauge", "a").await;

@@ -206,6 +206,41 @@ async fn qos_0_is_shed_when_the_inbox_is_full_and_the_session_stays() {
     session.stop().await;
 }
 
+/// Faults e and h of rumqttc: whoever waits for a sync goes on polling, so that
+/// the broker hears of us, and what it sent is acknowledged on the same connection.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_stalls_beyond_the_keep_alive_costs_no_connection() {
+    let Some(broker) = Mosquitto::open() else { return };
+    let inbox = FakeInbox::new(Durable::WhenTold);
+    let keep_alive = forewarn_core::time::Span::from_secs(5);
+    let session = UnderTest::start(
+        forewarn::config::plan::Mqtt { keep_alive, ..mqtt(broker.port, MqttVersion::V4) },
+        &inbox,
+    );
+    inbox.until("up", |came| came.standings == [true]).await;
+    let publisher = Publisher::connect(broker.port).await;
+    publisher.publish("1").await;
+    inbox.until("the reading", |came| came.values == [1.0]).await;
+    // A broker gives a client up after one and a half keep-alives of silence.
+    let pings = || {
+        broker
+            .said()
+            .lines()
+            .filter(|line| line.contains("Received PINGREQ from forewarn-test-river"))
+            .count()
+    };
+    let begun = std::time::Instant::now();
+    world::wait_for("two pings meanwhile", || pings() >= 2).await;
+    assert!(begun.elapsed() > std::time::Duration::from_millis(7_500), "longer than it would wait for us");
+    sync(&inbox.waiting());
+    world::wait_for("the acknowledgement", || {
+        broker.said().contains("Received PUBACK from forewarn-test-river")
+    })
+    .await;
+    assert_eq!(inbox.look(|came| came.standings.clone()), [true], "one connection all the while");
+    session.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_broker_had_kept_is_marked() {
     for version in BOTH {

@@ -26,4 +26,5 @@ mod reload;
 mod replay;
 mod restart;
 mod restore;
+mod systemd;
 mod valley;

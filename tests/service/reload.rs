@@ -1,5 +1,6 @@
 //! Reloading under way: new gauges, faulty files, vanished areas, revoked devices.
 
+use forewarn::app::desk::Orphan;
 use forewarn_core::event::Decision;
 use forewarn_core::ids::Position;
 use forewarn_core::warning::TroubleCode;
@@ -18,7 +19,7 @@ async fn a_new_gauge_warns_and_a_faulty_file_changes_nothing() {
     let limits = std::fs::read_to_string(folder.config().join("limits.csv")).expect("written just now");
 
     folder.write("limits.csv", &limits.replace("58,59", "59,58"));
-    let faults = service.desk().reload(false).await.expect_err("orange above red");
+    let faults = service.desk().reload(Orphan::Refuse).await.expect_err("orange above red");
     assert!(faults.iter().any(|fault| fault.contains("limits.csv:2")), "{faults:?}");
     receiver
         .wait_for("the operator hears of it", |got| {
@@ -44,7 +45,7 @@ async fn a_new_gauge_warns_and_a_faulty_file_changes_nothing() {
         ),
     );
     let secret = folder.add_device("gateway", "qj-1;qj-2");
-    service.desk().reload(false).await.unwrap_or_else(|faults| panic!("{faults:#?}"));
+    service.desk().reload(Orphan::Refuse).await.unwrap_or_else(|faults| panic!("{faults:#?}"));
     let mut device = Device::connect(mqtt, "gateway", &secret);
     receiver
         .wait_for("the operator hears that it is over", |got| {
@@ -80,9 +81,9 @@ async fn vanished_area() {
         let text = std::fs::read_to_string(folder.config().join(name)).expect("written just now");
         folder.write(name, &text.replace(from, to));
     }
-    let refused = service.desk().reload(false).await.expect_err("an incident is active there");
+    let refused = service.desk().reload(Orphan::Refuse).await.expect_err("an incident is active there");
     assert!(refused.iter().any(|why| why.contains("flood/town")), "{refused:?}");
-    service.desk().reload(true).await.unwrap_or_else(|faults| panic!("{faults:#?}"));
+    service.desk().reload(Orphan::Allow).await.unwrap_or_else(|faults| panic!("{faults:#?}"));
     receiver
         .wait_for("its targets are told once", |got| {
             got.iter().any(|post| post.body["revisions"][0]["reason"] == "orphaned")
@@ -109,17 +110,43 @@ async fn a_revoked_device_is_heard_no_more() {
     device.publish("river/qj-1", level("qj-1", 55.0)).await;
     device.acknowledged().await;
     folder.write("devices.csv", "identity,stations,secret_sha256\n");
-    service.desk().reload(false).await.unwrap_or_else(|faults| panic!("{faults:#?}"));
+    service.desk().reload(Orphan::Refuse).await.unwrap_or_else(|faults| panic!("{faults:#?}"));
     let before = service.pulse().borrow().position;
     device.publish("river/qj-1", level("qj-1", 59.9)).await;
     // An honest gauge of another identity is heard meanwhile: the service lives.
     let other = folder.add_device("gauge-2", "qj-1");
-    service.desk().reload(false).await.unwrap_or_else(|faults| panic!("{faults:#?}"));
+    service.desk().reload(Orphan::Refuse).await.unwrap_or_else(|faults| panic!("{faults:#?}"));
     let mut honest = Device::connect(service.mqtt_addr().expect("the listener is on"), "gauge-2", &other);
     honest.publish("river/qj-1", level("qj-1", 55.1)).await;
     honest.acknowledged().await;
     wait_for("the honest reading", || (service.pulse().borrow().position > before).then_some(())).await;
     assert_eq!(device.acked(), 1, "nothing more was taken of it");
     assert!(receiver.got().iter().all(|post| post.body["revisions"][0]["level"]["id"] != "red"));
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_who_comes_with_a_reload_hears_of_what_stands() {
+    let (receiver, newcomer) = (Receiver::start().await, Receiver::start().await);
+    let folder = Folder::new(&receiver.url, "");
+    let contacts = std::fs::read_to_string(folder.config().join("contacts.csv")).expect("written just now");
+    let service = folder.start().await;
+    let sensors = std::fs::read_to_string(folder.config().join("sensors.csv")).expect("written just now");
+    folder.write("sensors.csv", "station\n");
+    service.desk().reload(Orphan::Refuse).await.expect_err("half a table");
+    receiver
+        .wait_for("the operator hears of it", |got| {
+            got.iter().any(|post| post.body["revisions"][0]["trouble"]["code"] == "reload-refused")
+        })
+        .await;
+
+    folder.write("sensors.csv", &sensors);
+    folder.write("contacts.csv", &format!("{contacts}night,夜班,it,,en,,{},,\n", newcomer.url));
+    let toml = std::fs::read_to_string(folder.config().join("forewarn.toml")).expect("written just now");
+    folder.write("forewarn.toml", &toml.replace("contact = \"it\"", "contact = \"night\""));
+    service.desk().reload(Orphan::Refuse).await.unwrap_or_else(|faults| panic!("{faults:#?}"));
+    let got = newcomer.wait_for("the newcomer hears of it", |got| !got.is_empty()).await;
+    assert_eq!(got[0].body["type"], "trouble.raised");
+    assert_eq!(got[0].body["revisions"][0]["trouble"]["code"], "reload-refused");
     service.stop().await;
 }

@@ -12,10 +12,11 @@ use forewarn_core::ids::Position;
 use forewarn_core::warning::TroubleCode;
 
 use crate::broker::{hear, publish, troubles};
+use crate::child::Running;
 use crate::common::house::{Folder, level};
 use crate::mosquitto::Mosquitto;
 use crate::recorder::{Mood, Recorder};
-use crate::valley::records;
+use crate::valley::{Gauges, counted, records, valley};
 
 /// A gauge behind a broker whose session has a name of its own.
 fn folder(recorder: &Recorder, broker: &Mosquitto) -> Folder {
@@ -143,4 +144,57 @@ async fn a_projection_ahead_of_its_restored_log_is_rebuilt() {
     let positions: Vec<Position> = records(&copied.data()).iter().map(|record| record.first).collect();
     assert!(positions.contains(&end.next()), "the log goes on from its own end");
     service.stop().await;
+}
+
+/// Runs a command of the real binary, and gives what it printed.
+fn forewarn(arguments: &[&str]) -> String {
+    let run = Command::new(env!("CARGO_BIN_EXE_forewarn")).args(arguments).output().expect("it was built");
+    assert!(run.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&run.stderr));
+    String::from_utf8(run.stdout).expect("text")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_taken_under_load_has_all_that_was_acknowledged_before_it() {
+    let (ours, theirs) = (Recorder::start(Mood::Accepts).await, Recorder::start(Mood::Accepts).await);
+    let (folder, mut publisher) = valley(&ours.url, 3);
+    let (other, mut late) = valley(&theirs.url, 3);
+    let mut gauges = Gauges::new();
+    let running = Running::start(&folder).await;
+    publisher.connect(running.mqtt()).await.expect("it has started");
+    for metres in [57.2, 50.0, 50.0] {
+        publisher.deliver(gauges.dated("g-0", metres)).await;
+    }
+    ours.wait_for_told(1).await;
+    let acknowledged: Vec<u64> = publisher.acked.iter().map(|message| message.value.to_bits()).collect();
+
+    let (data, backup) = (folder.data(), folder.path().join("backup"));
+    let text = |path: &Path| path.to_str().expect("text").to_owned();
+    let copying = {
+        let (data, backup) = (text(&data), text(&backup));
+        tokio::task::spawn_blocking(move || forewarn(&["backup", "--data", &data, "--to", &backup]))
+    };
+    while !copying.is_finished() {
+        publisher.deliver(gauges.dated("g-1", 50.0)).await;
+    }
+    let said = copying.await.expect("it ran");
+    assert!(said.starts_with("backed up to"), "{said}");
+
+    let said = forewarn(&["restore", "--from", &text(&backup), "--data", &text(&other.data())]);
+    assert!(said.contains("it is held at its first start"), "{said}");
+    let counted = counted(&records(&other.data()));
+    assert!(acknowledged.iter().all(|value| counted.get(value) == Some(&1)), "all of it once");
+    forewarn(&["log", "verify", "--data", &text(&other.data())]);
+
+    let restored = Running::start(&other).await;
+    let (code, readiness) = restored.ask("GET /readyz", "", "").await;
+    assert!(code == 503 && readiness.contains("held"), "{code} {readiness}");
+    late.connect(restored.mqtt()).await.expect("it has started");
+    late.deliver(gauges.dated("g-2", 59.4)).await;
+    let would = forewarn(&["resume", "--dry-run", "--data", &text(&other.data())]);
+    assert!(would.contains("flood@at-g-0 yellow") && would.contains("flood@at-g-2 red"), "{would}");
+    assert_eq!(theirs.seen().iter().filter(|it| it.is_warning()).count(), 0);
+    forewarn(&["resume", "--data", &text(&other.data())]);
+    theirs.wait_for_told(2).await;
+    restored.stop().await;
+    running.stop().await;
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Engine;
+use crate::judging::Intake;
 use crate::plan::{Plan, PlanId};
 use crate::timers::Timer;
 
@@ -58,7 +59,8 @@ impl Engine {
             return Err(SnapshotError::Plan(engine.plan));
         }
         engine.stations.attach(plan);
-        for (cell, due) in engine.areas.rearm(plan, engine.moment) {
+        let intake = if engine.intake_stopped { Intake::Stopped } else { Intake::Taken };
+        for (cell, due) in engine.areas.rearm(plan, intake, engine.moment) {
             engine.timers.arm(Timer::Cell(cell), due);
         }
         engine.arm_outage();

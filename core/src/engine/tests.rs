@@ -8,9 +8,10 @@ use super::run::{Deed, Run, calm, decisions, histories, limited, plan, plan_ref,
 use super::snapshot::SNAPSHOT_VERSION;
 use super::*;
 use crate::event::{Command, TroubleReport};
-use crate::ids::{AreaIx, Position, TargetIx};
+use crate::ids::{AreaIx, HazardIx, Position, TargetIx};
 use crate::judging::{routing, world};
 use crate::level::Level;
+use crate::reading::Marks;
 use crate::time::Span;
 use crate::warning::{Phase, Reason, TroubleCode};
 
@@ -214,10 +215,103 @@ fn a_recorded_red_that_this_version_would_not_send_stands_and_ends() {
     assert_eq!(run.engine.incidents().map(|it| it.phase).collect::<Vec<_>>(), [Phase::Active]);
     run.put(Input::Started(started(Some(Span::ZERO))));
     assert_eq!(run.engine.incidents().next().map(|it| it.level), Some(Level::Red));
-    run.at = run.at + Span::from_mins(61);
+    // No gauge says anything: time alone ends nothing, and the operator knows.
+    run.at = run.at + Span::from_mins(300);
     run.put(Input::Tick);
-    let end = run.revisions.last().expect("its end was told");
-    assert_eq!((end.reason, end.number, end.due.len()), (Reason::Eased, 2, 3));
+    assert_eq!(said(&run, About::Incident(Cell::default())), [Reason::Orphaned]);
+    assert_eq!(troubles(&run, TroubleCode::Orphaned), ["flood/ford"]);
+    clear_for_a_hold(&mut run, 1);
+    assert_eq!(troubles(&run, TroubleCode::Orphaned), [""; 0]);
+    let end = run.revisions.iter().rfind(|it| it.about == About::Incident(Cell::default()));
+    let end = end.expect("its end was told");
+    assert_eq!((end.reason, end.number, end.due.len()), (Reason::Eased, 3, 3));
+}
+
+/// Why anything was said of it.
+fn said(run: &Run, about: About) -> Vec<Reason> {
+    run.revisions.iter().filter(|it| it.about == about).map(|it| it.reason).collect()
+}
+
+/// The subjects of the troubles of a kind that stand.
+fn troubles(run: &Run, code: TroubleCode) -> Vec<String> {
+    run.engine.troubles().filter(|(key, _)| key.code == code).map(|(key, _)| key.subject.clone()).collect()
+}
+
+/// One gauge is clear until a whole hold has passed, and nothing is said before.
+fn clear_for_a_hold(run: &mut Run, sensor: u32) {
+    let ended = |run: &Run| counted(run, Reason::Eased) + counted(run, Reason::Unconfirmed);
+    let before = ended(run);
+    for minutes in [0, 20, 20, 19] {
+        run.at = run.at + Span::from_mins(minutes);
+        run.read(sensor, 0.0);
+    }
+    assert_eq!(ended(run), before, "not before a whole hold");
+    run.at = run.at + Span::from_mins(1);
+    run.put(Input::Tick);
+    assert_eq!(ended(run), before + 1, "{:?}", run.revisions);
+}
+
+/// A plan without the first gauge; its area keeps two.
+fn without_the_first() -> PlanRef {
+    let mut without = plan();
+    (without.stations[0], without.sensors[0]) = (None, None);
+    without.rules[0].as_mut().expect("the rule").subjects.remove(0);
+    plan_ref(without, false)
+}
+
+#[test]
+fn what_a_gauge_supported_that_left_the_plan_ends_by_good_data_of_another() {
+    let mut run = Run::new(plan());
+    (0..3).for_each(|sensor| run.read(sensor, if sensor == 0 { 4.0 } else { 0.0 }));
+    run.at = run.at + Span::from_mins(20);
+    run.put(Input::Plan(without_the_first()));
+    clear_for_a_hold(&mut run, 1);
+    assert_eq!(counted(&run, Reason::Orphaned), 0);
+}
+
+#[test]
+fn what_a_gauge_supported_that_left_the_plan_stands_while_no_other_is_seen() {
+    let mut run = Run::new(plan());
+    run.read(0, 4.0);
+    run.put(Input::Plan(without_the_first()));
+    for _ in 0..40 {
+        run.at = run.at + Span::from_mins(30);
+        run.put(Input::Tick);
+    }
+    let said = |run: &Run| {
+        let told = said(run, About::Incident(Cell::default()));
+        told.into_iter().filter(|&reason| reason != Reason::Renewed).collect::<Vec<_>>()
+    };
+    assert_eq!(said(&run), [Reason::Raised, Reason::Orphaned]);
+    assert_eq!(troubles(&run, TroubleCode::Orphaned), ["flood/ford"]);
+    run.put(Input::Command(Command::AllClear(Cell::default(), "seen by eye".into())));
+    assert_eq!(said(&run), [Reason::Raised, Reason::Orphaned, Reason::EndedByHand]);
+}
+
+#[test]
+fn a_breach_goes_with_its_station_to_another_area_and_with_its_rule_to_another_hazard() {
+    type Change = fn(&mut Plan);
+    let changes: [(Change, Cell); 2] = [
+        (
+            |plan| plan.stations[0].as_mut().expect("it stands").area = AreaIx(1),
+            Cell { area: AreaIx(1), ..Cell::default() },
+        ),
+        (
+            |plan| {
+                plan.hazards.push("slide".into());
+                plan.rules[0].as_mut().expect("the rule").hazard = HazardIx(1);
+            },
+            Cell { hazard: HazardIx(1), ..Cell::default() },
+        ),
+    ];
+    for (change, cell) in changes {
+        let mut run = Run::new(plan());
+        run.read(0, 4.0);
+        let mut changed = plan();
+        change(&mut changed);
+        run.put(Input::Plan(plan_ref(changed, true)));
+        assert_eq!(said(&run, About::Incident(cell)), [Reason::Raised], "{cell:?}");
+    }
 }
 
 #[test]
@@ -241,4 +335,87 @@ fn a_snapshot_of_a_later_version_or_another_plan_is_refused() {
     assert!(matches!(Engine::from_bytes(&bytes[..9], plan().id(), &body), Err(SnapshotError::Bytes(_))));
     let later = minicbor::to_vec(Engine { version: SNAPSHOT_VERSION + 1, ..run.engine }).expect("into a Vec");
     assert!(matches!(Engine::from_bytes(&later, plan().id(), &body), Err(SnapshotError::Version(2))));
+}
+
+/// A red that was clear for half an hour when the disk ran full.
+fn easing_when_intake_stops() -> Run {
+    let mut run = Run::new(plan());
+    run.read(0, 4.0);
+    run.at = run.at + Span::from_mins(10);
+    run.read(0, 0.0);
+    run.at = run.at + Span::from_mins(25);
+    run.read(0, 0.0);
+    run.put(Input::Intake(false));
+    run
+}
+
+#[test]
+fn while_intake_is_stopped_nothing_clears_and_nobody_is_called_silent() {
+    let mut run = easing_when_intake_stops();
+    let seen = run.revisions.len();
+    for _ in 0..8 {
+        run.at = run.at + Span::from_mins(30);
+        run.put(Input::Tick);
+    }
+    // One that was under way when the disk ran full.
+    run.read(0, 0.0);
+    run.at = run.at + Span::from_mins(80);
+    run.put(Input::Tick);
+    let told: Vec<Reason> = run.revisions[seen..].iter().map(|it| it.reason).collect();
+    assert_eq!(told, [Reason::Renewed], "the warning stands, and is renewed before it expires");
+    // The hold starts anew with the first reading after it.
+    run.put(Input::Intake(true));
+    for minutes in [5, 20, 20, 19] {
+        run.at = run.at + Span::from_mins(minutes);
+        run.read(0, 0.0);
+    }
+    assert_eq!(run.revisions.len(), seen + 1);
+    run.at = run.at + Span::from_mins(2);
+    run.put(Input::Tick);
+    assert_eq!(run.revisions.last().map(|it| it.reason), Some(Reason::Eased));
+}
+
+#[test]
+fn a_source_that_is_down_stays_down_when_intake_resumes() {
+    let mut run = Run::new(plan());
+    (0..6).for_each(|sensor| run.read(sensor, 0.0));
+    run.put(Input::Source(SourceIx(0), false));
+    run.put(Input::Intake(false));
+    run.at = run.at + Span::from_mins(10);
+    run.put(Input::Intake(true));
+    run.at = run.at + Span::from_hours(2);
+    run.put(Input::Tick);
+    assert_eq!(run.engine.sensors_silent(), 0, "that is their source's fault");
+}
+
+#[test]
+fn a_gauge_that_dies_on_another_source_while_its_own_is_down_is_told() {
+    let mut body = plan();
+    body.sources.push("nb".into());
+    let mut run = Run::new(body);
+    let read = |run: &mut Run, sources: &[u32]| {
+        for (sensor, source) in (0..6).flat_map(|sensor| sources.iter().map(move |&source| (sensor, source)))
+        {
+            run.at = run.at + Span::from_secs(1);
+            let observed = Moment { at: run.at, ..run.engine.moment() }.civil();
+            let (marks, sensor) = (Marks::default(), SensorIx(sensor));
+            run.put(Input::Reading(Reading {
+                sensor,
+                source: SourceIx(source),
+                observed,
+                value: 0.0,
+                seq: 0,
+                identity: 0,
+                marks,
+            }));
+        }
+    };
+    read(&mut run, &[0]);
+    run.put(Input::Source(SourceIx(0), false));
+    read(&mut run, &[1]);
+    for _ in 0..5 {
+        run.at = run.at + Span::from_mins(10);
+        (1..6).for_each(|sensor| run.read(sensor, 0.0));
+    }
+    assert_eq!(troubles(&run, TroubleCode::SensorSilent), ["s0"]);
 }

@@ -38,7 +38,13 @@ impl AreaStage {
             state.votes.incident_is(incident, at, &self.plan);
             let was = |mark: fn(&Incident) -> bool| former.as_ref().is_some_and(mark);
             if incident.orphaned && !was(|it| it.orphaned) {
-                let detail = format!("no rule supports {name} any more; it stands until a person ends it");
+                let detail = if self.index.has_rule(cell) {
+                    format!(
+                        "what supported {name} has left the plan, and nothing else there can be seen; it stands until that changes or a person ends it"
+                    )
+                } else {
+                    format!("no rule supports {name} any more; it stands until a person ends it")
+                };
                 troubles.raise(TroubleCode::Orphaned, name.clone(), detail);
             } else if !incident.orphaned && was(|it| it.orphaned) {
                 troubles.end(TroubleCode::Orphaned, name.clone());

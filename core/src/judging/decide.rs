@@ -171,6 +171,7 @@ impl AreaStage {
                 (false, false) => Owed::Changes,
             },
             routed: if unheard && routed() { Routed::Yes } else { Routed::No },
+            intake: self.intake,
             terms: self.terms(),
             moment,
         }

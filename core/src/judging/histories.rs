@@ -102,6 +102,48 @@ fn unknown_never_clears() {
 }
 
 #[test]
+fn a_start_is_no_sight_and_no_loss() {
+    let lost = ["0 alert red Raised Observed -> t0", "6 update red Blind Possible -> t0"];
+    let trouble = "6 alert sensor-silent flood/ford -> t1";
+    // What was lost before stays so until it is seen.
+    check(
+        &[(0, "s0 red"), (1, "s0 lost"), (10, "s0 warming"), (60, "pass"), (61, "s0 red")],
+        &[
+            lost[0],
+            lost[1],
+            trouble,
+            "61 update red Seen Observed -> t0",
+            "61 all-clear sensor-silent flood/ford -> t1",
+        ],
+    );
+    check(
+        &[(0, "s0 red"), (1, "s0 lost"), (10, "s0 warming"), (40, "s0 lost"), (100, "pass")],
+        &[lost[0], lost[1], trouble],
+    );
+    // What was not told yet waits until it is known to last.
+    check(
+        &[(0, "s0 red"), (1, "s0 lost"), (3, "s0 warming"), (100, "pass"), (101, "s0 red")],
+        &["0 alert red Raised Observed -> t0"],
+    );
+}
+
+#[test]
+fn what_a_corrected_rule_had_on_its_way_is_dropped_with_it() {
+    check(&[(0, "s0 pending red 10"), (5, "s0 warming"), (20, "pass")], &[]);
+}
+
+#[test]
+fn a_level_that_was_on_its_way_keeps_its_onset_when_the_gauge_is_lost() {
+    let mut world = World::new(one_gauge());
+    for (minute, deed) in [(30, "s0 pending red 10"), (35, "s0 lost"), (45, "pass")] {
+        world.pass_to(minute);
+        world.act(deed);
+    }
+    let onset: Vec<i64> = world.revisions.iter().map(|it| world_minute(it.onset)).collect();
+    assert_eq!(onset, [30]);
+}
+
+#[test]
 fn a_silence_is_told_as_the_rule_says() {
     let mut plan = one_gauge();
     plan.rules[0].as_mut().expect("the rule").outage = OutageTell::Operator;

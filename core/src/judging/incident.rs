@@ -1,5 +1,6 @@
 //! The incident machine: what one cell becomes, and what is said of it.
 
+use super::Intake;
 use super::vote::{Vote, Word};
 use super::votes::{Count, Held, Terms, Votes};
 use super::warnings::Sent;
@@ -25,6 +26,8 @@ pub(super) struct Sight<'a> {
     pub(super) owed: Owed,
     /// Whether the plan routes the incident's level to anyone now.
     pub(super) routed: Routed,
+    /// Whether readings are taken.
+    pub(super) intake: Intake,
     pub(super) terms: Terms<'a>,
     pub(super) moment: Moment,
 }
@@ -110,7 +113,7 @@ pub(super) fn due(sight: &Sight<'_>) -> Option<Timestamp> {
         let hold = votes.hold(incident, at, terms.plan);
         let missed = votes.missed(incident, at, terms);
         if !incident.orphaned {
-            dues.push(match votes.held(incident.level, incident, at, terms) {
+            dues.push(match held(incident.level, incident, sight) {
                 Held::On => None,
                 Held::Until(end) => Some(end),
             });
@@ -155,8 +158,8 @@ fn ongoing(incident: &Incident, raise: Level, sight: &Sight<'_>) -> Judged {
     let settled = votes.supported(Word::Settled, Count::Apart, at, terms);
     let mut next = incident.clone();
     next.confirmed |= settled > Level::Normal;
-    next.orphaned = sight.ruled == Ruled::No;
-    // Without a rule nothing can clear it: it stands until a person ends it.
+    // With nothing left that could clear it, it stands until a person ends it.
+    next.orphaned = sight.ruled == Ruled::No || votes.is_forsaken(incident, at);
     let floor = if next.orphaned { incident.level } else { floor(incident, sight) };
     next.level = raise.max(floor);
     next.peak = incident.peak.max(next.level);
@@ -166,7 +169,7 @@ fn ongoing(incident: &Incident, raise: Level, sight: &Sight<'_>) -> Judged {
         Phase::Closed
     } else if stands || next.orphaned {
         Phase::Active
-    } else if votes.is_unsure(incident, at) {
+    } else if votes.is_unsure(incident, at) || !votes.is_vouched(incident, at) {
         incident.phase
     } else {
         Phase::Easing
@@ -210,12 +213,21 @@ fn words(before: &Incident, next: &Incident, seen: Option<Reason>, sight: &Sight
 /// The level below which it may not fall now.
 fn floor(incident: &Incident, sight: &Sight<'_>) -> Level {
     let at = sight.moment.at;
-    let holds = |level: &Level| match sight.votes.held(*level, incident, at, sight.terms) {
+    let holds = |level: &Level| match held(*level, incident, sight) {
         Held::On => true,
         Held::Until(end) => at < end,
     };
     let lower = Level::WARNING.into_iter().rev().filter(|&level| level <= incident.level);
     lower.into_iter().find(holds).unwrap_or(Level::Normal)
+}
+
+/// Until when a level is held.
+fn held(level: Level, incident: &Incident, sight: &Sight<'_>) -> Held {
+    match sight.intake {
+        Intake::Taken => sight.votes.held(level, incident, sight.moment.at, sight.terms),
+        // What was read last says nothing of how things stand now.
+        Intake::Stopped => Held::On,
+    }
 }
 
 /// Marks it stale or seen again, and says what is to be told of that: lost and
@@ -226,8 +238,10 @@ fn blindness(next: &mut Incident, sight: &Sight<'_>) -> Option<Reason> {
     let hold = votes.hold(next, at, terms.plan);
     let missed = votes.missed(next, at, terms);
     let was_stale = next.stale;
-    next.stale =
-        !missed.is_empty() && (was_stale || tell_at(&missed, terms.plan).is_some_and(|due| due <= at));
+    // That what was lost has left the plan is no sight of it.
+    let out_of_sight = !missed.is_empty() || !votes.is_vouched(next, at);
+    let is_due = || tell_at(&missed, terms.plan).is_some_and(|due| due <= at);
+    next.stale = out_of_sight && (was_stale || is_due());
     let told_stale = sight.sent.is_some_and(|sent| sent.newest.stale);
     match (was_stale, next.stale) {
         (false, true) if next.intermittent || !tells_targets(&missed, terms.plan) => None,

@@ -79,6 +79,16 @@ impl CellState {
     }
 }
 
+/// Whether readings are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Intake {
+    /// They are.
+    #[default]
+    Taken,
+    /// The disk has no room: nothing is seen, so that nothing clears.
+    Stopped,
+}
+
 /// One thing to decide on, or to decide on again.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Work {
@@ -110,6 +120,9 @@ pub struct AreaStage {
     /// makes: taken up again at the next start, as every cell is.
     #[n(6)]
     deferred: Vec<TroubleReport>,
+    /// The engine's own; a snapshot holds it there.
+    #[cbor(skip)]
+    intake: Intake,
     #[cbor(skip)]
     plan: Arc<Plan>,
     #[cbor(skip)]
@@ -162,7 +175,8 @@ impl AreaStage {
     }
 
     /// Every cell that something is due in, after a snapshot was loaded.
-    pub fn rearm(&mut self, plan: &Arc<Plan>, moment: Moment) -> Vec<(Cell, Timestamp)> {
+    pub fn rearm(&mut self, plan: &Arc<Plan>, intake: Intake, moment: Moment) -> Vec<(Cell, Timestamp)> {
+        self.intake = intake;
         self.plan = Arc::clone(plan);
         self.index = Arc::new(Index::of(plan));
         for state in self.cells.values_mut() {
@@ -199,7 +213,8 @@ impl AreaStage {
         for (&cell, state) in &mut self.cells {
             let state = state.edit();
             let stays = |finding: &Finding| {
-                subjects.contains(&(finding.rule.0, finding.sensor)) && cell_of(finding, plan) == Some(cell)
+                subjects.contains(&(finding.rule.0, finding.sensor))
+                    && plan.cell(finding.rule, finding.sensor) == Some(cell)
             };
             state.votes.retain(moment.at, Terms { plan: was, index: had }, stays);
             state.votes.recount(state.incident.as_ref(), moment.at, plan);
@@ -213,17 +228,24 @@ impl AreaStage {
 
     /// The service started: nothing was seen meanwhile, so that every hold starts anew.
     pub fn started(&mut self, downtime: Option<Span>, moment: Moment) {
+        self.intake(Intake::Taken, moment);
+        self.outages.own_downtime(downtime, moment.at, &self.plan, &mut self.troubles);
+        for report in std::mem::take(&mut self.deferred) {
+            self.troubles.report(report);
+        }
+        self.clock(moment);
+    }
+
+    /// Readings are taken from now on, or are no longer: nothing is seen
+    /// meanwhile, so that every hold starts anew.
+    pub fn intake(&mut self, intake: Intake, moment: Moment) {
+        self.intake = intake;
         for (&cell, state) in &mut self.cells {
             if state.incident.is_some() {
                 state.edit().votes.saw_nothing_until(moment.at);
             }
             self.dirty.insert(cell);
         }
-        self.outages.own_downtime(downtime, moment.at, &self.plan, &mut self.troubles);
-        for report in std::mem::take(&mut self.deferred) {
-            self.troubles.report(report);
-        }
-        self.clock(moment);
     }
 
     /// The directory was restored or copied: from here on only Trouble goes out,
@@ -262,7 +284,7 @@ impl AreaStage {
     }
 
     fn finding(&mut self, finding: Finding, at: Timestamp) {
-        let Some(cell) = cell_of(&finding, &self.plan) else { return };
+        let Some(cell) = self.plan.cell(finding.rule, finding.sensor) else { return };
         let idle = finding.tip.level() == Level::Normal
             && finding.settled.level() == Level::Normal
             && finding.pending.is_none();
@@ -361,12 +383,6 @@ impl AreaStage {
             }
         }
     }
-}
-
-/// The cell a finding goes to: its rule's hazard in its station's area.
-fn cell_of(finding: &Finding, plan: &Plan) -> Option<Cell> {
-    let hazard = plan.rule(finding.rule)?.hazard;
-    Some(Cell { hazard, area: index::area_of(finding.sensor, plan)? })
 }
 
 /// What is known of a cell, to change; nothing yet where it is new.

@@ -176,6 +176,11 @@ impl Tally {
         at_least(&self.unsure, level) > 0
     }
 
+    /// Whether any that contributes stood at `level` or above.
+    pub(super) fn is_carried(&self, level: Level) -> bool {
+        self.backs[level.index()..].iter().any(|backs| !backs.is_empty())
+    }
+
     /// When data last came back of those that contribute and stood at `level` or above.
     pub(super) fn back(&self, level: Level) -> Option<Timestamp> {
         let latest = |backs: &BTreeMap<Timestamp, u32>| backs.keys().next_back().copied();

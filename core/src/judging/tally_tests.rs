@@ -126,7 +126,8 @@ fn compare(votes: &Votes, incident: &Incident, at: Timestamp, terms: Terms<'_>) 
     for level in Level::WARNING {
         let counted = || part().filter(|vote| vote.peak(at) >= level);
         let stands = [Word::Settled, Word::Tip].map(|word| supported(votes, word, Count::Each, at, terms));
-        let on = stands.iter().any(|stands| *stands >= level) || counted().any(Vote::is_unsure);
+        let vouched = counted().next().is_some() || votes.iter().any(|vote| !vote.is_unsure());
+        let on = stands.iter().any(|stands| *stands >= level) || counted().any(Vote::is_unsure) || !vouched;
         assert_eq!(votes.held(level, incident, at, terms) == Held::On, on, "{level}");
     }
 }

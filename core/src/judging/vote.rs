@@ -39,7 +39,7 @@ pub(super) struct Vote {
     /// Engine time at which it last stood in breach, unless it does so now.
     #[n(2)]
     breached: Timestamp,
-    /// Engine time since when its newest data say nothing.
+    /// Engine time since when nothing good came of it; a start or a reload in between is no sight of it.
     #[n(3)]
     lost: Option<Timestamp>,
     /// Engine time at which good data came back.
@@ -64,6 +64,11 @@ impl Vote {
             spent: Level::Normal,
             seen: Level::Normal,
         }
+    }
+
+    /// One that is kept only because it can say that all is clear: from now on.
+    pub(super) fn witness(finding: Finding, at: Timestamp) -> Vote {
+        Vote { back: at, ..Vote::new(finding) }
     }
 
     fn unspent(&self, level: Level) -> Level {
@@ -97,23 +102,33 @@ impl Vote {
         self.stands(at) > Level::Normal || (self.peak > Level::Normal && self.breached >= opened)
     }
 
-    /// Whether its newest data say nothing.
+    /// Whether it was lost and has not been seen since.
     pub(super) fn is_blind(&self) -> bool {
         match self.finding.tip {
-            // A reload or a start is no loss: it holds, and tells nobody.
-            Verdict::Unknown(Why::Warming) | Verdict::Clear | Verdict::Breach(_) => false,
+            // A reload or a start is no loss, and ends none: it holds, and tells nobody.
+            Verdict::Unknown(Why::Warming) => self.lost.is_some(),
+            Verdict::Clear | Verdict::Breach(_) => false,
             Verdict::Unknown(_) => true,
         }
     }
 
-    /// Engine time since when its newest data say nothing.
+    /// Engine time since when it is lost, for whoever is to be told; `None`
+    /// also while it might only be warming up.
     pub(super) fn lost(&self) -> Option<Timestamp> {
-        self.lost
+        self.lost.filter(|_| self.is_out())
     }
 
     /// Whether it cannot clear: nobody can say how it stands, or not for certain yet.
     pub(super) fn is_unsure(&self) -> bool {
         self.finding.tip.is_unknown() || self.finding.settled.is_unknown()
+    }
+
+    /// Whether nobody can say how it stands, and that is no mere beginning.
+    pub(super) fn is_out(&self) -> bool {
+        match self.finding.tip {
+            Verdict::Unknown(Why::Warming) | Verdict::Clear | Verdict::Breach(_) => false,
+            Verdict::Unknown(_) => true,
+        }
     }
 
     /// A level on its way that is not due yet.
@@ -124,9 +139,14 @@ impl Vote {
 
     /// Takes a newer word in.
     pub(super) fn cast(&mut self, mut finding: Finding, at: Timestamp) {
-        if finding.tip.is_unknown() && finding.pending.is_none() {
-            // Unknown contradicts nothing: the timer keeps running.
+        // Unknown contradicts nothing: the timer keeps running. But a rule that
+        // starts anew, as after a change of its limits, has nothing on its way.
+        let starts_anew = finding.tip == Verdict::Unknown(Why::Warming);
+        if finding.tip.is_unknown() && !starts_anew && finding.pending.is_none() {
             finding.pending = self.finding.pending;
+            if finding.pending.is_some() {
+                finding.since = self.finding.since;
+            }
         }
         self.remember(at);
         let was_unsure = self.is_unsure();
@@ -135,7 +155,11 @@ impl Vote {
             self.spent = Level::Normal;
         }
         self.remember(at);
-        self.lost = if self.is_blind() { self.lost.or(Some(at)) } else { None };
+        self.lost = match finding.tip {
+            Verdict::Unknown(Why::Warming) => self.lost,
+            Verdict::Unknown(_) => self.lost.or(Some(at)),
+            Verdict::Clear | Verdict::Breach(_) => None,
+        };
         if was_unsure && !self.is_unsure() {
             self.back = at;
         }

@@ -14,7 +14,7 @@ use crate::ids::{RuleIx, SensorIx};
 use crate::level::Level;
 use crate::plan::Plan;
 use crate::time::{Span, Timestamp};
-use crate::warning::{EVIDENCE_MAX, Evidence, Incident};
+use crate::warning::{EVIDENCE_MAX, Evidence, Incident, Phase};
 
 /// How findings of one rule are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,8 +106,9 @@ impl Votes {
         let key = (finding.rule, finding.sensor);
         let removed = finding.tip == Verdict::Unknown(Why::Removed);
         self.tally.advance(at, &self.cast);
+        let is_witness = incident.is_some_and(|incident| self.wants_witnesses(incident, at));
         match self.cast.get_mut(&key) {
-            None if removed || is_idle(&finding) => return false,
+            None if removed || is_idle(&finding) && !is_witness => return false,
             Some(vote) if same_judgement(&vote.finding, &finding) => {
                 self.tally.count(key, vote, Turn::Out);
                 vote.cast(finding, at);
@@ -122,7 +123,8 @@ impl Votes {
             None => self.tally.count_lateness(key, terms.plan, Turn::In),
         }
         if !removed {
-            let vote = self.cast.entry(key).or_insert_with(|| Vote::new(finding));
+            let fresh = || if is_witness { Vote::witness(finding, at) } else { Vote::new(finding) };
+            let vote = self.cast.entry(key).or_insert_with(fresh);
             vote.cast(finding, at);
             // Without an incident, only what might count for the next one stays.
             if incident.is_some() || vote.is_worth_keeping(at) {
@@ -237,13 +239,46 @@ impl Votes {
         if supported || tally.is_unsure(level) {
             return Held::On;
         }
+        let Some(vouched) = self.vouched(level, &tally) else { return Held::On };
         let hold = self.hold(incident, at, terms.plan);
         // A late reading may still confirm what only stood on arrival.
         let late = tally.lateness().unwrap_or(Span::ZERO);
         let back = tally.back(level).unwrap_or(Timestamp::MIN);
         let settled = self.support.settled[level.index()].max(back).max(self.support.down) + hold;
         let tip = self.support.tip[level.index()] + hold.max(late);
-        Held::Until(settled.max(tip))
+        Held::Until(settled.max(tip).max(vouched + hold))
+    }
+
+    /// Since when someone can say that `level` is over. What supported it and
+    /// has left the plan, or was recorded by another version, is unknown, and
+    /// time alone clears nothing: then another of the cell has to be seen for a
+    /// whole hold. `None` while there is none.
+    fn vouched(&self, level: Level, tally: &Tally) -> Option<Timestamp> {
+        if tally.is_carried(level) {
+            return Some(Timestamp::MIN);
+        }
+        self.iter().filter(|vote| !vote.is_unsure()).map(Vote::back).min()
+    }
+
+    /// Whether anyone could say that the incident's level is over.
+    pub(super) fn is_vouched(&self, incident: &Incident, at: Timestamp) -> bool {
+        self.vouched(incident.level, &self.tally_for(incident, at)).is_some()
+    }
+
+    /// Whether those that are clear have to be kept too, since nothing is left
+    /// of what supported the incident's level.
+    fn wants_witnesses(&self, incident: &Incident, at: Timestamp) -> bool {
+        match incident.phase {
+            Phase::Active | Phase::Easing => !self.tally_for(incident, at).is_carried(incident.level),
+            Phase::Watching | Phase::Pending | Phase::Closed => false,
+        }
+    }
+
+    /// Whether nothing is left that supported the incident at all, and nobody
+    /// can say how it stands, nor is about to.
+    pub(super) fn is_forsaken(&self, incident: &Incident, at: Timestamp) -> bool {
+        let contributes = || self.tally_for(incident, at).contributing().next().is_some();
+        !self.is_empty() && !contributes() && self.iter().all(Vote::is_out)
     }
 
     /// The longest hold of the rules that contribute; where none is left, of all of its hazard.

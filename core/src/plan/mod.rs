@@ -16,6 +16,7 @@ use crate::level::Status;
 use crate::rules::AnyRule;
 use crate::time::{Span, Timestamp};
 use crate::units::{Datum, Unit};
+use crate::warning::Cell;
 
 /// SHA-256 of a plan's encoded bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Encode, Decode)]
@@ -354,6 +355,13 @@ impl Plan {
     /// The rule of an index, if it is in the plan.
     pub fn rule(&self, ix: RuleIx) -> Option<&Rule> {
         self.rules.get(ix.index())?.as_ref()
+    }
+
+    /// The cell that a rule's findings on a sensor go to: its hazard in the area
+    /// of the sensor's station.
+    pub fn cell(&self, rule: RuleIx, sensor: SensorIx) -> Option<Cell> {
+        let area = self.station(self.sensor(sensor)?.station)?.area;
+        Some(Cell { hazard: self.rule(rule)?.hazard, area })
     }
 
     /// The target of an index, if it is in the plan.

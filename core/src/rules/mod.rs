@@ -53,6 +53,20 @@ impl Needs {
     }
 }
 
+/// A trend needs readings that reach over this part of its window, or of as
+/// much of it as the view has room for: a device in alarm often reports many
+/// times faster than planned, and must still be judged.
+const REACH_PART: i64 = 2;
+
+/// By less than this part of the window, noise would pass for a trend.
+const REACH_PART_MIN: i64 = 16;
+
+/// Whether good readings that reach so far back tell the trend over a window.
+fn tells_trend(view: &View<'_>, reach: Span, window: Span) -> bool {
+    let seen = view.room().map_or(window, |room| room.min(window));
+    reach.times(REACH_PART) >= seen && reach.times(REACH_PART_MIN) >= window
+}
+
 /// What a rule remembers of one subject between readings: fixed in size,
 /// versioned, held twice (settled and tip). All zero is nothing yet.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Encode, Decode)]
@@ -75,10 +89,16 @@ family! {
     }
 }
 
-/// Reads a span as people write it; for the members' `deserialize_with`.
-fn span<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Span, D::Error> {
+/// Reads how far back a rule looks, as people write it; for the members' `deserialize_with`.
+fn window<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Span, D::Error> {
     let text = <std::borrow::Cow<'de, str> as serde::Deserialize>::deserialize(deserializer)?;
-    Span::parse(&text).map_err(serde::de::Error::custom)
+    let window = Span::parse(&text).map_err(serde::de::Error::custom)?;
+    if window > Span::ZERO {
+        return Ok(window);
+    }
+    Err(serde::de::Error::custom(format!(
+        "window \"{text}\" is no time at all, expected more, as in \"1 h\""
+    )))
 }
 
 #[cfg(test)]
@@ -95,6 +115,11 @@ mod tests {
             };
             assert_eq!(read(fields).expect(kind).name(), kind);
             assert!(read(&format!("{fields}\nbogus = 1")).is_err(), "{kind}");
+            for window in ["0 s", "-1 h"] {
+                let refused = read(&format!("window = '{window}'")).expect_err(kind).to_string();
+                let why = format!("window \"{window}\" is no time at all, expected more");
+                assert!(fields.is_empty() || refused.contains(&why), "{refused}");
+            }
         }
         for (kind, example) in AnyRule::KINDS {
             assert!(example.contains(&format!("kind = \"{kind}\"")), "{kind}");

@@ -3,7 +3,7 @@
 use minicbor::{Decode, Encode};
 use serde::Deserialize;
 
-use super::{Memory, Needs, Rule};
+use super::{Memory, Needs, Rule, tells_trend};
 use crate::finding::Why;
 use crate::sensing::window::{Sample, View};
 use crate::time::{Span, Timestamp};
@@ -11,14 +11,15 @@ use crate::time::{Span, Timestamp};
 /// Measures the ordinary least-squares slope of the readings in `window`, in
 /// the sensor's unit an hour.
 ///
-/// It needs three readings that reach over half the window at least. Running
+/// It needs three readings that reach over half the window at least, or over
+/// less where they come so fast that the window has room for no more. Running
 /// sums make it cost the same whatever the window holds.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rate {
     /// How far back it looks.
     #[n(0)]
-    #[serde(deserialize_with = "crate::rules::span")]
+    #[serde(deserialize_with = "crate::rules::window")]
     pub window: Span,
 }
 
@@ -62,7 +63,7 @@ impl Rule for Rate {
 
         let oldest = sums.oldest();
         let reach = view.sample(oldest).map_or(Span::ZERO, |sample| view.newest().observed - sample.observed);
-        if sums.readings() < READINGS_MIN || reach.times(2) < self.window {
+        if sums.readings() < READINGS_MIN || !tells_trend(view, reach, self.window) {
             return Err(Why::TooFew);
         }
         sums.slope().ok_or(Why::TooFew)

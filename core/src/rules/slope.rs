@@ -3,7 +3,7 @@
 use minicbor::{Decode, Encode};
 use serde::Deserialize;
 
-use super::{Memory, Needs, Rule};
+use super::{Memory, Needs, Rule, tells_trend};
 use crate::finding::Why;
 use crate::sensing::window::View;
 use crate::time::Span;
@@ -13,13 +13,14 @@ use crate::time::Span;
 /// two-sided, ties corrected).
 ///
 /// It needs five readings, the fewest that can be significant, that reach over
-/// half the window at least, and looks at 64 of them at most.
+/// half the window at least, and looks at 64 of them at most; where they come so
+/// fast that the window has room for no more, they may reach over less.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Slope {
     /// How far back it looks.
     #[n(0)]
-    #[serde(deserialize_with = "crate::rules::span")]
+    #[serde(deserialize_with = "crate::rules::window")]
     pub window: Span,
 }
 
@@ -61,7 +62,7 @@ impl Rule for Slope {
             (*hour, *value) = (-reach.as_secs_f64() / 3600.0, sample.value);
             n += 1;
         }
-        if n < READINGS_MIN || reach.times(2) < self.window {
+        if n < READINGS_MIN || !tells_trend(view, reach, self.window) {
             return Err(Why::TooFew);
         }
         let (hours, values) = (&hours[..n], &values[..n]);

@@ -1,5 +1,6 @@
 //! What a change of plan leaves standing, and what it starts anew.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::judge::Judge;
@@ -11,6 +12,7 @@ use crate::finding::Found;
 use crate::ids::{RuleIx, SensorIx};
 use crate::plan::{Plan, Sensor};
 use crate::time::Moment;
+use crate::warning::Cell;
 
 /// One rule on one sensor, in order of sensor, then rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,11 +26,13 @@ impl StationStage {
     /// Goes by another plan from now on. Windows and memories stay where sensor
     /// and rule are what they were; a sensor whose unit, datum or conversion
     /// changed starts with an empty window, a rule that is new or changed starts
-    /// as unknown (warming), and what has gone says so once.
+    /// as unknown (warming), and what has gone says so once. Who is asked for
+    /// another cell now, or for one that lost a voice, says again what was said.
     pub fn set_plan(&mut self, plan: &Arc<Plan>, moment: Moment, found: &mut Vec<Found>) {
         let old = std::mem::replace(&mut self.plan, Arc::clone(plan));
         let sensors = plan.sensors.len().max(self.watches.len());
         self.watches.grow(plan.sensors.len(), |_| Watch::default());
+        let shaken = shaken(&old, plan);
         let mut posts = posts(plan);
         posts.sort_unstable();
         posts.dedup_by_key(|post| (post.sensor, post.rule));
@@ -39,14 +43,27 @@ impl StationStage {
             rest = after;
             // Untouched sensors leave their page as a snapshot may hold it.
             let Some(watch) = self.watches.get(at) else { continue };
-            if is_same(watch, here, &old, plan, ix) {
-                continue;
-            }
-            if let Some(watch) = self.watches.get_mut(at) {
+            if !is_same(watch, here, &old, plan, ix)
+                && let Some(watch) = self.watches.get_mut(at)
+            {
                 change(watch, here, &old, plan, ix, moment, found);
             }
+            let Some(watch) = self.watches.get(at).filter(|_| !shaken.is_empty()) else { continue };
+            let again = |judge: &&Judge| plan.cell(judge.rule, ix).is_some_and(|cell| shaken.contains(&cell));
+            found.extend(watch.judges.iter().filter(again).filter_map(Judge::said));
         }
     }
+}
+
+/// The cells that a voice left, and those it went to: what supported an incident
+/// may have gone with it, so that all others there have to be heard.
+fn shaken(old: &Plan, new: &Plan) -> BTreeSet<Cell> {
+    let voices = |plan: &Plan| -> BTreeMap<(RuleIx, SensorIx), Option<Cell>> {
+        posts(plan).iter().map(|it| ((it.rule, it.sensor), plan.cell(it.rule, it.sensor))).collect()
+    };
+    let now = voices(new);
+    let moved = voices(old).into_iter().filter(|(voice, cell)| now.get(voice) != Some(cell));
+    moved.flat_map(|(voice, cell)| [cell, now.get(&voice).copied().flatten()]).flatten().collect()
 }
 
 fn posts(plan: &Plan) -> Vec<Post> {

@@ -245,6 +245,11 @@ impl Judge {
         }
     }
 
+    /// What it said last.
+    pub(crate) fn said(&self) -> Option<Found> {
+        self.said.map(Found::Finding)
+    }
+
     /// What a rule or a sensor that has left the plan says last.
     pub(crate) fn removed(&self, sensor: SensorIx, moment: Moment) -> Finding {
         let verdict = Verdict::Unknown(Why::Removed);
@@ -262,7 +267,8 @@ impl Judge {
         let newest = standing.ring.newest();
         let tip = self.tip_verdict(standing, bench);
         let level = tip.level();
-        let pending = self.pending(standing, rule, bench);
+        let rising = ladder.pending(self.told, bench.oldest(), rule);
+        let pending = rising.map(|rising| pending(rising, standing, bench));
         let sound = ladder.sound.level().min(self.told);
         let limits = limits(rule, subject, newest.map_or(Timestamp::MIN, |newest| newest.observed), bench);
         let limit_of = |level: Level| level.index().checked_sub(1).and_then(|at| limits[at]);
@@ -274,10 +280,12 @@ impl Judge {
             settled: self.settled.verdict,
             firm: level > Level::Normal && self.is_firm(level, newest, rule, limit_of(level)),
             suspect: level > sound,
-            since: match (tip, standing.blind) {
-                (Verdict::Breach(_), _) => ladder.onset.unwrap_or(self.tip.turned),
-                (_, Some(blind)) => blind.since,
-                (Verdict::Clear | Verdict::Unknown(_), None) => self.tip.turned,
+            since: match (tip, rising, standing.blind) {
+                // What is on its way counts from its own first reading, however it looks until then.
+                (_, Some(rising), _) => ladder.onset.unwrap_or(rising.met),
+                (Verdict::Breach(_), None, _) => ladder.onset.unwrap_or(self.tip.turned),
+                (Verdict::Clear | Verdict::Unknown(_), None, Some(blind)) => blind.since,
+                (Verdict::Clear | Verdict::Unknown(_), None, None) => self.tip.turned,
             },
             pending,
             measured: self.tip.measured,
@@ -304,19 +312,6 @@ impl Judge {
             },
             None => now,
         }
-    }
-
-    fn pending(&self, standing: Standing<'_>, rule: &Rule, bench: &Bench<'_>) -> Option<Pending> {
-        let Rising { level, met, lasting, sound } =
-            self.tip.ladder.pending(self.told, bench.oldest(), rule)?;
-        // By a clock that can be trusted, event time; else as much longer as is still missing.
-        let due = if bench.moment.trusted {
-            bench.moment.engine(met + lasting).clamp(standing.heard, standing.heard + lasting)
-        } else {
-            let gone = standing.ring.newest().map_or(lasting, |newest| newest.observed - met);
-            (standing.heard + (lasting - gone)).max(standing.heard)
-        };
-        Some(Pending { level, due, sound })
     }
 
     fn tip_verdict(&self, standing: Standing<'_>, bench: &Bench<'_>) -> Verdict {
@@ -350,6 +345,19 @@ impl Judge {
         };
         at_once && reached && newest.is_some_and(Sample::is_good)
     }
+}
+
+/// When a level on its way is due, by engine time.
+fn pending(rising: Rising, standing: Standing<'_>, bench: &Bench<'_>) -> Pending {
+    let Rising { level, met, lasting, sound } = rising;
+    // By a clock that can be trusted, event time; else as much longer as is still missing.
+    let due = if bench.moment.trusted {
+        bench.moment.engine(met + lasting).clamp(standing.heard, standing.heard + lasting)
+    } else {
+        let gone = standing.ring.newest().map_or(lasting, |newest| newest.observed - met);
+        (standing.heard + (lasting - gone)).max(standing.heard)
+    };
+    Pending { level, due, sound }
 }
 
 fn nothing(rule: RuleIx, sensor: SensorIx, moment: Moment) -> Finding {

@@ -54,11 +54,22 @@ impl StationStage {
     /// nothing counts as known until the next reading. What was silent before stays silent.
     pub fn started(&mut self, moment: Moment, found: &mut Vec<Found>) {
         self.down = 0;
-        self.broke = moment.at;
         self.clock(moment, found);
+        self.saw_nothing(moment, found);
+    }
+
+    /// Readings are no longer taken, or are taken again: our own stop, which
+    /// changes nothing in which sources are down.
+    pub fn intake(&mut self, moment: Moment, found: &mut Vec<Found>) {
+        self.saw_nothing(moment, found);
+    }
+
+    fn saw_nothing(&mut self, moment: Moment, found: &mut Vec<Found>) {
+        self.broke = moment.at;
+        let down = self.down;
         self.each(moment, found, |watch, bench, found| {
             watch.counting = bench.moment.at;
-            if watch.silent_since().is_none() {
+            if watch.silent_since().is_none() && !watch.is_told_cut_off(down, bench) {
                 watch.blind = Some(Blind { why: Why::Warming, since: bench.moment.civil() });
                 watch.conclude(bench, found);
             }
@@ -101,6 +112,7 @@ impl StationStage {
     /// A source came up or went down. A sensor whose last source is down is
     /// unknown at once; that is no silence of its own.
     pub fn source(&mut self, source: SourceIx, up: bool, moment: Moment, found: &mut Vec<Found>) {
+        let before = self.down;
         if up {
             self.down &= !source_bit(source);
             self.broke = moment.at;
@@ -112,10 +124,12 @@ impl StationStage {
             if !watch.hears(source, bench) || watch.silent_since().is_some() {
                 return;
             }
-            if up {
-                // It gets as long as any other to be heard again.
+            let was_cut_off = watch.is_cut_off(before, bench);
+            if up && was_cut_off {
+                // It gets as long as any other to be heard again; one that could
+                // be heard all the time has no need of it.
                 watch.counting = watch.counting.max(bench.moment.at);
-            } else if watch.is_cut_off(down, bench) {
+            } else if !up && watch.is_cut_off(down, bench) {
                 watch.blind = Some(Blind { why: Why::SourceDown, since: bench.moment.civil() });
                 watch.conclude(bench, found);
             }
@@ -145,10 +159,7 @@ impl StationStage {
             sensor: self.plan.sensor(sensor)?,
             moment: Moment::default(),
         };
-        // One that was heard after its source went down (the readings still in our
-        // queue) has to be heard again like any other.
-        let told = watch.blind.is_some_and(|blind| blind.why == Why::SourceDown);
-        let cut_off = told && watch.is_cut_off(self.down, &bench);
+        let cut_off = watch.is_told_cut_off(self.down, &bench);
         (watch.silent_since().is_none() && !cut_off).then(|| watch.counting + outage_after(&bench))
     }
 

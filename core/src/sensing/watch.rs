@@ -276,7 +276,11 @@ impl Watch {
     }
 
     fn seen(&mut self, bench: &Bench<'_>, found: &mut Vec<Found>) {
-        let spoke_again = self.blind.take().is_some_and(|blind| matches!(blind.why, Why::Silent(_)));
+        // Cut off and yet heard: it comes through another source, and is no part of that outage any more.
+        let spoke_again = self.blind.take().is_some_and(|blind| match blind.why {
+            Why::Silent(_) | Why::SourceDown => true,
+            Why::Warming | Why::BadData | Why::TooFew | Why::Suspect | Why::Removed | Why::Old => false,
+        });
         if spoke_again {
             found.push(Found::Silence(bench.ix, None));
         }
@@ -288,6 +292,13 @@ impl Watch {
     pub(crate) fn is_cut_off(&self, down: u64, bench: &Bench<'_>) -> bool {
         let sources = self.sources(bench);
         sources != 0 && sources & !down == 0
+    }
+
+    /// Whether it is unknown because every source it is heard through is `down`.
+    /// One that was heard after its source went down (the readings still in our
+    /// queue) is not: it has to be heard again like any other.
+    pub(crate) fn is_told_cut_off(&self, down: u64, bench: &Bench<'_>) -> bool {
+        self.blind.is_some_and(|blind| blind.why == Why::SourceDown) && self.is_cut_off(down, bench)
     }
 
     /// Whether it is heard through this source.

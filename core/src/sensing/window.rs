@@ -188,6 +188,7 @@ pub struct View<'a> {
     newest: &'a Sample,
     first: u64,
     last: u64,
+    full: bool,
 }
 
 impl<'a> View<'a> {
@@ -195,7 +196,15 @@ impl<'a> View<'a> {
     pub(crate) fn new(ring: &'a Ring, last: u64, readings: usize) -> Option<View<'a>> {
         let newest = ring.get(last)?;
         let first = (last + 1).saturating_sub(readings.max(1) as u64).max(ring.first());
-        Some(View { ring, newest, first, last })
+        let full = last + 1 - first >= readings as u64;
+        Some(View { ring, newest, first, last, full })
+    }
+
+    /// How far back it goes, good readings or not, where it holds as many as it
+    /// has room for: what is further back cannot be seen.
+    pub(crate) fn room(&self) -> Option<Span> {
+        let oldest = self.kept(self.first).filter(|_| self.full)?;
+        Some(self.newest.observed - oldest.observed)
     }
 
     /// The reading to be judged.

@@ -15,7 +15,9 @@ use forewarn_core::time::Span;
 use forewarn_core::warning::{About, Cell, Incident, Phase, Reason, Revision};
 use proptest::prelude::*;
 
-use world::{Deed, FAILED, Run, SENSORS, calm, decisions, histories, plan, revisions, started, wild};
+use world::{
+    Deed, FAILED, Run, SENSORS, VARIANTS, calm, decisions, histories, plan, revisions, started, wild,
+};
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
@@ -120,10 +122,11 @@ proptest! {
     }
 
     /// From some instant on nothing good comes in any more: no level falls and
-    /// no all-clear goes out, however long that lasts.
+    /// no all-clear goes out, however long that lasts; nor is anything said to be seen again.
     ///
     /// Failed when `Vote::is_unsure` knew lost sources only; and as things stood, on a gauge whose
-    /// queued reading came in after its source went down.
+    /// queued reading came in after its source went down, on a hold that ran out while readings
+    /// were not taken, and on a plan without the gauge that supported a warning.
     #[test]
     fn unknown_never_clears(
         before in histories(calm()),
@@ -141,11 +144,10 @@ proptest! {
         run.act(&Deed::Pass(3 * 24 * 60));
         for revision in &run.revisions[seen..] {
             let about_incident = matches!(revision.about, About::Incident(_));
-            let falls = about_incident && matches!(
-                revision.reason,
-                Reason::Eased | Reason::Unconfirmed | Reason::Downgraded
-            );
-            prop_assert!(!falls, "{:?}", revision);
+            let falls = matches!(revision.reason, Reason::Eased | Reason::Unconfirmed | Reason::Downgraded);
+            // A clock set back drops what is from the future by it, and the good reading before counts again.
+            let seen_again = revision.reason == Reason::Seen && !after.iter().any(|it| matches!(it, Deed::Clock(..)));
+            prop_assert!(!(about_incident && (falls || seen_again)), "{:?}", revision);
         }
     }
 
@@ -210,7 +212,8 @@ fn blind() -> impl Strategy<Value = Deed> {
         4 => (1..120i64).prop_map(Deed::Pass),
         2 => (0..2u32, any::<bool>()).prop_map(|(source, up)| Deed::Source(source, up)),
         1 => (0..90i64).prop_map(|minutes| Deed::Started(minutes, false)),
-        1 => (0..1u8).prop_map(|which| Deed::Plan(which, false)),
+        1 => (0..VARIANTS, any::<bool>()).prop_map(|(which, orphan)| Deed::Plan(which, orphan)),
         1 => (-90..90i64, any::<bool>()).prop_map(|(minutes, trusted)| Deed::Clock(minutes, trusted)),
+        1 => any::<bool>().prop_map(Deed::Intake),
     ]
 }

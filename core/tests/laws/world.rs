@@ -19,7 +19,9 @@ pub use crate::province::{SENSORS, plan};
 pub const OFFSET: Span = Span::from_secs(1_782_860_000);
 
 /// Another plan of the same site: 0 as it was, 1 with other holds and limits,
-/// 2 without the village, 3 with other routes.
+/// 2 without the village, 3 with other routes, 4 without a gauge of the county,
+/// one of the town and one of its rules, 5 with a gauge that now stands for
+/// another area, and a rule for another hazard.
 pub fn variant(which: u8) -> Plan {
     let mut plan = plan();
     match which {
@@ -35,13 +37,26 @@ pub fn variant(which: u8) -> Plan {
                 rule.subjects.retain(|subject| subject.sensor != SensorIx(5));
             }
         }
-        _ => {
+        3 => {
             plan.routes.remove(0);
             plan.targets[2] = None;
+        }
+        4 => {
+            (plan.stations[0], plan.sensors[0], plan.rules[2]) = (None, None, None);
+            for rule in plan.rules.iter_mut().flatten() {
+                rule.subjects.retain(|subject| !matches!(subject.sensor, SensorIx(0 | 3)));
+            }
+        }
+        _ => {
+            plan.stations[1].as_mut().expect("it stands there").area = AreaIx(3);
+            plan.rules[2].as_mut().expect("the rate of rise").hazard = HazardIx(1);
         }
     }
     plan
 }
+
+/// How many plans [`variant`] knows.
+pub const VARIANTS: u8 = 6;
 
 /// One thing that happens. What refers to something sent counts back from the
 /// newest, so that it means the same in every run.
@@ -88,7 +103,7 @@ pub fn steady() -> impl Strategy<Value = Deed> {
         24 => calm(),
         1 => (0..4u8).prop_map(Deed::Command),
         1 => (-90..90i64, any::<bool>()).prop_map(|(minutes, trusted)| Deed::Clock(minutes, trusted)),
-        1 => (0..2u8).prop_map(|which| Deed::Plan(which, false)),
+        1 => prop::sample::select(vec![0, 1, 4, 5]).prop_map(|which| Deed::Plan(which, false)),
         1 => (0..90i64, any::<bool>()).prop_map(|(minutes, restored)| Deed::Started(minutes, restored)),
     ]
 }
@@ -102,7 +117,7 @@ pub fn wild() -> impl Strategy<Value = Deed> {
         1 => (4..7u8).prop_map(Deed::Command),
         1 => (0..4usize, 0..4usize).prop_map(|(back, which)| Deed::Resend(back, which)),
         2 => outcome(),
-        1 => (0..4u8, any::<bool>()).prop_map(|(which, orphan)| Deed::Plan(which, orphan)),
+        1 => (0..VARIANTS, any::<bool>()).prop_map(|(which, orphan)| Deed::Plan(which, orphan)),
         1 => any::<bool>().prop_map(Deed::Intake),
     ]
 }

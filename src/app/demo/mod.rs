@@ -26,6 +26,7 @@ use super::service::{Options, Service, Timekeeping};
 use crate::cli::Paint;
 use crate::clock::Led;
 use crate::config::secret::Secret;
+use crate::config::targets::hex;
 use crate::ingest::credentials;
 use crate::ports::Follow;
 
@@ -112,16 +113,10 @@ pub async fn run(options: &DemoOptions, paint: Paint, out: &mut dyn Write) -> an
         undelivered: stopped.undelivered,
         revisions,
     };
-    let world = clock_word(&plan, story.start())..clock_word(&plan, end);
     summary(out, paint, &outcome, readings, &options.folder)?;
-    writeln!(
-        out,
-        "World time {} to {} ({}), played in {:.1} s.",
-        world.start,
-        world.end,
-        plan.settings.zone,
-        began.elapsed().as_secs_f64()
-    )?;
+    let (from, to) = (clock_word(&plan, story.start()), clock_word(&plan, end));
+    let (zone, took) = (&plan.settings.zone, began.elapsed().as_secs_f64());
+    writeln!(out, "World time {from} to {to} ({zone}), played in {took:.1} s.")?;
     Ok(outcome)
 }
 
@@ -160,7 +155,7 @@ impl Stage {
         let devices = format!(
             "identity,stations,secret_sha256\n{GATEWAY},{},{}\n",
             story.stations.join(";"),
-            credentials::hexadecimal(&sha256)
+            hex(&sha256)
         );
         std::fs::write(config.join("devices.csv"), devices)?;
         Ok(Stage { config, mailbox, receiver, gateway })
@@ -246,7 +241,7 @@ fn summary(
     writeln!(
         out,
         "Warnings     {} ended, by their highest level: {}",
-        alerts.len().max(incidents.clone().filter(|it| it.kind.is_last()).count()),
+        incidents.clone().filter(|it| it.kind.is_last()).count(),
         alerts.join(", ")
     )?;
     writeln!(out, "Revisions    {} about incidents, {} in all", incidents.count(), outcome.revisions.len())?;

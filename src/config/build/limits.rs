@@ -104,25 +104,25 @@ impl Build<'_> {
             || (!other_unit && self.faulty_row(&sensor.id, table));
         // Rows in another unit are told with their own line, once all rules have been seen.
         if rows.is_empty() && !named && !other_unit {
-            let what = format!("sensor {} has no row in limits.csv", quote(&sensor.id));
-            let fault = Fault::new(
-                under.place.clone(),
-                what,
-                "one row at least for every sensor that the rule selects",
-            );
-            // Where it has rows for another rule, its name is none that was mistaken.
-            let known = table.by_sensor.keys().copied();
-            let mistaken = !table.by_sensor.contains_key(sensor.id.as_str());
-            if mistaken {
-                self.faults.push_nearest(fault, &sensor.id, known);
-            } else {
-                self.faults.push(fault);
-            }
+            self.no_row(table, sensor, under);
         }
         let mut rows: Vec<LimitRow> = rows.into_iter().map(|(_, row)| row).collect();
         rows.sort_by_key(|row| row.from);
         self.whole_year(&rows, sensor, under);
         rows
+    }
+
+    /// A sensor without limits can never warn.
+    fn no_row(&mut self, table: &Table<'_>, sensor: &Sensor, under: &Under<'_>) {
+        let what = format!("sensor {} has no row in limits.csv", quote(&sensor.id));
+        let expected = "one row at least for every sensor that the rule selects";
+        let fault = Fault::new(under.place.clone(), what, expected);
+        if table.by_sensor.contains_key(sensor.id.as_str()) {
+            // It has rows for another rule: its name is none that was mistaken.
+            self.faults.push(fault);
+        } else {
+            self.faults.push_nearest(fault, &sensor.id, table.by_sensor.keys().copied());
+        }
     }
 
     /// Whether a row of this sensor stands in the file but was at fault.

@@ -97,7 +97,7 @@ raw! {
         qos: Option<At<u32>>,
         /// "3.1.1" (the default) or "5".
         version: Option<Version>,
-        /// Client id; by default derived from the log's id and this source's name.
+        /// Client id; by default derived from the data directory's place and this source's name.
         client_id: Option<Text>,
         /// User name.
         user: Option<Text>,

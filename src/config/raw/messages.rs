@@ -4,10 +4,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::channels::words::LANGUAGES;
 use crate::config::fault::Faults;
-
-/// The languages that messages are written in.
-pub(crate) const LANGUAGES: [&str; 2] = ["zh", "en"];
 
 /// Text by language and file name.
 pub(crate) type Messages = BTreeMap<String, BTreeMap<String, String>>;

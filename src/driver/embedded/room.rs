@@ -57,6 +57,8 @@ impl Loop {
             error!(%error, "the disk is full to the last reserve: all stands still until there is room");
             self.parts.picture.send_modify(|picture| Arc::make_mut(picture).intake_stopped = true);
             std::thread::sleep(LOOK_AROUND);
+            // It stands still, but it lives.
+            self.beat();
         }
     }
 }

@@ -229,24 +229,18 @@ fn version(body: &[u8]) -> Result<Version, Failed> {
     }
 }
 
-/// Who the client is, by user name and password. Given credentials always
-/// count, also where none are needed.
+/// Who the client is, by user name and password.
 fn identify(devices: &Devices, hello: &Hello) -> Result<Identity, (Fault, TurnedAway)> {
-    match (&hello.user, &hello.password) {
-        (None, None) if devices.open => Ok(Identity::Anybody),
-        (Some(user), Some(password)) => {
-            let device = devices.by_identity.get(user);
-            match (credentials::verify(device, password), device) {
-                (Verified::Yes, Some(device)) => Ok(Identity::Device(Box::new(device.clone()))),
-                (Verified::Yes | Verified::No, _) => {
-                    let detail = "user name or password is wrong, expected those of a row of devices.csv";
-                    Err((Fault::new(Reason::CredentialsWrong, detail), TurnedAway::BadCredentials))
-                }
-            }
-        }
-        (_, _) => {
-            let detail = "no user name and password, expected those of a row of devices.csv";
-            Err((Fault::new(Reason::CredentialsMissing, detail), TurnedAway::Unauthorised))
+    let (Some(user), Some(password)) = (&hello.user, &hello.password) else {
+        let detail = "no user name and password, expected those of a row of devices.csv";
+        return Err((Fault::new(Reason::CredentialsMissing, detail), TurnedAway::Unauthorised));
+    };
+    let device = devices.by_identity.get(user);
+    match (credentials::verify(device, password), device) {
+        (Verified::Yes, Some(device)) => Ok(Identity(Box::new(device.clone()))),
+        (Verified::Yes | Verified::No, _) => {
+            let detail = "user name or password is wrong, expected those of a row of devices.csv";
+            Err((Fault::new(Reason::CredentialsWrong, detail), TurnedAway::BadCredentials))
         }
     }
 }

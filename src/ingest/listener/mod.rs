@@ -240,16 +240,16 @@ where
         return;
     };
     let name = client.seat.client.clone();
-    let identity = client.identity.name().map(str::to_owned);
-    debug!(%peer, client = ?name, ?identity, "mqtt client connected");
+    let identity = client.identity.name().to_owned();
+    debug!(%peer, client = ?name, identity, "mqtt client connected");
     let mut connection = Connection::new(stream, client, Arc::clone(&desk));
     let end = connection.run().await;
     match &end {
-        End::Left | End::Stopping => debug!(%peer, client = ?name, ?identity, "mqtt client left"),
+        End::Left | End::Stopping => debug!(%peer, client = ?name, identity, "mqtt client left"),
         End::Refused(Fault { reason, detail }) => {
             desk.tally.count(*reason, 1);
             let reason = reason.label();
-            warn!(%peer, client = ?name, ?identity, reason, ?detail, "mqtt connection closed");
+            warn!(%peer, client = ?name, identity, reason, ?detail, "mqtt connection closed");
         }
     }
     connection.close(&end).await;

@@ -10,36 +10,21 @@ use crate::ingest::intake::Permit;
 
 use super::refusal::{Fault, Reason};
 
-/// Who a connection is.
+/// Who a connection is: a device of `devices.csv`, as it was at CONNECT.
 #[derive(Debug, Clone)]
-pub(super) enum Identity {
-    /// A device of `devices.csv`, as it was at CONNECT.
-    Device(Box<Device>),
-    /// Anybody: `demo` on loopback.
-    Anybody,
-}
+pub(super) struct Identity(pub(super) Box<Device>);
 
 impl Identity {
     /// The name it goes by.
-    pub(super) fn name(&self) -> Option<&str> {
-        match self {
-            Identity::Device(device) => Some(&device.identity),
-            Identity::Anybody => None,
-        }
+    pub(super) fn name(&self) -> &str {
+        &self.0.identity
     }
 
     /// What it may speak for under the setup in force, which may have changed since CONNECT.
     pub(super) fn permit<'a>(&self, setup: &'a Setup) -> Result<Permit<'a>, Fault> {
-        let permit = match self {
-            Identity::Device(device) => setup
-                .devices
-                .by_identity
-                .get(&device.identity)
-                .filter(|now| now.secret_sha256 == device.secret_sha256)
-                .map(|now| Permit::Stations(&now.stations)),
-            Identity::Anybody => setup.devices.open.then_some(Permit::Any),
-        };
-        permit.ok_or_else(|| {
+        let known = setup.devices.by_identity.get(&self.0.identity);
+        let same = known.filter(|now| now.secret_sha256 == self.0.secret_sha256);
+        same.map(|now| Permit::Stations(&now.stations)).ok_or_else(|| {
             let detail = "identity was removed or its secret changed, expected a new CONNECT";
             Fault::new(Reason::CredentialsWithdrawn, detail)
         })
@@ -59,7 +44,7 @@ struct Seats {
 #[derive(Debug)]
 struct Taken {
     number: u64,
-    identity: Option<String>,
+    identity: String,
     end: CancellationToken,
 }
 
@@ -76,13 +61,13 @@ impl Sessions {
         let number = seats.next;
         seats.next += 1;
         if let Some(earlier) = seats.by_client.get(client) {
-            if earlier.identity.as_deref() != identity.name() {
+            if earlier.identity != identity.name() {
                 let detail = "client id is in use by another identity, expected one of its own";
                 return Err(Fault::new(Reason::ClientIdTaken, detail));
             }
             earlier.end.cancel();
         }
-        let taken = Taken { number, identity: identity.name().map(str::to_owned), end: end.clone() };
+        let taken = Taken { number, identity: identity.name().to_owned(), end: end.clone() };
         seats.by_client.insert(client.to_owned(), taken);
         Ok(Seat { sessions: Arc::clone(self), client: client.to_owned(), number, end })
     }
@@ -134,7 +119,7 @@ mod tests {
 
         let device = |identity: &str| {
             let device = Device { identity: identity.into(), stations: vec![], secret_sha256: [0; 32] };
-            Identity::Device(Box::new(device))
+            Identity(Box::new(device))
         };
         let (ours, theirs) = (device("a"), device("b"));
         let seat = |identity: &Identity| sessions.seat("gauge", identity, CancellationToken::new());

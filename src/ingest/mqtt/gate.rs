@@ -64,11 +64,11 @@ impl AckGate {
         self.lock().close();
     }
 
-    /// The token of a message that came on the present connection.
-    pub(super) fn token(&self, packet: u16) -> u64 {
+    /// The tokens of messages that came on the present connection.
+    pub(super) fn tokens(&self, packets: &[u16]) -> Vec<u64> {
         let mut state = self.lock();
-        state.owed += 1;
-        state.epoch << PACKET_BITS | u64::from(packet)
+        state.owed += packets.len();
+        packets.iter().map(|packet| state.epoch << PACKET_BITS | u64::from(*packet)).collect()
     }
 
     /// Takes back tokens of messages that were not handed over after all.
@@ -206,10 +206,10 @@ mod tests {
     fn acknowledged_on_the_second_connection(gate: &AckGate) -> Vec<u16> {
         let (first, second) = (Line::new(9), Line::new(9));
         gate.open(Box::new(first));
-        let a = gate.token(1);
+        let a = gate.tokens(&[1])[0];
         gate.close();
         gate.open(Box::new(second.clone()));
-        let _b = gate.token(1);
+        let _b = gate.tokens(&[1]);
         gate.durable(&[a]);
         second.sent()
     }
@@ -231,7 +231,7 @@ mod tests {
         let gate = AckGate::new("lora");
         let line = Line::new(2);
         gate.open(Box::new(line.clone()));
-        let tokens: Vec<u64> = (1..=5).map(|packet| gate.token(packet)).collect();
+        let tokens = gate.tokens(&[1, 2, 3, 4, 5]);
         gate.durable(&tokens[..4]);
         assert_eq!((line.sent(), gate.owed()), (vec![1, 2], 3));
         *line.room.lock().expect("lock") = 9;
@@ -245,7 +245,7 @@ mod tests {
     fn the_backlog_is_bounded() {
         let gate = AckGate::new("lora");
         gate.open(Box::new(Line::new(0)));
-        let token = gate.token(7);
+        let token = gate.tokens(&[7])[0];
         gate.durable(&vec![token; BACKLOG_MAX + 10]);
         assert_eq!(gate.owed(), BACKLOG_MAX);
         gate.close();

@@ -47,7 +47,7 @@ pub enum StartError {
 
 impl Session {
     /// Starts it. `client_id` names the persistent session at the broker: the
-    /// source's own if it has one, else derived from the log's id, so that a
+    /// source's own if it has one, else derived from the data directory's place, so that a
     /// restored or cloned directory never takes over another's session.
     pub fn start(
         source: &Source,

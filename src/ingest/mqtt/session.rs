@@ -71,7 +71,7 @@ impl Taking {
 
     /// Takes what one poll brought, and all that came with the same read.
     pub(super) fn take(&mut self, client: &mut Client, first: Heard) -> Result<Progress, Lost> {
-        let mut progress = Progress::Goes;
+        let mut progress = Ok(Progress::Goes);
         let mut messages = Vec::new();
         let mut next = Some(first);
         while let Some(heard) = next {
@@ -81,11 +81,13 @@ impl Taking {
                 Heard::Connected { session_kept } => {
                     debug!(source = %self.source.name, session_kept, "connected to broker");
                     // The broker may have forgotten them, whatever it says of the session.
-                    client.subscribe(&self.topics, self.qos).map_err(Lost::Failed)?;
+                    if let Err(reason) = client.subscribe(&self.topics, self.qos) {
+                        progress = Err(Lost::Failed(reason));
+                    }
                 }
-                Heard::Subscribed { refused: 0 } => progress = Progress::Up,
+                Heard::Subscribed { refused: 0 } => progress = progress.map(|_| Progress::Up),
                 Heard::Subscribed { refused } => {
-                    return Err(Lost::Failed(format!(
+                    progress = Err(Lost::Failed(format!(
                         "the broker refused {refused} of {} topics, expected leave to read them",
                         self.topics.len()
                     )));
@@ -93,12 +95,10 @@ impl Taking {
             }
             next = client.buffered();
         }
-        if messages.is_empty() {
-            return Ok(progress);
-        }
+        // What came with a refusal is taken all the same: QoS 0 does not come again.
         match self.hand_over(&messages, Tokens::Given) {
-            HandedOver::Yes => Ok(progress),
-            HandedOver::NoRoom => Ok(Progress::Full),
+            HandedOver::Yes => progress,
+            HandedOver::NoRoom => progress.map(|_| Progress::Full),
         }
     }
 
@@ -112,28 +112,27 @@ impl Taking {
                 messages.push(message);
             }
         }
-        if !messages.is_empty() {
-            self.hand_over(&messages, Tokens::None);
-        }
+        self.hand_over(&messages, Tokens::None);
     }
 
     fn hand_over(&mut self, messages: &[Arrived], tokens: Tokens) -> HandedOver {
+        if messages.is_empty() {
+            return HandedOver::Yes;
+        }
         let setup: Arc<Setup> = self.current.borrow().clone();
         let received = self.clock.civil();
         let mut batch = Batch { source: self.source.ix, ..Batch::default() };
-        let mut owed = Vec::new();
         for message in messages {
             self.read(&setup, received, message, &mut batch);
-            if message.packet != 0 && tokens == Tokens::Given {
-                owed.push(self.gate.token(message.packet));
-            }
         }
-        let numbered = messages.iter().filter(|message| message.packet != 0).count();
+        let packets: Vec<u16> =
+            messages.iter().map(|message| message.packet).filter(|packet| *packet != 0).collect();
+        let numbered = packets.len();
         self.count(numbered, messages.len() - numbered);
-        let given = owed.len();
+        let given = if tokens == Tokens::Given { numbered } else { 0 };
         if given > 0 {
             let gate: Arc<dyn Gate> = self.gate.clone();
-            batch.acks = Some(Acks { gate, tokens: owed });
+            batch.acks = Some(Acks { gate, tokens: self.gate.tokens(&packets) });
         }
         if self.inbox.offer(batch).is_ok() {
             return HandedOver::Yes;

@@ -11,6 +11,7 @@ use super::{Rng, bytes_of, open, record, try_open};
 use crate::log::{Appender as _, Log, LogError};
 use crate::ports::Follow as _;
 
+/// Histories in `make test`; `make torture` plays more.
 const SEEDS: u64 = 300;
 const LIVES: u64 = 5;
 
@@ -113,7 +114,8 @@ fn run(seed: u64, honesty: Honesty) -> Result<(), String> {
 
 #[test]
 fn nothing_acknowledged_is_lost_over_any_crash() {
-    for seed in 0..SEEDS {
+    let seeds = std::env::var("FOREWARN_SEEDS").ok().and_then(|seeds| seeds.parse().ok());
+    for seed in 0..seeds.unwrap_or(SEEDS) {
         run(seed, Honesty::Honest).unwrap_or_else(|fault| panic!("seed {seed}: {fault}"));
     }
 }

@@ -1,0 +1,165 @@
+//! The two middle pieces of a service: the driver with its log, and what
+//! follows that log.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use anyhow::Context;
+use forewarn_core::event::Input;
+use forewarn_core::ids::Position;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::clocks::Ticking;
+use super::place::Place;
+use crate::channels::door::World;
+use crate::channels::{self, Now};
+use crate::courier::{Courier, CourierHandle, Limits, Opener, Parts};
+use crate::driver::cursors::Cursors;
+use crate::driver::embedded::Embedded;
+use crate::driver::inbox::DriverInbox;
+use crate::driver::picture::{Picture, Pulse};
+use crate::log::{LogReader, Shared};
+use crate::ports::{Current, Follow, Reopen};
+use crate::state::{NOTES_MAX, Origin, Projection, StateHandle, StateReader, StateThread};
+use crate::stores;
+
+/// The driver at work.
+#[derive(Debug)]
+pub(super) struct Judging {
+    pub(super) inbox: Arc<DriverInbox>,
+    pub(super) reader: LogReader,
+    pub(super) picture: watch::Receiver<Arc<Picture>>,
+    pub(super) pulse: watch::Receiver<Pulse>,
+    pub(super) thread: JoinHandle<()>,
+    /// Cancelled when the driver has ended.
+    pub(super) ended: CancellationToken,
+    cursors: Cursors,
+    /// Where the log ended before this run.
+    recovered: Position,
+}
+
+impl Judging {
+    /// Starts the driver, and has it commit the first records of the run.
+    pub(super) async fn begin(
+        driver: Embedded,
+        reader: LogReader,
+        records: Vec<Vec<Input>>,
+    ) -> anyhow::Result<Judging> {
+        let (inbox, cursors, recovered) = (driver.inbox.clone(), driver.cursors.clone(), driver.position);
+        let (picture, pulse) = (driver.picture.subscribe(), driver.pulse.subscribe());
+        let ended = CancellationToken::new();
+        let ending = ended.clone().drop_guard();
+        let thread = std::thread::Builder::new().name("driver".into()).spawn(move || {
+            // Told however it ends, by a panic as well.
+            let _ending = ending;
+            driver.run();
+        })?;
+        for inputs in records {
+            inbox.answer(inputs).await.context("the driver stopped before the service had started")?;
+        }
+        Ok(Judging { inbox, reader, picture, pulse, thread, ended, cursors, recovered })
+    }
+
+    /// Where the data directory stands: one that was restored settles, now that
+    /// the log holds that it is held.
+    pub(super) fn settle(place: Option<Place>, data: &Path) -> anyhow::Result<Place> {
+        place.map_or_else(|| Place::settle(data), Ok)
+    }
+}
+
+/// What follows the log: the projection, the stores, the courier.
+#[derive(Debug)]
+pub(super) struct Followers {
+    pub(super) state: StateHandle,
+    pub(super) archive: Arc<StateReader>,
+    pub(super) stores: stores::StoresHandle,
+    pub(super) courier: CourierHandle,
+}
+
+impl Followers {
+    /// Starts them in order: the courier once the projection has reached the log's end.
+    pub(super) async fn start<W: World>(
+        judging: &Judging,
+        current: &Current,
+        ticking: &Ticking,
+        held: bool,
+    ) -> anyhow::Result<Followers> {
+        let Judging { inbox, reader, pulse, cursors, recovered, .. } = judging;
+        let data = current.borrow().data.clone();
+        let (notes, noted) = std::sync::mpsc::sync_channel(NOTES_MAX);
+        let origin = Origin { log: reader.id(), end: *recovered, stamp: W::STAMP };
+        let projection = Projection::open(&data.join("state.db"), origin)?;
+        let state = StateThread::start(projection, reopen_kept(reader.clone()), noted, inbox.clone())?;
+        cursors.add(state.position());
+        let end = pulse.borrow().position;
+        caught_up(&state, end).await?;
+        let archive = Arc::new(StateReader::open_read_only(&data.join("state.db"))?);
+
+        let setup = current.borrow().clone();
+        let stores = stores::start(&setup, reader.clone(), &data, inbox.clone())?;
+        stores.synced_cursors().into_iter().for_each(|cursor| cursors.add(cursor));
+        cursors.complete();
+
+        let mut resume = archive.resume(Limits::default().page)?;
+        resume.held |= held;
+        let now = {
+            let ticking = ticking.clone();
+            Now::new(move || ticking.moment())
+        };
+        let courier = Courier::start(Parts::<W> {
+            channels: channels::build(current.clone(), stores.history(), now),
+            current: current.clone(),
+            reopen: Opener(reopen(reader.clone())),
+            resume,
+            archive: archive.clone(),
+            inbox: inbox.clone(),
+            notes,
+            clock: Arc::new(ticking.clone()),
+            seed: getrandom::u64().context("the system gives no random numbers")?,
+            limits: Limits::default(),
+        })?;
+        Ok(Followers { state, archive, stores, courier })
+    }
+}
+
+async fn caught_up(state: &StateHandle, end: Position) -> anyhow::Result<()> {
+    let mut position = state.position();
+    position
+        .wait_for(|at| *at >= end)
+        .await
+        .map(|_| ())
+        .context("the projection's writer ended before it had reached the log's end")
+}
+
+fn reopen(reader: LogReader) -> Reopen {
+    Arc::new(move |after| match reader.follow(after.next()) {
+        Ok(follower) => Box::new(follower),
+        Err(error) => Box::new(Ended(error.to_string())),
+    })
+}
+
+/// As [`reopen`], but what is trimmed is passed over: a projection that is
+/// rebuilt begins with the oldest record that is kept.
+fn reopen_kept(reader: LogReader) -> Reopen {
+    let open = reopen(reader.clone());
+    Arc::new(move |after| open(after.max(Position(reader.first().0.saturating_sub(1)))))
+}
+
+/// A log that cannot be followed from where somebody wanted it.
+struct Ended(String);
+
+impl Follow for Ended {
+    fn next(&mut self) -> Option<Shared> {
+        None
+    }
+
+    fn try_next(&mut self) -> Option<Shared> {
+        None
+    }
+
+    fn fault(&self) -> Option<String> {
+        Some(self.0.clone())
+    }
+}
