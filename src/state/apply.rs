@@ -11,7 +11,7 @@ use rusqlite::types::{ToSql, Value};
 use rusqlite::{Connection, OptionalExtension, Result, Transaction, TransactionBehavior, params};
 
 use super::rows::{death_word, id_blob, phase_word};
-use super::schema::{ATTEMPTS_ROWS_MAX, NEWS_ROWS_MAX, QUARANTINE_BYTES_MAX, QUARANTINE_ROWS_MAX};
+use super::trim;
 use crate::crash::{self, Before};
 use crate::log::Record;
 use crate::ports::{Note, Refused, unnamed_target};
@@ -26,7 +26,7 @@ pub(super) fn commit(
     crash::may_come(Before::Projection);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut reached = cursor;
-    let (mut news, mut refused) = (Trim::No, Trim::No);
+    let mut added = Added::default();
     for record in records {
         if record.last() <= reached {
             continue;
@@ -38,33 +38,38 @@ pub(super) fn commit(
                 "the log has a gap here, rows may be missing"
             );
         }
-        apply(&transaction, record)?;
+        apply(&transaction, record, &mut added)?;
         reached = record.last();
-        news = if record.decisions.iter().any(|(_, decision)| is_news(decision)) { Trim::Yes } else { news };
-        refused = if record.refused.is_empty() { refused } else { Trim::Yes };
     }
     put(&transaction, "cursor", reached.0 as i64)?;
     for note in notes {
         attempt(&transaction, note)?;
     }
-    if news == Trim::Yes {
-        trim_news(&transaction)?;
+    if added.news {
+        trim::news(&transaction)?;
     }
-    if refused == Trim::Yes {
-        trim_quarantine(&transaction)?;
+    if let Some(bytes) = added.refused_bytes {
+        trim::quarantine(&transaction, bytes)?;
+    }
+    if let Some(now) = added.revised {
+        trim::warnings(&transaction, &trim::Ended::KEPT, now)?;
     }
     if !notes.is_empty() {
-        let trim = "DELETE FROM attempts WHERE id <= (SELECT max(id) FROM attempts) - ?1";
-        transaction.prepare_cached(trim)?.execute([ATTEMPTS_ROWS_MAX])?;
+        trim::attempts(&transaction)?;
     }
     transaction.commit()?;
     Ok(reached)
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Trim {
-    No,
-    Yes,
+/// What was added that makes older rows go.
+#[derive(Debug, Default)]
+struct Added {
+    /// Rows of `ledger` or `notices`.
+    news: bool,
+    /// Bytes of messages in quarantine.
+    refused_bytes: Option<i64>,
+    /// Revisions of warnings; civil time of the newest.
+    revised: Option<Timestamp>,
 }
 
 /// Whether it adds a row to `ledger` or `notices`.
@@ -84,7 +89,7 @@ pub(super) fn put(connection: &Connection, name: &str, value: impl ToSql) -> Res
 }
 
 /// Inputs before decisions: an index assigned in a record names targets in it.
-fn apply(transaction: &Transaction<'_>, record: &Record) -> Result<()> {
+fn apply(transaction: &Transaction<'_>, record: &Record, added: &mut Added) -> Result<()> {
     for input in &record.inputs {
         match input {
             Input::Started(started) => civil(transaction, started.offset, started.trusted)?,
@@ -107,9 +112,13 @@ fn apply(transaction: &Transaction<'_>, record: &Record) -> Result<()> {
     }
     for (ordinal, (_, decision)) in record.decisions.iter().enumerate() {
         let place = Place { record, ordinal: ordinal as i64 };
+        added.news |= is_news(decision);
         match decision {
             Decision::Incident(incident) => self::incident(transaction, incident, place)?,
-            Decision::Revision(revision) => self::revision(transaction, revision, place)?,
+            Decision::Revision(revision) => {
+                self::revision(transaction, revision, place)?;
+                added.revised = Some(place.civil());
+            }
             Decision::WouldHave(would_have) => {
                 let insert =
                     "INSERT OR IGNORE INTO ledger (position, ordinal, at, body) VALUES (?1, ?2, ?3, ?4)";
@@ -126,7 +135,8 @@ fn apply(transaction: &Transaction<'_>, record: &Record) -> Result<()> {
         }
     }
     for (ordinal, refused) in record.refused.iter().enumerate() {
-        quarantine(transaction, refused, Place { record, ordinal: ordinal as i64 })?;
+        let bytes = quarantine(transaction, refused, Place { record, ordinal: ordinal as i64 })?;
+        added.refused_bytes = Some(added.refused_bytes.unwrap_or_default() + bytes);
     }
     Ok(())
 }
@@ -318,11 +328,12 @@ fn notice(transaction: &Transaction<'_>, kind: &str, words: &str, place: Place<'
     Ok(())
 }
 
-fn quarantine(transaction: &Transaction<'_>, refused: &Refused, place: Place<'_>) -> Result<()> {
+/// Gives the bytes it added; none for one that was there already.
+fn quarantine(transaction: &Transaction<'_>, refused: &Refused, place: Place<'_>) -> Result<i64> {
     let insert = "INSERT OR IGNORE INTO quarantine
             (position, ordinal, source, topic, bytes, reason, received)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-    transaction.prepare_cached(insert)?.execute(params![
+    let rows = transaction.prepare_cached(insert)?.execute(params![
         place.position(),
         place.ordinal,
         refused.source.0,
@@ -331,33 +342,11 @@ fn quarantine(transaction: &Transaction<'_>, refused: &Refused, place: Place<'_>
         refused.reason,
         place.civil().0,
     ])?;
-    Ok(())
+    Ok(if rows == 0 { 0 } else { refused.bytes.len() as i64 })
 }
 
 fn attempt(transaction: &Transaction<'_>, note: &Note) -> Result<()> {
     let insert = "INSERT INTO attempts (key, at, outcome) VALUES (?1, ?2, ?3)";
     transaction.prepare_cached(insert)?.execute(params![note.key.0, note.at.0, note.outcome])?;
-    Ok(())
-}
-
-fn trim_news(transaction: &Transaction<'_>) -> Result<()> {
-    for table in ["ledger", "notices"] {
-        let trim = format!(
-            "DELETE FROM {table} WHERE (position, ordinal) IN (SELECT position, ordinal FROM {table}
-             ORDER BY position DESC, ordinal DESC LIMIT -1 OFFSET ?1)"
-        );
-        transaction.prepare_cached(&trim)?.execute([NEWS_ROWS_MAX])?;
-    }
-    Ok(())
-}
-
-/// The newest are kept: by number of rows, then by bytes.
-fn trim_quarantine(transaction: &Transaction<'_>) -> Result<()> {
-    let rows = "DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM quarantine) - ?1";
-    transaction.prepare_cached(rows)?.execute([QUARANTINE_ROWS_MAX])?;
-    let bytes = "DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM (
-                     SELECT id, sum(length(bytes)) OVER (ORDER BY id DESC) AS total FROM quarantine)
-                 WHERE total > ?1)";
-    transaction.prepare_cached(bytes)?.execute([QUARANTINE_BYTES_MAX])?;
     Ok(())
 }

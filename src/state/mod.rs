@@ -10,6 +10,7 @@ mod schema;
 #[cfg(test)]
 mod tests;
 mod thread;
+mod trim;
 
 pub use ballast::BALLAST_BYTES;
 pub use reader::StateReader;
@@ -17,7 +18,7 @@ pub use rows::{
     DeliveryRow, DeliveryState, LedgerRow, Notice, QuarantineRow, TroubleRow, WarningDetail, WarningRow,
 };
 pub(crate) use rows::{death_word, phase_word};
-pub use schema::{ATTEMPTS_ROWS_MAX, NEWS_ROWS_MAX, QUARANTINE_BYTES_MAX, QUARANTINE_ROWS_MAX};
+pub use schema::{ATTEMPTS_ROWS_MAX, ENDED_KEPT, NEWS_ROWS_MAX, QUARANTINE_BYTES_MAX, QUARANTINE_ROWS_MAX};
 pub use thread::{NOTES_MAX, StateHandle, StateThread};
 
 use std::path::{Path, PathBuf};

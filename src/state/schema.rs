@@ -1,5 +1,7 @@
 //! The tables of `state.db`.
 
+use forewarn_core::time::Span;
+
 /// Rises whenever a table changes: an older file is rebuilt from the log.
 pub(super) const SCHEMA_VERSION: i64 = 1;
 
@@ -12,7 +14,14 @@ pub const QUARANTINE_ROWS_MAX: i64 = 10_000;
 /// Bytes of messages kept in quarantine; the oldest go.
 pub const QUARANTINE_BYTES_MAX: i64 = 64 * 1024 * 1024;
 
-/// Identifiers are blobs in the order of the log; times are microseconds,
+/// Of warnings that have ended the newest by number, and all whose last
+/// revision is younger by the civil time of the log: whichever is more.
+pub const ENDED_KEPT: (i64, Span) = (10_000, Span::from_hours(90 * 24));
+/// Ended warnings that go in one transaction at most, with all their rows.
+pub(super) const ENDED_STEP: i64 = 16;
+
+/// Incidents, troubles and targets are bounded by the plans: one row a cell,
+/// subject, name. Identifiers are blobs in the order of the log; times are microseconds,
 /// civil unless the name says `engine`; words are those of the domain.
 pub(super) const SCHEMA: &str = "
 CREATE TABLE meta (

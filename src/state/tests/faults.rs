@@ -190,29 +190,6 @@ fn a_full_disk_leaves_the_cursor_where_it_was_and_frees_the_ballast() {
     assert!(ballast.exists());
 }
 
-#[test]
-fn quarantine_keeps_the_newest_within_its_budget() {
-    let place = Place::new();
-    let mut projection = place.open(0);
-    let bytes = 64 * 1024;
-    let fits = QUARANTINE_BYTES_MAX as usize / bytes;
-    for batch in 0..12_u64 {
-        let mut records = record(batch + 1, vec![Input::Tick], vec![]);
-        records.refused = (0..100)
-            .map(|_| Refused {
-                source: SourceIx(0),
-                topic: batch.to_string(),
-                bytes: Bytes::from(vec![0; bytes]),
-                reason: String::new(),
-            })
-            .collect();
-        projection.apply(&[Arc::new(records)]).unwrap();
-    }
-    let kept = place.reader().quarantine(9_999).unwrap();
-    assert_eq!(kept.len(), fits);
-    assert_eq!(kept[0].topic, "11");
-}
-
 /// A log that holds these records, and ends when it is told to.
 struct Log(Arc<(Vec<Arc<Record>>, watch::Sender<bool>)>);
 

@@ -2,6 +2,7 @@
 
 mod faults;
 mod rows;
+mod trims;
 
 use std::path::PathBuf;
 use std::sync::Arc;
