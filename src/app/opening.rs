@@ -247,9 +247,20 @@ fn begin_clock(time: &Timekeeping, recovered: &Recovered) -> (Clock, Beginning) 
     }
 }
 
-/// What the operator must know of how the directory was found.
+/// What the operator must know of how the directory was found, and what a start
+/// shows to be over: the configuration was read, and where there is no room,
+/// that is told anew.
 fn troubles(opened: &Opened, recovered: &Recovered) -> Vec<Input> {
-    let mut found = Vec::new();
+    let is_over = |key: &&TroubleKey| match key.code {
+        TroubleCode::ReloadRefused => true,
+        TroubleCode::DiskLow => key.subject == "log",
+        _ => false,
+    };
+    let over = |key: &TroubleKey| {
+        Input::Trouble(TroubleReport { key: key.clone(), present: false, detail: String::new() })
+    };
+    let standing = recovered.engine.troubles().map(|(key, _)| key);
+    let mut found: Vec<Input> = standing.filter(is_over).map(over).collect();
     let mut tell = |code, subject: String, detail: String| {
         warn!(?code, subject, detail, "found at the start");
         let key = TroubleKey { code, subject };

@@ -84,6 +84,7 @@ struct Loop {
     last_tick: Timestamp,
     intake_stopped: bool,
     looked_around: Instant,
+    looked_at_disk: Option<Instant>,
     trimmed: Instant,
     /// When the picture was last published, and whether it has changed since.
     published: Instant,
@@ -116,6 +117,7 @@ impl Embedded {
             last_tick: Timestamp::MIN,
             intake_stopped: false,
             looked_around: Instant::now(),
+            looked_at_disk: None,
             trimmed: Instant::now(),
             published: Instant::now(),
             changed: false,
@@ -238,6 +240,7 @@ impl Loop {
             self.commit(Draft { at: now.at, inputs: vec![Input::Clock(step)], ..Draft::default() });
         }
         self.tell_rot();
+        self.look_at_disk();
         self.trim();
         self.publish();
         let (readings, control) = self.parts.inbox.fill();

@@ -63,6 +63,16 @@ impl Small {
         }
     }
 
+    /// Takes so much room that it is so many per cent full.
+    fn fill_to(&self, percent: u64) {
+        let mut filler = File::options().create(true).append(true).open(self.filler()).expect("writable");
+        let zeroes = [0; 1 << 12];
+        let disk = || rustix::fs::statvfs(&self.0).expect("a file system");
+        while 100 - disk().f_bavail * 100 / disk().f_blocks < percent {
+            filler.write_all(&zeroes).expect("there is room");
+        }
+    }
+
     /// Gives it back.
     fn free(&self) {
         fs::remove_file(self.filler()).expect("it was filled");
@@ -212,4 +222,32 @@ async fn hear_or_look(publisher: &mut Publisher, running: &Running) {
     if let Ok(heard) = heard {
         heard.unwrap_or_else(|error| panic!("{error}:\n{}", running.said()));
     }
+}
+
+/// A disk that fills is told while there is still time, and again when there is room.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_fills_is_told_before_it_is_full() {
+    let recorder = Recorder::start(Mood::Accepts).await;
+    let (folder, _) = house(&recorder);
+    let Some(disk) = Small::mount(&folder.data()) else { return };
+    Running::start(&folder).await.stop().await;
+    disk.fill_to(95);
+    let running = Running::start(&folder).await;
+    let is_told = |kind: &'static str| {
+        move |seen: &[Attempt]| {
+            seen.iter().any(|it| {
+                it.revision["trouble"]["code"] == "disk-low"
+                    && it.revision["trouble"]["subject"] == "disk"
+                    && it.revision["kind"] == kind
+            })
+        }
+    };
+    let seen = recorder.wait_for("it is told", is_told("alert")).await;
+    let told = seen.iter().find(|it| it.revision["trouble"]["code"] == "disk-low").expect("it was told");
+    assert!(told.revision.to_string().contains("% full"), "{}", told.revision);
+    running.stop().await;
+    disk.free();
+    let running = Running::start(&folder).await;
+    recorder.wait_for("it is over", is_told("all-clear")).await;
+    running.stop().await;
 }

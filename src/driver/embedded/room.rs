@@ -1,15 +1,24 @@
 //! Room on the disk: readings stop in good time, and what must be written waits.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use forewarn_core::event::{Input, TroubleReport};
 use forewarn_core::warning::{TroubleCode, TroubleKey};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::super::draft::Draft;
 use super::super::inbox::Hold;
 use super::{LOOK_AROUND, Loop};
+use crate::clock::Clock;
 use crate::log::{Appender, Lane, LogError, Record};
+
+/// How often it is looked how full the disk is. A player's world has none.
+const DISK_LOOKS_APART: Duration = Duration::from_mins(1);
+
+/// From how many per cent full on the operator is told of the disk, and until when.
+const DISK_LOW_FROM: u64 = 90;
+const DISK_LOW_UNTIL: u64 = 88;
 
 impl Loop {
     /// Tells what readers of the log met of rot.
@@ -19,6 +28,34 @@ impl Loop {
             let report = TroubleReport { key, present: true, detail: rot.to_string() };
             self.commit(Draft { at: self.now(), inputs: vec![Input::Trouble(report)], ..Draft::default() });
         }
+    }
+
+    /// Tells the operator of a disk that fills while there is still time, and
+    /// that it is over with some room to spare.
+    pub(super) fn look_at_disk(&mut self) {
+        if self.looked_at_disk.is_some_and(|at| at.elapsed() < DISK_LOOKS_APART)
+            || matches!(self.parts.clock, Clock::Led(_))
+        {
+            return;
+        }
+        self.looked_at_disk = Some(Instant::now());
+        let disk = match rustix::fs::statvfs(&self.parts.recovery.data) {
+            Ok(disk) if disk.f_blocks > 0 => disk,
+            // One that does not say how large it is cannot be near its end.
+            Ok(_) => return,
+            Err(error) => return warn!(%error, "the disk does not say how full it is"),
+        };
+        let full = 100 - (disk.f_bavail * 100 / disk.f_blocks).min(100);
+        let key = TroubleKey { code: TroubleCode::DiskLow, subject: "disk".into() };
+        let told = self.parts.engine.troubles().any(|(standing, _)| *standing == key);
+        let present = full >= if told { DISK_LOW_UNTIL } else { DISK_LOW_FROM };
+        if !present && !told {
+            return;
+        }
+        let megabytes = disk.f_bavail * disk.f_frsize / 1_000_000;
+        let detail = format!("{full} % full, {megabytes} MB free: once it is full no reading is taken");
+        let inputs = vec![Input::Trouble(TroubleReport { key, present, detail })];
+        self.commit(Draft { at: self.now(), inputs, ..Draft::default() });
     }
 
     /// Before every turn: stops the readings lane when the log has no room for
