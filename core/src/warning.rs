@@ -72,8 +72,7 @@ pub struct Incident {
     /// Whether settled findings ever supported it.
     #[n(9)]
     pub confirmed: bool,
-    /// Whether no rule of the plan supports it any more, or nothing is left of
-    /// what did and nothing else in its cell can be seen.
+    /// Whether nothing that could be seen is left in the plan to support or end it.
     #[n(10)]
     pub orphaned: bool,
     /// The warning about it, once there is one.

@@ -225,7 +225,7 @@ fn a_rate_follows_its_window_and_is_held_at_the_end_of_the_span() {
 
 /// A gauge planned to report every quarter of an hour, that rises by this much an
 /// hour and comes to report so often.
-fn check_alarmed(kind: AnyRule, every_secs: i64, slope: f64, expected: Verdict) {
+fn check_alarmed(kind: &AnyRule, every_secs: i64, slope: f64, expected: Verdict) {
     let sensor = Sensor { interval: Span::from_mins(15), lateness: Span::from_mins(2), ..gauge() };
     let mut bench = Bench::new(plan(sensor, vec![rule(kind.clone())]));
     let risen = |secs: i64| 0.5 + slope * secs as f64 / 3600.0;
@@ -243,10 +243,10 @@ fn a_device_in_alarm_that_reports_faster_is_judged_on() {
     for (every_secs, expected) in
         [(900, BLUE), (300, BLUE), (60, BLUE), (30, BLUE), (1, Verdict::Unknown(Why::TooFew))]
     {
-        check_alarmed(AnyRule::Rate(Rate { window }), every_secs, 2.5, expected);
-        check_alarmed(AnyRule::Slope(Slope { window }), every_secs, 2.5, expected);
+        check_alarmed(&AnyRule::Rate(Rate { window }), every_secs, 2.5, expected);
+        check_alarmed(&AnyRule::Slope(Slope { window }), every_secs, 2.5, expected);
         let calm = if expected == BLUE { CLEAR } else { expected };
-        check_alarmed(AnyRule::Rate(Rate { window }), every_secs, 0.1, calm);
+        check_alarmed(&AnyRule::Rate(Rate { window }), every_secs, 0.1, calm);
     }
 }
 

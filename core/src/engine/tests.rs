@@ -218,7 +218,7 @@ fn a_recorded_red_that_this_version_would_not_send_stands_and_ends() {
     // No gauge says anything: time alone ends nothing, and the operator knows.
     run.at = run.at + Span::from_mins(300);
     run.put(Input::Tick);
-    assert_eq!(said(&run, About::Incident(Cell::default())), [Reason::Orphaned]);
+    assert_eq!(said(&run, Cell::default()), [Reason::Orphaned]);
     assert_eq!(troubles(&run, TroubleCode::Orphaned), ["flood/ford"]);
     clear_for_a_hold(&mut run, 1);
     assert_eq!(troubles(&run, TroubleCode::Orphaned), [""; 0]);
@@ -228,8 +228,8 @@ fn a_recorded_red_that_this_version_would_not_send_stands_and_ends() {
 }
 
 /// Why anything was said of it.
-fn said(run: &Run, about: About) -> Vec<Reason> {
-    run.revisions.iter().filter(|it| it.about == about).map(|it| it.reason).collect()
+fn said(run: &Run, cell: Cell) -> Vec<Reason> {
+    run.revisions.iter().filter(|it| it.about == About::Incident(cell)).map(|it| it.reason).collect()
 }
 
 /// The subjects of the troubles of a kind that stand.
@@ -279,7 +279,7 @@ fn what_a_gauge_supported_that_left_the_plan_stands_while_no_other_is_seen() {
         run.put(Input::Tick);
     }
     let said = |run: &Run| {
-        let told = said(run, About::Incident(Cell::default()));
+        let told = said(run, Cell::default());
         told.into_iter().filter(|&reason| reason != Reason::Renewed).collect::<Vec<_>>()
     };
     assert_eq!(said(&run), [Reason::Raised, Reason::Orphaned]);
@@ -310,7 +310,7 @@ fn a_breach_goes_with_its_station_to_another_area_and_with_its_rule_to_another_h
         let mut changed = plan();
         change(&mut changed);
         run.put(Input::Plan(plan_ref(changed, true)));
-        assert_eq!(said(&run, About::Incident(cell)), [Reason::Raised], "{cell:?}");
+        assert_eq!(said(&run, cell), [Reason::Raised], "{cell:?}");
     }
 }
 

@@ -199,10 +199,11 @@ impl Watch {
         if !reading.marks.has(Marks::RETAINED) && !reading.marks.has(Marks::UNJUDGED) {
             self.heard_through(reading.source, bench);
         }
-        if arrived.is_some() && !reading.marks.has(Marks::RETAINED) {
+        let last = arrived.is_some_and(|arrived| arrived + 1 == self.ring.end());
+        // A bad one behind others says nothing, neither of now nor of then.
+        if arrived.is_some() && !reading.marks.has(Marks::RETAINED) && (last || sample.is_good()) {
             self.seen(bench, found);
         }
-        let last = arrived.is_some_and(|arrived| arrived + 1 == self.ring.end());
         match (arrived, admission, dropped) {
             (None, _, 0) => {}
             (Some(_), Admission::Insert(_), 0) if last => self.judge(arrived, Order::Kept, bench, found),

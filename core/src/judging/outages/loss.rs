@@ -83,6 +83,15 @@ impl Outages {
         joined > 0 && joined * JOIN_PART >= index.behind(domain).len()
     }
 
+    /// Those of some sensors, in order, that are silent: asked of the fewer, since
+    /// a gateway can be large and its silences few.
+    fn silent_of(&self, all: &[SensorIx]) -> Vec<SensorIx> {
+        if self.silent.len() < all.len() {
+            return self.silent.keys().copied().filter(|it| all.binary_search(it).is_ok()).collect();
+        }
+        all.iter().copied().filter(|it| self.silent.contains_key(it)).collect()
+    }
+
     fn told(&self, sensor: SensorIx) -> Option<Told> {
         self.silent.get(&sensor).map(|silent| silent.told)
     }
@@ -151,7 +160,7 @@ impl Outages {
         };
         let share = |&domain: &DomainIx| {
             let all = index.behind(domain);
-            let silent: Vec<_> = all.iter().copied().filter(|it| self.silent.contains_key(it)).collect();
+            let silent = self.silent_of(all);
             let fresh = silent.iter().filter(|&&it| matches!(self.told(it), Some(Told::Due(_)))).count();
             let loss = loss(silent.len(), fresh, all.len())?;
             Some((silent, domain, loss))
