@@ -1,6 +1,6 @@
 //! Warnings as sent: the newest revision of each, and who has heard of it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use minicbor::{Decode, Encode};
 
@@ -37,15 +37,13 @@ struct Heard {
     /// The round of the newest delivery.
     #[n(0)]
     round: u32,
-    /// Deliveries so far.
+    /// Revisions that are on their way, or were when last heard of: any of them
+    /// may have been attempted.
     #[n(1)]
-    deliveries: u32,
-    /// Those that ended before any attempt.
+    open: BTreeSet<u32>,
+    /// One of them was attempted for sure.
     #[n(2)]
-    unattempted: u32,
-    /// The highest revision counted in `unattempted`, so that a repeated outcome counts once.
-    #[n(3)]
-    counted: u32,
+    attempted: bool,
     /// The contact was erased: nothing is due any more.
     #[n(4)]
     erased: bool,
@@ -53,7 +51,7 @@ struct Heard {
 
 impl Heard {
     fn was_attempted(&self) -> bool {
-        self.deliveries > self.unattempted
+        self.attempted || !self.open.is_empty()
     }
 }
 
@@ -101,9 +99,10 @@ impl Sent {
     }
 
     fn deliver(&mut self, due: Due) {
+        let number = self.newest.number;
         let heard = self.heard.entry(due.target).or_default();
         heard.round = due.round;
-        heard.deliveries += 1;
+        heard.open.insert(number);
     }
 }
 
@@ -161,17 +160,13 @@ impl Warnings {
     pub(super) fn outcome(&mut self, outcome: &DeliveryOutcome) {
         let Some(sent) = self.sent.get_mut(&outcome.warning) else { return };
         let Some(heard) = sent.edit().heard.get_mut(&outcome.target) else { return };
-        let unattempted = match outcome.outcome {
-            Outcome::Superseded => true,
-            Outcome::Dead(Death::Erased) => {
-                heard.erased = true;
-                true
+        let was_open = heard.open.remove(&outcome.number);
+        match outcome.outcome {
+            Outcome::Superseded => {}
+            Outcome::Dead(Death::Erased) => heard.erased = true,
+            Outcome::Accepted | Outcome::Dead(Death::Rejected | Death::Expired | Death::Forbidden) => {
+                heard.attempted |= was_open;
             }
-            Outcome::Accepted | Outcome::Dead(Death::Rejected | Death::Expired | Death::Forbidden) => false,
-        };
-        if unattempted && outcome.number > heard.counted {
-            heard.counted = outcome.number;
-            heard.unattempted += 1;
         }
     }
 }

@@ -81,6 +81,8 @@ fn routed(plan: &Plan, cell: Cell, level: Level, civil: Timestamp) -> BTreeSet<T
 struct Heard {
     due: BTreeSet<u32>,
     superseded: BTreeSet<u32>,
+    /// With an outcome: a delivery has one, the first that the log holds.
+    settled: BTreeSet<u32>,
     erased: bool,
 }
 
@@ -126,6 +128,10 @@ impl Ledger {
         let Some(heard) = self.0.get_mut(&it.warning).and_then(|heard| heard.get_mut(&it.target)) else {
             return;
         };
+        if !heard.settled.insert(it.number) {
+            heard.erased |= it.outcome == Outcome::Dead(Death::Erased);
+            return;
+        }
         match it.outcome {
             Outcome::Superseded => drop(heard.superseded.insert(it.number)),
             Outcome::Dead(Death::Erased) => {
