@@ -697,6 +697,27 @@ const RULE_FAULTS: &[Row] = &[
     ),
 ];
 
+/// The rule file as a slope over a day.
+const SLOPE: &str = r#"
+rule = { kind = "slope", hazard = "flood", quantity = "level", window = "24 h", limits = { red = "0.5 m/h" } }
+"#;
+
+#[test]
+fn a_window_of_more_readings_than_are_looked_at_is_remarked() {
+    let check = |window: &str, remarked: bool| {
+        let dir = sound();
+        write(dir.path(), "rules/river.toml", SLOPE.replace("24 h", window).as_bytes());
+        let loaded =
+            loads(dir.path(), &mut FreshIndices::default()).unwrap_or_else(|faults| panic!("{faults}"));
+        let said = loaded.warnings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+        let words =
+            "looks back 1 d and at 64 readings at most: at the interval of \"a/level\", 5 min, that is";
+        assert_eq!(said.contains(words), remarked, "{window}: {said}");
+    };
+    check("24 h", true);
+    check("10 h", false);
+}
+
 const ROUTE_FAULTS: &[Row] = &[
     (
         "level = \"blue..red\"",

@@ -21,6 +21,7 @@ pub(super) fn advise(setup: &Setup, places: &Places, at: Timestamp, warnings: &m
         if let Some(rule) = plan.rule(*ix) {
             let mut advice = Advice { plan, rule, place, warnings };
             advice.lasting();
+            advice.window();
             advice.beyond_span();
             advice.corroboration();
         }
@@ -79,6 +80,31 @@ impl Advice<'_> {
                 slowest.interval
             );
             self.warn(what, "ask for two intervals at least, or for a vote such as \"2 of 3\"");
+        }
+    }
+
+    /// A trend over more readings than its kind looks at is one over less time.
+    fn window(&mut self) {
+        let needs = self.rule.kind.as_dyn().needs();
+        let fastest = self
+            .rule
+            .subjects
+            .iter()
+            .filter_map(|subject| self.plan.sensor(subject.sensor))
+            .min_by_key(|sensor| sensor.interval);
+        let Some(fastest) = fastest.filter(|sensor| sensor.interval > Span::ZERO) else { return };
+        let held = needs.span.0 / fastest.interval.0;
+        let most = i64::try_from(needs.readings).unwrap_or(i64::MAX);
+        if held > most.saturating_mul(2) {
+            let what = format!(
+                "rule {} looks back {} and at {most} readings at most: at the interval of {}, {}, that is {}",
+                quote(&self.rule.id),
+                needs.span,
+                quote(&fastest.id),
+                fastest.interval,
+                Span(fastest.interval.0.saturating_mul(most - 1)),
+            );
+            self.warn(what, "a shorter window, or a slower quantity such as an hourly mean");
         }
     }
 

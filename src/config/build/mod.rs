@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 
 use forewarn_core::ids::{AreaIx, HazardIx, IndexKind, SensorIx};
 use forewarn_core::plan::{Plan, Settings};
+use forewarn_core::sensing::SOURCES_MAX;
 use jiff::tz::TimeZone;
 
 use super::fault::{Fault, Faults, Place, Warning, quote};
@@ -96,6 +97,7 @@ pub(super) fn build(
     let main = raw.main.as_ref()?;
     build.settings(main);
     let service = build.service(main);
+    build.few_sources();
     if !build.faults.is_empty() {
         return None;
     }
@@ -128,6 +130,18 @@ fn site_zone(main: &Main, faults: &mut Faults) -> Option<TimeZone> {
 }
 
 impl Build<'_> {
+    /// A source keeps its index for good, also when it has gone; the engine has room for so many.
+    fn few_sources(&mut self) {
+        let count = self.plan.sources.len();
+        if count > SOURCES_MAX {
+            let place = Place::new(forewarn_toml::FILE, 1);
+            let what = format!("{count} sources have had a name in this data directory");
+            let expected = format!("{SOURCES_MAX} at most, those counted that are no more");
+            let hint = "give a source that replaces another its name";
+            self.faults.push(Fault::new(place, what, expected).hint(hint));
+        }
+    }
+
     /// The index of a name, noted among the assignments of this plan.
     fn index(&mut self, kind: IndexKind, name: &str) -> u32 {
         let index = self.indices.index(kind, name);
