@@ -16,6 +16,9 @@ pub mod courier;
 mod crash;
 pub mod driver;
 pub mod formats;
+#[cfg(any(fuzzing, debug_assertions))]
+#[doc(hidden)]
+pub mod fuzzed;
 pub mod http;
 pub mod ingest;
 pub mod log;

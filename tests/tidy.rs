@@ -16,6 +16,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("crash", &[]),
     ("driver", &["log", "clock"]),
     ("formats", &[]),
+    ("fuzzed", &["formats", "ingest", "log"]),
     ("http", &["formats", "ingest", "state"]),
     ("ingest", &["formats", "clock"]),
     ("log", &[]),

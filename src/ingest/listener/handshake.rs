@@ -245,6 +245,16 @@ fn identify(devices: &Devices, hello: &Hello) -> Result<Identity, (Fault, Turned
     }
 }
 
+/// Reads any bytes as a CONNECT, for the fuzzers.
+#[cfg(any(fuzzing, debug_assertions))]
+pub(super) fn read_any(bytes: &[u8]) {
+    let mut carry = BytesMut::from(bytes);
+    if let Ok(Some(header)) = connect_header(&carry, CONNECT_BYTES_MAX) {
+        // A refusal is as good an end as any.
+        let _ = Hello::read(&mut carry, header);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::mutating::Random;

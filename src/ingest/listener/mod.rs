@@ -117,6 +117,18 @@ impl ListenerHandle {
     }
 }
 
+/// Reads any bytes as what a client sends, for the fuzzers: the first says
+/// whether it has connected yet, and with which MQTT.
+#[cfg(any(fuzzing, debug_assertions))]
+pub(crate) fn read_any(bytes: &[u8]) {
+    match bytes.split_first() {
+        Some((0, rest)) => handshake::read_any(rest),
+        Some((1, rest)) => wire::read_any(wire::Version::V4, rest),
+        Some((_, rest)) => wire::read_any(wire::Version::V5, rest),
+        None => {}
+    }
+}
+
 /// Binds what the settings name and starts to take in. Limits and addresses
 /// are those of the start; devices, catalog and format follow `current`.
 pub async fn start(

@@ -190,6 +190,15 @@ fn unexpected() -> Fault {
     Fault::new(Reason::UnexpectedPacket, "packet that a publisher has no reason to send")
 }
 
+/// Reads any bytes as the packets of a connected client, for the fuzzers.
+#[cfg(any(fuzzing, debug_assertions))]
+pub(super) fn read_any(version: Version, bytes: &[u8]) {
+    const PACKET_MAX: usize = 64 * 1024;
+    let mut wire = Wire::new(version, BytesMut::from(bytes), PACKET_MAX);
+    while let Ok(Some(_)) = wire.next() {}
+    assert!(wire.carry.capacity() <= bytes.len() + 64, "memory follows what came");
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::mutating::Random;
