@@ -44,6 +44,9 @@ pub(super) struct Shell<W: World> {
     standing: watch::Sender<Standing>,
 }
 
+/// While something waits, its age is published this often.
+const AGES_APART: Duration = Duration::from_secs(1);
+
 /// What woke the loop.
 enum Woken {
     Stopped,
@@ -53,6 +56,8 @@ enum Woken {
     Time,
     Reloaded,
     AskAgain,
+    /// Nothing happened; what waits has grown older.
+    Older,
 }
 
 impl<W: World> Shell<W> {
@@ -102,6 +107,7 @@ impl<W: World> Shell<W> {
                 Woken::Time => self.lanes.advance(self.now()),
                 Woken::Reloaded => self.reload(),
                 Woken::AskAgain => self.ask_again().await,
+                Woken::Older => {}
             }
         }
         self.wind_up().await;
@@ -123,6 +129,7 @@ impl<W: World> Shell<W> {
             Ok(()) = self.parts.current.changed() => Woken::Reloaded,
             () = sleep(&*clock, wake_at) => Woken::Time,
             () = tokio::time::sleep_until(self.ask_at), if asking => Woken::AskAgain,
+            () = tokio::time::sleep(AGES_APART), if self.lanes.outstanding() > 0 => Woken::Older,
         }
     }
 

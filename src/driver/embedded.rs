@@ -349,6 +349,7 @@ impl Loop {
         histogram!("forewarn_log_sync_seconds").record(began.elapsed().as_secs_f64());
         counter!("forewarn_readings_total").increment(record.flagged.len() as u64);
         self.parts.position = record.last();
+        gauge!("forewarn_log_position").set(self.parts.position.0 as f64);
         self.parts.moment = Moment { at, ..moment };
         self.release(&record, replies, acks);
     }

@@ -37,6 +37,16 @@ pub struct Sensors {
     pub silent: usize,
 }
 
+/// Tells how the service is to whoever scrapes the metrics.
+pub(super) fn tell(readiness: &Readiness) {
+    let Readiness { ready, position: _, reasons, sensors, incidents } = readiness;
+    metrics::gauge!("forewarn_ready").set(if *ready { 1.0 } else { 0.0 });
+    metrics::gauge!("forewarn_unready_reasons").set(reasons.len() as f64);
+    metrics::gauge!("forewarn_incidents").set(*incidents as f64);
+    metrics::gauge!("forewarn_sensors").set(sensors.configured as f64);
+    metrics::gauge!("forewarn_sensors_silent").set(sensors.silent as f64);
+}
+
 /// `GET /healthz`: the process serves.
 pub(super) async fn alive() -> &'static str {
     "alive\n"

@@ -65,6 +65,7 @@ fn router(doors: Doors, body_max: usize) -> Router {
 }
 
 async fn scrape(State(doors): State<Doors>) -> Response {
+    health::tell(&doors.health.readiness());
     ([("content-type", "text/plain; version=0.0.4")], doors.metrics.render()).into_response()
 }
 

@@ -324,8 +324,20 @@ impl Writer {
         if self.trusted {
             self.civil = Some(record.at + record.offset);
         }
-        rows_of(record, &mut self.rows);
+        if self.rows.is_empty() {
+            rows_of(record, &mut self.rows);
+            self.tell_oldest();
+        } else {
+            rows_of(record, &mut self.rows);
+        }
         self.upto = record.last();
+    }
+
+    /// Since when the oldest reading waits that is not kept yet. Its age grows
+    /// while the store is away, so the instant is told and not the age.
+    fn tell_oldest(&self) {
+        let since = self.rows.first().map_or(0.0, |row| row.received.0 as f64 / 1e6);
+        metrics::gauge!("forewarn_store_oldest_unkept_secs", "store" => self.member.name()).set(since);
     }
 
     /// Keeps the batch, however often it takes.
@@ -348,6 +360,7 @@ impl Writer {
             .increment(self.rows.len() as u64);
         metrics::gauge!("forewarn_store_position", "store" => store).set(self.upto.0 as f64);
         self.rows.clear();
+        self.tell_oldest();
         let lag = self.parts.log.reader.last().0.saturating_sub(self.upto.0);
         self.health.kept(lag);
         self.health.refusals(self.member.refusals().as_ref());
