@@ -259,14 +259,26 @@ fn without_the_first() -> PlanRef {
     plan_ref(without, false)
 }
 
+/// That its neighbours are clear says nothing of the place that was in breach.
 #[test]
-fn what_a_gauge_supported_that_left_the_plan_ends_by_good_data_of_another() {
+fn what_a_gauge_supported_that_left_the_plan_is_not_ended_by_its_neighbours() {
     let mut run = Run::new(plan());
     (0..3).for_each(|sensor| run.read(sensor, if sensor == 0 { 4.0 } else { 0.0 }));
     run.at = run.at + Span::from_mins(20);
     run.put(Input::Plan(without_the_first()));
+    for _ in 0..20 {
+        run.at = run.at + Span::from_mins(20);
+        (1..3).for_each(|sensor| run.read(sensor, 0.0));
+    }
+    assert_eq!(counted(&run, Reason::Orphaned), 1);
+    assert_eq!(counted(&run, Reason::Eased) + counted(&run, Reason::Unconfirmed), 0);
+    assert_eq!(troubles(&run, TroubleCode::Orphaned), ["flood/ford"]);
+    // What breaches there now carries it, and can end it.
+    run.at = run.at + Span::from_mins(1);
+    run.read(1, 4.0);
+    assert_eq!(troubles(&run, TroubleCode::Orphaned), [""; 0]);
+    run.at = run.at + Span::from_mins(1);
     clear_for_a_hold(&mut run, 1);
-    assert_eq!(counted(&run, Reason::Orphaned), 0);
 }
 
 #[test]

@@ -40,7 +40,7 @@ impl AreaStage {
             if incident.orphaned && !was(|it| it.orphaned) {
                 let detail = if self.index.has_rule(cell) {
                     format!(
-                        "what supported {name} has left the plan, and nothing else there can be seen; it stands until that changes or a person ends it"
+                        "what supported {name} has left the plan or cannot be seen; it stands until something there breaches again or a person ends it"
                     )
                 } else {
                     format!("no rule supports {name} any more; it stands until a person ends it")
@@ -60,6 +60,7 @@ impl AreaStage {
             }
         } else {
             state.incident = None;
+            state.bereft = false;
             state.votes.close(at, &self.plan);
             troubles.end(TroubleCode::Orphaned, name.clone());
             troubles.end(TroubleCode::SensorSilent, name);

@@ -167,11 +167,12 @@ impl AreaStage {
         };
         // Only asked where nobody has heard yet: it walks all routes and targets.
         let unheard = sent.is_some_and(super::warnings::Sent::is_unheard);
+        let bereft = state.bereft && !state.is_supported(moment.at);
         Sight {
             votes: &state.votes,
             incident: state.incident.as_ref(),
             sent,
-            ruled: if self.index.has_rule(cell) { Ruled::Yes } else { Ruled::No },
+            ruled: if self.index.has_rule(cell) && !bereft { Ruled::Yes } else { Ruled::No },
             owed: match (self.held, state.owes) {
                 (true, _) => Owed::Nothing,
                 (false, true) => Owed::Standing,

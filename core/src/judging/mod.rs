@@ -68,12 +68,22 @@ struct CellState {
     /// troubles, which outlives the area's leaving the plan.
     #[n(4)]
     name: String,
+    /// All that supported the incident has left the plan. That its neighbours
+    /// are clear says nothing of the place that was in breach.
+    #[n(5)]
+    #[cbor(default)]
+    bereft: bool,
     /// When it has to be judged again; follows from the rest.
     #[cbor(skip)]
     due: Option<Timestamp>,
 }
 
 impl CellState {
+    /// Whether anything that is still there supports the incident.
+    fn is_supported(&self, at: Timestamp) -> bool {
+        self.incident.as_ref().is_some_and(|it| self.votes.contributing(it, at).next().is_some())
+    }
+
     fn is_empty(&self) -> bool {
         self.incident.is_none() && self.votes.is_empty() && self.warning.is_none()
     }
@@ -232,8 +242,10 @@ impl AreaStage {
                 subjects.contains(&(finding.rule.0, finding.sensor))
                     && plan.cell(finding.rule, finding.sensor) == Some(cell)
             };
+            let supported = state.is_supported(moment.at);
             state.votes.retain(moment.at, Terms { plan: was, index: had }, stays);
             state.votes.recount(state.incident.as_ref(), moment.at, plan);
+            state.bereft |= supported && !state.is_supported(moment.at);
             if self.index.has_rule(cell) && !had.has_rule(cell) {
                 // What was orphaned is looked at again: its hold starts anew.
                 state.votes.saw_nothing_until(moment.at);

@@ -28,6 +28,7 @@ use crate::clock::Led;
 use crate::config::secret::Secret;
 use crate::config::targets::hex;
 use crate::ingest::credentials;
+use crate::log::{Identity, Lock, Stamp};
 use crate::ports::Follow;
 
 /// The world goes on for so long after the last reading, for what falls due by itself.
@@ -162,9 +163,24 @@ impl Stage {
     }
 }
 
-/// Empties what an earlier demo left; anything else that stands there is not ours to remove.
+/// Empties what an earlier demo left; where anything else stands, it is not ours to remove.
 fn clear(folder: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    if std::fs::read_dir(folder)?.next().is_none() {
+        return Ok(());
+    }
+    let data = folder.join("data");
+    let is_ours = folder.join("mailbox").is_dir()
+        && folder.join("webhooks").is_dir()
+        && Identity::of(&data).is_ok_and(|log| log.stamp == Stamp::Drill);
+    if !is_ours {
+        anyhow::bail!(
+            "{} is not empty and not the folder of an earlier demo, expected a new one: give another with --data DIR",
+            folder.display()
+        );
+    }
+    // Another demo may be at work there.
+    drop(Lock::take(&data)?);
     for name in ["config", "data", "mailbox", "webhooks"] {
         let path = folder.join(name);
         match std::fs::remove_dir_all(&path) {
