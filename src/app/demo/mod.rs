@@ -278,3 +278,40 @@ fn summary(
         missing => missing.iter().try_for_each(|it| writeln!(out, "MISSING      {it}")),
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_folder_of_an_earlier_demo_is_emptied() {
+        let base = tempfile::tempdir().unwrap();
+        let check = |name: &str, stand: &dyn Fn(&Path), ours: bool| {
+            let folder = base.path().join(name);
+            std::fs::create_dir(&folder).unwrap();
+            stand(&folder);
+            assert_eq!(clear(&folder).is_ok(), ours, "{name}");
+            assert_eq!(folder.join("data").exists(), !ours, "{name}");
+        };
+        let log = |folder: &Path, stamp| {
+            let settings = crate::config::plan::Log {
+                segment_bytes: 64 << 10,
+                keep: forewarn_core::time::Span::ZERO,
+                gap: forewarn_core::time::Span::ZERO,
+                reserve_segments: 1,
+            };
+            drop(
+                crate::log::Log::create(Lock::take(&folder.join("data")).unwrap(), &settings, stamp).unwrap(),
+            );
+        };
+        let boxes = |folder: &Path| {
+            std::fs::create_dir(folder.join("mailbox")).unwrap();
+            std::fs::create_dir(folder.join("webhooks")).unwrap();
+        };
+        check("earlier", &|folder| (log(folder, Stamp::Drill), boxes(folder)).1, true);
+        check("live", &|folder| (log(folder, Stamp::Live), boxes(folder)).1, false);
+        check("a drill's own", &|folder| log(folder, Stamp::Drill), false);
+        check("somebody's", &|folder| std::fs::create_dir(folder.join("data")).unwrap(), false);
+    }
+}
