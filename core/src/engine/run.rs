@@ -14,7 +14,7 @@ use crate::level::Level;
 use crate::plan::{LimitRow, Plan, Route};
 use crate::reading::{Marks, Reading};
 use crate::time::{Moment, Span, Timestamp};
-use crate::warning::{Cell, Death, Incident, Outcome, Revision, TroubleCode, TroubleKey};
+use crate::warning::{About, Cell, Death, Incident, Outcome, Reason, Revision, TroubleCode, TroubleKey};
 
 /// Civil minus engine time at the start.
 pub(super) const OFFSET: Span = Span::from_secs(1_750_000_000);
@@ -248,4 +248,20 @@ pub(super) fn nameless(decision: &Decision) -> Decision {
         Decision::Resent { number, due, .. } => Decision::Resent { warning: none, number, due },
         other => other,
     }
+}
+
+/// Time goes by.
+pub(super) fn pass(run: &mut Run, minutes: i64) {
+    run.at = run.at + Span::from_mins(minutes);
+    run.put(Input::Tick);
+}
+
+/// Why anything was said of it.
+pub(super) fn said(run: &Run, cell: Cell) -> Vec<Reason> {
+    run.revisions.iter().filter(|it| it.about == About::Incident(cell)).map(|it| it.reason).collect()
+}
+
+/// The subjects of the troubles of a kind that stand.
+pub(super) fn troubles(run: &Run, code: TroubleCode) -> Vec<String> {
+    run.engine.troubles().filter(|(key, _)| key.code == code).map(|(key, _)| key.subject.clone()).collect()
 }

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::run::{Deed, Run, calm, decisions, histories, limited, plan, plan_ref, started, variant, wild};
+use super::run::{
+    Deed, Run, calm, decisions, histories, limited, pass, plan, plan_ref, said, started, troubles, variant,
+    wild,
+};
 use super::snapshot::SNAPSHOT_VERSION;
 use super::*;
 use crate::event::{Command, TroubleReport};
@@ -216,8 +219,7 @@ fn a_recorded_red_that_this_version_would_not_send_stands_and_ends() {
     run.put(Input::Started(started(Some(Span::ZERO))));
     assert_eq!(run.engine.incidents().next().map(|it| it.level), Some(Level::Red));
     // No gauge says anything: time alone ends nothing, and the operator knows.
-    run.at = run.at + Span::from_mins(300);
-    run.put(Input::Tick);
+    pass(&mut run, 300);
     assert_eq!(said(&run, Cell::default()), [Reason::Orphaned]);
     assert_eq!(troubles(&run, TroubleCode::Orphaned), ["flood/ford"]);
     clear_for_a_hold(&mut run, 1);
@@ -225,16 +227,6 @@ fn a_recorded_red_that_this_version_would_not_send_stands_and_ends() {
     let end = run.revisions.iter().rfind(|it| it.about == About::Incident(Cell::default()));
     let end = end.expect("its end was told");
     assert_eq!((end.reason, end.number, end.due.len()), (Reason::Eased, 3, 3));
-}
-
-/// Why anything was said of it.
-fn said(run: &Run, cell: Cell) -> Vec<Reason> {
-    run.revisions.iter().filter(|it| it.about == About::Incident(cell)).map(|it| it.reason).collect()
-}
-
-/// The subjects of the troubles of a kind that stand.
-fn troubles(run: &Run, code: TroubleCode) -> Vec<String> {
-    run.engine.troubles().filter(|(key, _)| key.code == code).map(|(key, _)| key.subject.clone()).collect()
 }
 
 /// One gauge is clear until a whole hold has passed, and nothing is said before.
@@ -246,8 +238,7 @@ fn clear_for_a_hold(run: &mut Run, sensor: u32) {
         run.read(sensor, 0.0);
     }
     assert_eq!(ended(run), before, "not before a whole hold");
-    run.at = run.at + Span::from_mins(1);
-    run.put(Input::Tick);
+    pass(run, 1);
     assert_eq!(ended(run), before + 1, "{:?}", run.revisions);
 }
 
@@ -287,8 +278,7 @@ fn what_a_gauge_supported_that_left_the_plan_stands_while_no_other_is_seen() {
     run.read(0, 4.0);
     run.put(Input::Plan(without_the_first()));
     for _ in 0..40 {
-        run.at = run.at + Span::from_mins(30);
-        run.put(Input::Tick);
+        pass(&mut run, 30);
     }
     let said = |run: &Run| {
         let told = said(run, Cell::default());
@@ -366,13 +356,11 @@ fn while_intake_is_stopped_nothing_clears_and_nobody_is_called_silent() {
     let mut run = easing_when_intake_stops();
     let seen = run.revisions.len();
     for _ in 0..8 {
-        run.at = run.at + Span::from_mins(30);
-        run.put(Input::Tick);
+        pass(&mut run, 30);
     }
     // One that was under way when the disk ran full.
     run.read(0, 0.0);
-    run.at = run.at + Span::from_mins(80);
-    run.put(Input::Tick);
+    pass(&mut run, 80);
     let told = |run: &Run| {
         let of_it = run.revisions[seen..].iter().filter(|it| it.about == About::Incident(Cell::default()));
         of_it.map(|it| it.reason).collect::<Vec<Reason>>()
@@ -387,8 +375,7 @@ fn while_intake_is_stopped_nothing_clears_and_nobody_is_called_silent() {
         run.read(0, 0.0);
     }
     assert_eq!(told(&run), [Reason::Renewed]);
-    run.at = run.at + Span::from_mins(2);
-    run.put(Input::Tick);
+    pass(&mut run, 2);
     assert_eq!(told(&run), [Reason::Renewed, Reason::Eased]);
 }
 
@@ -451,7 +438,6 @@ fn a_plan_with_more_sources_than_can_be_told_apart_is_refused() {
     // The last is no other's bit, and neither is one that no plan has.
     run.put(Input::Source(SourceIx(63), false));
     run.put(Input::Source(SourceIx(64), false));
-    run.at = run.at + Span::from_mins(40);
-    run.put(Input::Tick);
+    pass(&mut run, 40);
     assert_eq!(run.engine.sensors_silent(), 6, "each is heard through the first, which is up");
 }
