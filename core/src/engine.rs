@@ -16,7 +16,7 @@ use crate::ids::{LogId, OutputId, RunId, SensorIx, SourceIx};
 use crate::judging::{AreaStage, Intake, Stamp, Trouble, Work};
 use crate::plan::{Plan, PlanId};
 use crate::reading::Reading;
-use crate::sensing::StationStage;
+use crate::sensing::{SensorState, StationStage};
 use crate::time::{Moment, Timestamp};
 use crate::timers::{Timer, Timers};
 use crate::warning::{About, Cell, Incident, Revision, TroubleKey};
@@ -173,6 +173,11 @@ impl Engine {
     /// How many configured sensors are not silent.
     pub fn sensors_reporting(&self) -> usize {
         self.plan().sensors.iter().flatten().count().saturating_sub(self.areas.silent())
+    }
+
+    /// What is known of a sensor; `None` for one that is not in the plan.
+    pub fn sensor(&self, sensor: SensorIx) -> Option<SensorState<'_>> {
+        self.stations.sensor_state(sensor)
     }
 
     fn run(&mut self, event: &Event, pen: &mut Pen<'_>) {

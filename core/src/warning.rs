@@ -266,6 +266,27 @@ pub enum TroubleCode {
 }
 
 impl TroubleCode {
+    /// Every code, in order.
+    pub const ALL: [TroubleCode; 17] = [
+        TroubleCode::SensorSilent,
+        TroubleCode::DomainSilent,
+        TroubleCode::SourceDown,
+        TroubleCode::OwnDowntime,
+        TroubleCode::ClockUntrusted,
+        TroubleCode::Unrouted,
+        TroubleCode::Orphaned,
+        TroubleCode::DeadLetter,
+        TroubleCode::Diverged,
+        TroubleCode::Rot,
+        TroubleCode::DiskLow,
+        TroubleCode::StoreBehind,
+        TroubleCode::PoisonInput,
+        TroubleCode::Conflict,
+        TroubleCode::MessageTooLarge,
+        TroubleCode::Held,
+        TroubleCode::ReloadRefused,
+    ];
+
     /// The word for logs, JSON, messages and pages.
     pub const fn word(self) -> &'static str {
         match self {
@@ -447,4 +468,19 @@ pub enum Death {
     /// The address may not be used: the guard refused it.
     #[n(3)]
     Forbidden,
+}
+
+impl Death {
+    /// Every cause, in order.
+    pub const ALL: [Death; 4] = [Death::Rejected, Death::Expired, Death::Erased, Death::Forbidden];
+
+    /// The word for rows, labels, JSON and pages.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Death::Rejected => "rejected",
+            Death::Expired => "expired",
+            Death::Erased => "erased",
+            Death::Forbidden => "forbidden",
+        }
+    }
 }

@@ -9,7 +9,7 @@ use forewarn_core::level::Level::{Normal, Red, Yellow};
 use forewarn_core::level::Status;
 use forewarn_core::plan::{Plan, Raise, Rule, Sensor};
 use forewarn_core::reading::{Marks, Reading};
-use forewarn_core::sensing::bytes_per_sensor;
+use forewarn_core::sensing::{Aside, bytes_per_sensor};
 use forewarn_core::time::{Moment, Span, Timestamp};
 use proptest::prelude::*;
 
@@ -313,4 +313,41 @@ proptest! {
             prop_assert!(!reached || !bench.would_have().is_empty());
         }
     }
+}
+
+#[test]
+fn what_does_not_count_has_its_reason() {
+    let marked = |marks: Marks, reading: Reading| Reading { marks: reading.marks.with(marks), ..reading };
+    let check = |arrivals: &[(i64, Reading)], expected: Option<Aside>| {
+        let mut bench = Bench::new(one_of_one());
+        let mut found = None;
+        for (secs, reading) in arrivals {
+            let checked = bench.wait(*secs).hand(*reading);
+            found = Aside::of(&checked, &one_of_one(), bench.moment);
+        }
+        assert_eq!(found, expected, "{arrivals:?}");
+    };
+    let day = 86_400;
+    check(&[(60, at(60, 9.0))], None);
+    check(&[(60, at(60, 9.0)), (61, at(60, 9.0))], Some(Aside::Duplicate));
+    check(&[(60, at(60, 9.0)), (61, at(60, 8.0))], Some(Aside::Conflict));
+    check(&[(60, at(day, 9.0))], Some(Aside::Future));
+    check(&[(day, at(60, 9.0))], Some(Aside::Old));
+    check(&[(day, at(day, 9.0)), (day + 1, at(60, 9.0))], Some(Aside::Old));
+    check(&[(60, at(60, 1000.0))], Some(Aside::FlagFail));
+    check(&[(60, marked(Marks::RETAINED, at(60, 9.0)))], Some(Aside::Retained));
+    check(&[(60, marked(Marks::HISTORICAL, at(60, 9.0)))], Some(Aside::Historical));
+    check(&[(60, marked(Marks::SIMULATED, at(60, 9.0)))], Some(Aside::Simulated));
+    let stray = Reading { sensor: forewarn_core::ids::SensorIx(9), ..at(60, 9.0) };
+    check(&[(60, stray)], Some(Aside::NotInPlan));
+}
+
+#[test]
+fn behind_the_watermark_is_out_of_order_until_it_is_too_old() {
+    let long = Sensor { max_age: Span::from_hours(2), ..gauge() };
+    let plan = plan(long, vec![threshold()]);
+    let mut bench = Bench::new(plan.clone());
+    bench.read(4000, 1.0);
+    let checked = bench.wait(4001).hand(at(1000, 9.0));
+    assert_eq!(Aside::of(&checked, &plan, bench.moment), Some(Aside::OutOfOrder));
 }

@@ -12,7 +12,7 @@ use crate::channels::show;
 use crate::config::predict::bytes;
 use crate::config::targets::hex;
 use crate::log::{Record, load_plan};
-use crate::state::{death_word, phase_word};
+use crate::state::phase_word;
 
 /// What things were called when the record was written; today's names where
 /// that plan is no longer kept.
@@ -124,7 +124,7 @@ fn happened(names: &Names, input: &Input, judged: Option<&Checked>) -> String {
             let what = match it.outcome {
                 Outcome::Accepted => "was accepted".to_owned(),
                 Outcome::Superseded => "was overtaken by a later one".to_owned(),
-                Outcome::Dead(death) => format!("was given up: {}", death_word(death)),
+                Outcome::Dead(death) => format!("was given up: {}", death.word()),
             };
             let warning = &it.warning.digest().to_string()[..8];
             format!("delivery of {warning} revision {} to {} {what}", it.number, names.target(it.target))

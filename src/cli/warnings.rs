@@ -15,7 +15,7 @@ use super::table::{Cell, table};
 use super::{Exit, Surroundings};
 use crate::app::control::Request;
 use crate::channels::show;
-use crate::state::{DeliveryRow, DeliveryState, StateReader, WarningDetail, WarningRow, death_word};
+use crate::state::{DeliveryRow, DeliveryState, StateReader, WarningDetail, WarningRow};
 
 /// Digits of an id in a list: enough to tell apart what a list can hold.
 const SHORT: usize = 8;
@@ -257,7 +257,7 @@ fn delivery_state(state: DeliveryState) -> String {
         DeliveryState::Queued => "queued".to_owned(),
         DeliveryState::Accepted => "accepted".to_owned(),
         DeliveryState::Superseded => "superseded".to_owned(),
-        DeliveryState::Dead(death) => format!("dead: {}", death_word(death)),
+        DeliveryState::Dead(death) => format!("dead: {}", death.word()),
     }
 }
 
@@ -396,7 +396,7 @@ fn delivery_json(names: &Names, row: &DeliveryRow) -> Value {
             DeliveryState::Dead(_) => "dead",
         },
         "death": match row.state {
-            DeliveryState::Dead(death) => Some(death_word(death)),
+            DeliveryState::Dead(death) => Some(death.word()),
             DeliveryState::Queued | DeliveryState::Accepted | DeliveryState::Superseded => None,
         },
         "attempts": row.attempts,

@@ -27,6 +27,7 @@ use super::recovery::Recovery;
 use super::release::{acknowledge, bytes_of, gone, source_of, tell};
 use super::snapshots::Snapshots;
 use super::stamp::Stamper;
+use super::tally::Tally;
 use crate::clock::Clock;
 use crate::crash::{self, Before};
 use crate::log::{Log, Record};
@@ -79,6 +80,7 @@ pub struct Embedded {
 struct Loop {
     parts: Embedded,
     stamper: Stamper,
+    tally: Tally,
     outputs: Vec<Output>,
     last_sync: Option<Instant>,
     last_tick: Timestamp,
@@ -110,6 +112,7 @@ impl Embedded {
         let bounds = Bounds::of(&self.log);
         let mut this = Loop {
             bounds,
+            tally: Tally::new(self.engine.plan()),
             parts: self,
             stamper: Stamper::default(),
             outputs: Vec::new(),
@@ -347,7 +350,7 @@ impl Loop {
         crash::may_come(Before::Append);
         self.append(&record);
         histogram!("forewarn_log_sync_seconds").record(began.elapsed().as_secs_f64());
-        counter!("forewarn_readings_total").increment(record.flagged.len() as u64);
+        self.tally.count(&record, self.parts.engine.plan(), Moment { at, ..moment });
         self.parts.position = record.last();
         gauge!("forewarn_log_position").set(self.parts.position.0 as f64);
         self.parts.moment = Moment { at, ..moment };

@@ -11,5 +11,6 @@ pub mod recovery;
 mod release;
 pub mod snapshots;
 pub mod stamp;
+mod tally;
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,7 @@ use forewarn_core::warning::{About, Due, Incident, Outcome, Revision, TroubleCod
 use rusqlite::types::{ToSql, Value};
 use rusqlite::{Connection, OptionalExtension, Result, Transaction, TransactionBehavior, params};
 
-use super::rows::{death_word, id_blob, phase_word};
+use super::rows::{id_blob, phase_word};
 use super::trim;
 use crate::crash::{self, Before};
 use crate::log::Record;
@@ -283,7 +283,7 @@ fn decided(transaction: &Transaction<'_>, outcome: &DeliveryOutcome, at: Positio
     let (state, death) = match outcome.outcome {
         Outcome::Accepted => ("accepted", None),
         Outcome::Superseded => ("superseded", None),
-        Outcome::Dead(death) => ("dead", Some(death_word(death))),
+        Outcome::Dead(death) => ("dead", Some(death.word())),
     };
     let update = "UPDATE deliveries SET state = ?2, death = ?3, decided = ?4
                   WHERE key = ?1 AND state = 'queued'";

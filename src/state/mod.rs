@@ -17,7 +17,7 @@ pub use reader::StateReader;
 pub use rows::{
     DeliveryRow, DeliveryState, LedgerRow, Notice, QuarantineRow, TroubleRow, WarningDetail, WarningRow,
 };
-pub(crate) use rows::{death_word, phase_word};
+pub(crate) use rows::phase_word;
 pub use schema::{ATTEMPTS_ROWS_MAX, ENDED_KEPT, NEWS_ROWS_MAX, QUARANTINE_BYTES_MAX, QUARANTINE_ROWS_MAX};
 pub use thread::{NOTES_MAX, StateHandle, StateThread};
 

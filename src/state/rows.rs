@@ -145,25 +145,14 @@ pub(super) fn id_from(blob: [u8; 36]) -> OutputId {
     }
 }
 
-/// The word in rows and answers.
-pub(crate) fn death_word(death: Death) -> &'static str {
-    match death {
-        Death::Rejected => "rejected",
-        Death::Expired => "expired",
-        Death::Erased => "erased",
-        Death::Forbidden => "forbidden",
-    }
-}
-
 /// A state from its two columns; `None` for words this version does not know.
 pub(super) fn state_from(state: &str, death: Option<&str>) -> Option<DeliveryState> {
-    let deaths = [Death::Rejected, Death::Expired, Death::Erased, Death::Forbidden];
     match state {
         "queued" => Some(DeliveryState::Queued),
         "accepted" => Some(DeliveryState::Accepted),
         "superseded" => Some(DeliveryState::Superseded),
         "dead" => {
-            let death = deaths.into_iter().find(|&known| Some(death_word(known)) == death)?;
+            let death = Death::ALL.into_iter().find(|known| Some(known.word()) == death)?;
             Some(DeliveryState::Dead(death))
         }
         _ => None,

@@ -250,6 +250,17 @@ impl Judge {
         self.said.map(Found::Finding)
     }
 
+    /// The same, for people.
+    pub(crate) fn finding_said(&self) -> Option<Finding> {
+        self.said
+    }
+
+    /// The limits that a reading of this moment would be held against.
+    pub(crate) fn limits_now(&self, bench: &Bench<'_>) -> [Option<f64>; 4] {
+        let terms = self.terms(bench.plan);
+        terms.map_or([None; 4], |(rule, subject)| limits(rule, subject, bench.moment.civil(), bench))
+    }
+
     /// What a rule or a sensor that has left the plan says last.
     pub(crate) fn removed(&self, sensor: SensorIx, moment: Moment) -> Finding {
         let verdict = Verdict::Unknown(Why::Removed);

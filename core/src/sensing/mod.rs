@@ -6,6 +6,7 @@
 //! rebuilt from the settled only when order breaks.
 
 mod admit;
+mod aside;
 mod change;
 mod judge;
 mod ladder;
@@ -16,6 +17,7 @@ mod trace;
 mod watch;
 pub mod window;
 
+pub use aside::Aside;
 pub use memory_size::bytes_per_sensor;
-pub use stage::{SensorState, StationStage};
+pub use stage::{RuleState, SensorState, StationStage};
 pub use watch::SOURCES_MAX;

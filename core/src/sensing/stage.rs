@@ -9,8 +9,8 @@ use super::judge::{self, Blind, EVIDENCE_READINGS};
 use super::trace::Bench;
 use super::watch::{Watch, outage_after, source_bit};
 use super::window::Sample;
-use crate::finding::{Found, Why};
-use crate::ids::{SensorIx, SourceIx};
+use crate::finding::{Finding, Found, Why};
+use crate::ids::{RuleIx, SensorIx, SourceIx};
 use crate::pages::Pages;
 use crate::plan::Plan;
 use crate::reading::{Checked, Flag, Marks, Reading};
@@ -41,7 +41,20 @@ pub struct StationStage {
 #[derive(Debug, Clone, Copy)]
 pub struct SensorState<'a> {
     watch: &'a Watch,
+    plan: &'a Plan,
+    ix: SensorIx,
     interval: Span,
+}
+
+/// Where one rule stands on one sensor, for pages.
+#[derive(Debug, Clone, Copy)]
+pub struct RuleState {
+    /// Which rule.
+    pub rule: RuleIx,
+    /// What it said last; `None` before it said anything.
+    pub said: Option<Finding>,
+    /// Limit by level, blue to red, in the rule's unit: those in force now.
+    pub limits: [Option<f64>; 4],
 }
 
 impl StationStage {
@@ -181,7 +194,8 @@ impl StationStage {
     /// What is known of a sensor; `None` for one that is not in the plan.
     pub fn sensor_state(&self, sensor: SensorIx) -> Option<SensorState<'_>> {
         let interval = self.plan.sensor(sensor)?.interval;
-        Some(SensorState { watch: self.watches.get(sensor.index())?, interval })
+        let watch = self.watches.get(sensor.index())?;
+        Some(SensorState { watch, plan: &self.plan, ix: sensor, interval })
     }
 
     fn each(
@@ -218,6 +232,17 @@ impl<'a> SensorState<'a> {
     /// Why nothing is known of it, where that is not for its readings to say.
     pub fn blind(&self) -> Option<Why> {
         self.watch.blind.map(|blind| blind.why)
+    }
+
+    /// Every rule on it, in order of index, with the limits in force at this moment.
+    pub fn rules(&self, moment: Moment) -> impl Iterator<Item = RuleState> + use<'a> {
+        let SensorState { watch, plan, ix, .. } = *self;
+        let bench = plan.sensor(ix).map(|sensor| Bench { plan, ix, sensor, moment });
+        watch.judges.iter().map(move |judge| RuleState {
+            rule: judge.rule,
+            said: judge.finding_said(),
+            limits: bench.as_ref().map_or([None; 4], |bench| judge.limits_now(bench)),
+        })
     }
 
     /// Engine time since when it is silent, if it is.
