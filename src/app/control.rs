@@ -99,6 +99,17 @@ pub fn socket_path(data: &Path) -> PathBuf {
     data.join("control.sock")
 }
 
+/// A path as a shell reads it back.
+pub(crate) fn shell_word(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+:@%,".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
 /// Serves the socket until `shutdown`.
 pub fn serve(data: &Path, operator: Arc<dyn Operator>, shutdown: CancellationToken) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;

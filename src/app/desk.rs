@@ -14,7 +14,7 @@ use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::control::{Operator, Request, Response};
+use super::control::{Operator, Request, Response, shell_word};
 pub use super::opening::Orphan;
 use super::opening::{self, Drafted};
 use super::service::Options;
@@ -139,6 +139,12 @@ impl Desk {
         })
     }
 
+    /// A command as a person at this machine can paste it.
+    fn hint(&self, words: &str) -> String {
+        let data = std::path::absolute(&self.parts.data).unwrap_or_else(|_| self.parts.data.clone());
+        format!("forewarn {words} --data {}", shell_word(&data))
+    }
+
     async fn command(&self, command: Command, done: String) -> Response {
         match self.parts.inbox.answer(vec![Input::Command(command)]).await {
             Some(answer) if answer.decisions.is_empty() => Response::refused(
@@ -159,7 +165,7 @@ impl Desk {
             1 => "1 target".to_owned(),
             some => format!("{some} targets"),
         };
-        let done = format!("a test goes to {told}; `forewarn warnings list` shows what became of it");
+        let done = format!("a test goes to {told}; `{}` shows what became of it", self.hint("warnings list"));
         self.command(Command::NotifyTest(meant, note), done).await
     }
 
@@ -167,7 +173,8 @@ impl Desk {
         let dead = self.parts.state.dead_letters(UNDELIVERED_MAX).unwrap_or_default();
         let Some(row) = dead.iter().find(|row| row.key.to_string() == key) else {
             return Response::refused(format!(
-                "no dead delivery has the key {key}, expected one of `warnings dead`"
+                "no dead delivery has the key {key}, expected one of `{}`",
+                self.hint("warnings dead")
             ));
         };
         self.command(Command::Resend(row.warning, row.target), "sent again, in a new round".into()).await
@@ -211,7 +218,8 @@ impl Desk {
                 self.command(command(cell_ix), format!("{cell}: done, its targets are told")).await
             }
             None => Response::refused(format!(
-                "{cell:?} is no incident, expected hazard@area as `warnings list` shows"
+                "{cell:?} is no incident, expected hazard@area as `{}` shows",
+                self.hint("warnings list")
             )),
         }
     }
@@ -259,7 +267,7 @@ fn meant(plan: &Plan, contacts: &[String], targets: &[String]) -> Result<Vec<Tar
         unknown.push(format!("no contact {contact:?} has an address, expected an id of contacts.csv"));
     }
     for target in targets.iter().filter(|id| !known().any(|(_, it)| it.id == **id)) {
-        unknown.push(format!("no target has the id {target:?}, expected one of `warnings show`"));
+        unknown.push(format!("no target has the id {target:?}, expected one of `forewarn warnings show`"));
     }
     if !unknown.is_empty() {
         return Err(unknown);
@@ -358,7 +366,8 @@ impl Health for Desk {
             reasons.push("no room on the disk: readings are not taken".to_owned());
         }
         if picture.held {
-            reasons.push("held since it was restored or copied, until `forewarn resume`".to_owned());
+            let resume = self.hint("resume");
+            reasons.push(format!("held since it was restored or copied, until `{resume}`"));
         }
         match self.parts.state.cursor() {
             Ok(cursor) if position.0.saturating_sub(cursor.0) > LAG_READY_MAX => {

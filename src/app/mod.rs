@@ -13,3 +13,5 @@ pub mod service;
 mod sources;
 mod stages;
 pub mod systemd;
+
+pub(crate) use opening::recovery;

@@ -64,7 +64,7 @@ pub(super) fn open(options: &Options) -> anyhow::Result<Opening> {
     let lock = Lock::take(&data)?;
     let stamp = if options.status == Status::Actual { Stamp::Live } else { Stamp::Drill };
     let (log, opened, place) = take_up(lock, &first.setup.log, stamp, &data)?;
-    let recovery = Recovery { data: data.clone(), projection: Arc::new(Projected(data.join("state.db"))) };
+    let recovery = recovery(&data);
     let mut recovered = recovery.recover()?;
     recovery.reach(&mut recovered, opened.last)?;
     let (clock, beginning) = begin_clock(&options.time, &recovered);
@@ -115,6 +115,12 @@ pub(super) fn open(options: &Options) -> anyhow::Result<Opening> {
         position: recovered.position,
     };
     Ok(Opening { loaded, driver, begin, reader, clock, targets, indices, stamp, place, held })
+}
+
+/// How the engine of a data directory is rebuilt; writes nothing, and so serves
+/// beside a running service as well.
+pub(crate) fn recovery(data: &Path) -> Recovery {
+    Recovery { data: data.to_owned(), projection: Arc::new(Projected(data.join("state.db"))) }
 }
 
 /// Opens the log of a directory or makes one, and says where the directory

@@ -47,6 +47,8 @@ pub enum Command {
     NotifyTest(NotifyTestArgs),
     /// List, show, end or correct warnings
     Warnings(WarningsArgs),
+    /// List sensors: newest reading, state and level, and why a reading does not count
+    Sensors(SensorsArgs),
     /// Look at what came in and was not understood
     Quarantine(QuarantineArgs),
     /// Look at the log, and verify it
@@ -67,11 +69,14 @@ pub enum Command {
     Completions(CompletionsArgs),
 }
 
+/// The folder of the configuration, unless another is given.
+pub(super) const CONFIG_DEFAULT: &str = "config";
+
 /// Where configuration and data stand.
 #[derive(Debug, Clone, Args)]
 pub struct Places {
     /// Folder of the configuration
-    #[arg(long, value_name = "DIR", env = "FOREWARN_CONFIG", default_value = "config", global = true)]
+    #[arg(long, value_name = "DIR", env = "FOREWARN_CONFIG", default_value = CONFIG_DEFAULT, global = true)]
     pub config: PathBuf,
     /// Folder of log, state and stores, where it is not the configuration's to say
     #[arg(long, value_name = "DIR", env = "FOREWARN_DATA", global = true)]
@@ -261,6 +266,21 @@ pub enum WarningsAction {
         #[arg(value_name = "KEY")]
         key: String,
     },
+}
+
+/// `forewarn sensors`.
+#[derive(Debug, Clone, Args)]
+pub struct SensorsArgs {
+    /// Where configuration and data stand.
+    #[command(flatten)]
+    pub places: Places,
+    /// How what was found is written.
+    #[command(flatten)]
+    pub listing: Listing,
+    /// A sensor, a station, or a part of either, `*` standing for anything; where only one fits, its
+    /// last readings and its rules are shown
+    #[arg(value_name = "ID|PATTERN")]
+    pub which: Option<String>,
 }
 
 /// `forewarn quarantine`.

@@ -5,7 +5,7 @@ use std::io;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::{BackupArgs, RestoreArgs};
-use super::beside::{data_dir, told};
+use super::beside::{command, data_dir, told};
 use super::{Exit, Surroundings};
 use crate::backup;
 use crate::config::predict::bytes;
@@ -38,7 +38,9 @@ pub(super) fn restore(args: &RestoreArgs, around: &mut Surroundings<'_>) -> io::
         writeln!(
             around.out,
             "it is held at its first start: it judges, and sends nothing but trouble; see what would go with\n  \
-             forewarn resume --dry-run\nand let it act with\n  forewarn resume"
+             {}\nand let it act with\n  {}",
+            command(&args.places, "resume --dry-run"),
+            command(&args.places, "resume"),
         )?;
         Ok(Exit::Done)
     });

@@ -2,24 +2,29 @@
 //! is locked, nothing is changed, and no configuration is needed but to find it.
 
 use std::io;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use forewarn_core::event::{Decision, Input};
 use forewarn_core::ids::{Position, RuleIx, SensorIx, TargetIx};
 use forewarn_core::plan::{Plan, PlanId};
 use forewarn_core::time::Timestamp;
-use forewarn_core::warning::{About, Cell, TroubleKey};
+use forewarn_core::warning::{About, Cell, Evidence, Revision, TroubleKey};
 
-use super::args::Places;
+use super::args::{CONFIG_DEFAULT, Places};
 use super::{Exit, Surroundings};
+use crate::app::control::{shell_word, socket_path};
 use crate::app::desk::cell_word;
 use crate::channels::show;
 use crate::config::zone;
-use crate::log::{LogError, Record, Records, load_plan, segments};
+use crate::log::{LogError, Record, Records, kept_plans, load_plan, segments};
 use crate::state::StateReader;
 
 /// The file of the service's own settings, in the folder of the configuration.
 const SETTINGS: &str = "forewarn.toml";
+
+/// Earlier plans that are asked for a name at most, newest first.
+const PLANS_ASKED: usize = 100;
 
 /// The data directory: as said, or else as the configuration has it. Only the
 /// one key is read, so that a configuration that is being edited hides no warning.
@@ -31,6 +36,33 @@ pub(super) fn data_dir(places: &Places) -> Result<PathBuf, Nowhere> {
         settings(&places.config).map_err(|fault| Nowhere(format!("{fault}, or give --data DIR")))?;
     let data = settings.get("data").and_then(toml::Value::as_str).unwrap_or("../data");
     Ok(places.config.join(data))
+}
+
+/// A command as a person can paste it who used these places: the data directory
+/// if it was given, or else the configuration if it is not the usual one.
+pub(super) fn command(places: &Places, words: &str) -> String {
+    match &places.data {
+        Some(data) => format!("forewarn {words} --data {}", shell_word(data)),
+        None => format!("forewarn {words}{}", config_flag(&places.config)),
+    }
+}
+
+/// The same for a command that reads or writes the configuration itself.
+pub(super) fn command_on_config(places: &Places, words: &str) -> String {
+    format!("forewarn {words}{}", config_flag(&places.config))
+}
+
+fn config_flag(config: &Path) -> String {
+    if config == Path::new(CONFIG_DEFAULT) {
+        String::new()
+    } else {
+        format!(" --config {}", shell_word(config))
+    }
+}
+
+/// Whether a service runs on a data directory: only one that does answers its control socket.
+pub(super) fn is_running(data: &Path) -> bool {
+    UnixStream::connect(socket_path(data)).is_ok()
 }
 
 /// `forewarn.toml` as it stands, unjudged.
@@ -63,10 +95,62 @@ impl Beside {
         Ok(Beside { data, names: Names(plan) })
     }
 
+    /// Gives back the names of what has left the plan since, where something is
+    /// shown that lacks them: indices are their owners' for good, and so the
+    /// newest earlier plan that has a name for one is the one to ask.
+    pub(super) fn recall(&mut self, lacks_names: impl Fn(&Plan) -> bool) {
+        if !lacks_names(&self.names.0) {
+            return;
+        }
+        for id in kept_plans(&self.data).into_iter().take(PLANS_ASKED) {
+            // One that does not read back has nothing to say.
+            if let Ok(earlier) = load_plan(&self.data, id) {
+                fill(&mut self.names.0, earlier);
+            }
+            if !lacks_names(&self.names.0) {
+                return;
+            }
+        }
+    }
+
     /// Its projection: warnings, deliveries, quarantine.
     pub(super) fn state(&self) -> anyhow::Result<StateReader> {
         Ok(StateReader::open_read_only(&self.data.join("state.db"))?)
     }
+}
+
+/// Puts what is in an earlier plan, and in this one no more, into its place.
+fn fill(plan: &mut Plan, earlier: Plan) {
+    fn gaps<T>(table: &mut Vec<Option<T>>, earlier: Vec<Option<T>>) {
+        if table.len() < earlier.len() {
+            table.resize_with(earlier.len(), || None);
+        }
+        for (slot, was) in table.iter_mut().zip(earlier) {
+            if slot.is_none() {
+                *slot = was;
+            }
+        }
+    }
+    gaps(&mut plan.stations, earlier.stations);
+    gaps(&mut plan.sensors, earlier.sensors);
+    gaps(&mut plan.areas, earlier.areas);
+    gaps(&mut plan.rules, earlier.rules);
+    gaps(&mut plan.targets, earlier.targets);
+    if plan.hazards.len() < earlier.hazards.len() {
+        plan.hazards = earlier.hazards;
+    }
+}
+
+/// Whether a plan has no name for something that a revision is about, rests on, or goes to.
+pub(super) fn lacks_names(plan: &Plan, revision: &Revision) -> bool {
+    let about = match &revision.about {
+        About::Incident(cell) => plan.area(cell.area).is_none() || plan.hazard(cell.hazard).is_empty(),
+        About::Trouble(_) | About::NotifyTest => false,
+    };
+    let rests = |it: &Evidence| plan.sensor(it.sensor).is_none() || plan.rule(it.rule).is_none();
+    about
+        || revision.evidence.iter().any(rests)
+        || revision.due.iter().any(|due| plan.target(due.target).is_none())
 }
 
 /// Answers with what was found; a failure is told in a line.
@@ -205,6 +289,19 @@ mod tests {
     use forewarn_core::warning::TroubleCode;
 
     use super::*;
+
+    #[test]
+    fn a_command_names_the_places_that_were_used() {
+        let check = |config: &str, data: Option<&str>, expected: &str| {
+            let places = Places { config: config.into(), data: data.map(PathBuf::from) };
+            assert_eq!(command(&places, "resume"), expected);
+        };
+        check("config", None, "forewarn resume");
+        check("my-config", None, "forewarn resume --config my-config");
+        check("my-config", Some("my-data"), "forewarn resume --data my-data");
+        check("config", Some("my data"), "forewarn resume --data 'my data'");
+        check("config", Some("it's"), r"forewarn resume --data 'it'\''s'");
+    }
 
     #[test]
     fn a_trouble_without_a_subject_is_its_code_alone() {

@@ -5,6 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use super::args::{DevicesAction, DevicesArgs, Places};
+use super::beside::command_on_config;
 use super::show::count;
 use super::{Exit, Surroundings};
 use crate::config::edit::{self, NewDevice};
@@ -31,7 +32,8 @@ fn list(places: &Places, around: &mut Surroundings<'_>) -> io::Result<Exit> {
         writeln!(around.out, "{identity}\t{}", stations.join(" "))?;
     }
     if devices.is_empty() {
-        writeln!(around.err, "no devices yet, add one with: forewarn devices add IDENTITY --stations ID,ID")?;
+        let add = command_on_config(places, "devices add IDENTITY --stations ID,ID");
+        writeln!(around.err, "no devices yet, add one with: {add}")?;
         return Ok(Exit::Remarks);
     }
     Ok(Exit::Done)

@@ -8,10 +8,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::args::{HealthArgs, Places};
-use super::beside::{data_dir, settings};
+use super::beside::{data_dir, is_running, settings};
 use super::show::count;
 use super::{Exit, Surroundings};
-use crate::app::listening::Listening;
+use crate::app::listening::{FILE, Listening};
 
 /// Where HTTP is served unless configured.
 const DEFAULT_BIND: &str = "127.0.0.1:8080";
@@ -27,32 +27,48 @@ const ANSWER_BYTES_MAX: u64 = 64 * 1024;
 
 /// Asks; code 0 when well, 1 when not, 3 when nobody answers.
 pub(super) fn health(args: &HealthArgs, around: &mut Surroundings<'_>) -> io::Result<Exit> {
-    let address = match address(&args.places) {
-        Ok(address) => address,
+    let data = data_dir(&args.places).ok();
+    let noted = data.as_deref().and_then(|data| Listening::read(data).ok().flatten());
+    let address = match noted.as_ref().map_or_else(|| configured(&args.places), |it| Ok(it.http)) {
+        Ok(address) => reachable(address),
         Err(fault) => {
             writeln!(around.err, "{fault}")?;
             return Ok(Exit::Fault);
         }
     };
     let path = if args.live { "/healthz" } else { "/readyz" };
-    match get(address, path) {
+    let asked = if address.port() == 0 { Err(unbound()) } else { get(address, path) };
+    match asked {
         Ok((code, body)) => {
             writeln!(around.out, "{}", summary(&body).trim_end())?;
             Ok(if code == 200 { Exit::Done } else { Exit::Remarks })
         }
         Err(error) => {
-            writeln!(around.err, "http://{address}{path}: {error}, expected a running service")?;
+            let runs = data.as_deref().is_some_and(is_running);
+            let is = if runs { "does not answer" } else { "is not running" };
+            let looked = match (&data, &noted) {
+                (Some(data), None) => format!("{} says of no service, and ", data.join(FILE).display()),
+                (Some(data), Some(it)) => {
+                    format!("{} says that process {} runs, but ", data.join(FILE).display(), it.pid)
+                }
+                (None, _) => String::new(),
+            };
+            writeln!(
+                around.err,
+                "the service {is}: {looked}nothing answers at http://{address}{path}: {error}"
+            )?;
             Ok(Exit::Unreachable)
         }
     }
 }
 
-/// Where the running service says it listens, or else where it is configured to.
-fn address(places: &Places) -> Result<SocketAddr, String> {
-    let noted = data_dir(places).ok().and_then(|data| Listening::read(&data).ok().flatten());
-    if let Some(listening) = noted {
-        return Ok(reachable(listening.http));
-    }
+/// A configuration that leaves the port to the system says nothing of where to ask.
+fn unbound() -> io::Error {
+    io::Error::new(io::ErrorKind::AddrNotAvailable, "its port is chosen at each start")
+}
+
+/// Where it is configured to listen.
+fn configured(places: &Places) -> Result<SocketAddr, String> {
     let settings = match settings(&places.config) {
         Ok(settings) => settings,
         // With the data directory given, no configuration need be at hand.
@@ -61,10 +77,7 @@ fn address(places: &Places) -> Result<SocketAddr, String> {
     };
     let bind = settings.get("http").and_then(|http| http.get("bind")).and_then(toml::Value::as_str);
     let bind = bind.unwrap_or(DEFAULT_BIND);
-    let address: SocketAddr = bind
-        .parse()
-        .map_err(|_| format!("http.bind is {bind:?}, expected an address such as {DEFAULT_BIND}"))?;
-    Ok(reachable(address))
+    bind.parse().map_err(|_| format!("http.bind is {bind:?}, expected an address such as {DEFAULT_BIND}"))
 }
 
 /// A service that listens everywhere is asked on this machine.

@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::args::{LogAction, LogArgs};
-use super::beside::{Beside, data_dir, json as print_json, newest_record, nothing, told};
+use super::beside::{Beside, command, data_dir, json as print_json, newest_record, nothing, told};
 use super::show::count;
 use super::table::{Cell, table};
 use super::{Exit, Surroundings, record};
@@ -209,8 +209,9 @@ fn one(args: &LogArgs, position: Position, around: &mut Surroundings<'_>) -> any
     // One that begins later is the next after a gap, not the one that was asked for.
     let Some(found) = found.filter(|record| record.first <= position) else {
         let what = format!(
-            "no record holds position {}, expected one of those that `forewarn log list` shows",
-            position.0
+            "no record holds position {}, expected one of those that `{}` shows",
+            position.0,
+            command(&args.places, "log list")
         );
         return nothing(&what, around);
     };

@@ -1,7 +1,7 @@
 //! The command line: what people may ask, and how they are answered.
 //!
 //! `check`, `who`, `schema`, `devices` and `completions` need no service; `run`
-//! and `demo` are one. `warnings`, `quarantine`, `log` and `backup` read a data
+//! and `demo` are one. `warnings`, `sensors`, `quarantine`, `log` and `backup` read a data
 //! directory beside the service; what changes something goes through its control socket.
 
 mod args;
@@ -17,6 +17,7 @@ mod quarantine;
 mod record;
 mod run;
 mod schema;
+mod sensors;
 mod show;
 mod table;
 mod warnings;
@@ -31,7 +32,8 @@ pub use args::CheckArgs;
 pub use args::{
     BackupArgs, Cli, Command, CompletionsArgs, DemoArgs, DevicesAction, DevicesArgs, HealthArgs, Listing,
     LogAction, LogArgs, LogFormat, NotifyTestArgs, Places, QuarantineAction, QuarantineArgs, ReloadArgs,
-    RestoreArgs, ResumeArgs, RunArgs, SchemaArgs, StopArgs, WarningsAction, WarningsArgs, WhoArgs,
+    RestoreArgs, ResumeArgs, RunArgs, SchemaArgs, SensorsArgs, StopArgs, WarningsAction, WarningsArgs,
+    WhoArgs,
 };
 pub use show::Paint;
 
@@ -94,6 +96,7 @@ pub fn handle(command: Command, around: &mut Surroundings<'_>) -> Exit {
         Command::Demo(args) => demo::demo(&args, around),
         Command::Run(args) => run::run(&args, around),
         Command::Warnings(args) => warnings::warnings(&args, around),
+        Command::Sensors(args) => sensors::sensors(&args, around),
         Command::Quarantine(args) => quarantine::quarantine(&args, around),
         Command::Log(args) => log::log(&args, around),
         Command::Backup(args) => backup::backup(&args, around),
@@ -156,6 +159,9 @@ mod tests {
             "warnings all-clear flood@upper --reason done",
             "warnings cancel flood@upper --reason error",
             "warnings resend 0123",
+            "sensors",
+            "sensors qj-01/level --json --data d",
+            "sensors qj-* --limit 5 --data d",
             "quarantine",
             "quarantine show 4",
             "log list",

@@ -6,7 +6,7 @@ use std::io;
 use serde_json::{Value, json};
 
 use super::args::{QuarantineAction, QuarantineArgs};
-use super::beside::{Beside, Names, json as print_json, nothing, told};
+use super::beside::{Beside, Names, command, json as print_json, nothing, told};
 use super::table::{Cell, table};
 use super::{Exit, Surroundings};
 use crate::channels::show;
@@ -63,7 +63,8 @@ fn one(args: &QuarantineArgs, id: u64, around: &mut Surroundings<'_>) -> anyhow:
         Err(_) => None,
     };
     let Some(row) = found else {
-        let what = format!("no {id} in quarantine, expected a number of `forewarn quarantine list`");
+        let listed = command(&args.places, "quarantine list");
+        let what = format!("no {id} in quarantine, expected a number of `{listed}`");
         return nothing(&what, around);
     };
     if args.listing.json {
@@ -75,7 +76,8 @@ fn one(args: &QuarantineArgs, id: u64, around: &mut Surroundings<'_>) -> anyhow:
     writeln!(out, "  received   {}", names.time(row.received))?;
     writeln!(out, "  source     {}", source(names, &row))?;
     writeln!(out, "  topic      {}", show::clean(&row.topic))?;
-    writeln!(out, "  record     {}, see `forewarn log show {0}`", row.position.0)?;
+    let record = command(&args.places, &format!("log show {}", row.position.0));
+    writeln!(out, "  record     {}, see `{record}`", row.position.0)?;
     if let Ok(text) = std::str::from_utf8(&row.bytes) {
         writeln!(out, "\nas text")?;
         // Each line on its own: what a stranger sent must not steer the terminal.

@@ -3,11 +3,14 @@
 use forewarn_core::event::{Command, Decision, Input, TroubleReport};
 use forewarn_core::ids::IndexKind;
 use forewarn_core::reading::{Checked, Marks, Reading};
+use forewarn_core::sensing::Aside;
+use forewarn_core::time::Moment;
 use forewarn_core::warning::Outcome;
 use serde_json::{Value, json};
 
 use super::Surroundings;
 use super::beside::{Beside, Names, trouble_word};
+use super::sensors::words::why_aside;
 use crate::channels::show;
 use crate::config::predict::bytes;
 use crate::config::targets::hex;
@@ -90,15 +93,17 @@ pub(super) fn json(names: &Names, record: &Record) -> Value {
 /// Each input with its position; a reading with how it was judged.
 fn inputs<'a>(names: &'a Names, record: &'a Record) -> impl Iterator<Item = (u64, String)> + 'a {
     let mut flagged = record.flagged.iter();
+    // What the record does not say: whether the clock was trusted. It mostly is.
+    let moment = Moment { at: record.at, offset: record.offset, trusted: true };
     (record.first.0..).zip(&record.inputs).map(move |(position, input)| {
         let judged = if matches!(input, Input::Reading(_)) { flagged.next() } else { None };
-        (position, happened(names, input, judged))
+        (position, happened(names, input, judged, moment))
     })
 }
 
-fn happened(names: &Names, input: &Input, judged: Option<&Checked>) -> String {
+fn happened(names: &Names, input: &Input, judged: Option<&Checked>, moment: Moment) -> String {
     match input {
-        Input::Reading(reading) => read(names, reading, judged),
+        Input::Reading(reading) => read(names, reading, judged, moment),
         Input::Tick => "time passed, and something fell due".to_owned(),
         Input::Started(started) => {
             let downtime =
@@ -152,22 +157,26 @@ fn kind_word(kind: IndexKind) -> &'static str {
     }
 }
 
-fn read(names: &Names, reading: &Reading, judged: Option<&Checked>) -> String {
+fn read(names: &Names, reading: &Reading, judged: Option<&Checked>, moment: Moment) -> String {
     let value = match names.0.sensor(reading.sensor) {
         Some(sensor) => show::amount(reading.value, sensor.unit),
         None => reading.value.to_string(),
     };
     let flag = judged.map_or(String::new(), |it| format!(", flag {}", it.flag.number()));
     let marks = marks(judged.map_or(reading.marks, |it| it.reading.marks));
+    let aside = judged.and_then(|it| Aside::of(it, &names.0, moment));
+    let aside = aside.zip(names.0.sensor(reading.sensor)).map_or(String::new(), |(aside, sensor)| {
+        format!(", does not count: {}", why_aside(aside, sensor, &names.0))
+    });
     format!(
-        "{} {value}, observed {}{flag}{marks}",
+        "{} {value}, observed {}{flag}{marks}{aside}",
         names.sensor(reading.sensor),
         names.instant(reading.observed)
     )
 }
 
+/// What is known of a reading besides; whether it counts is told by itself.
 fn marks(marks: Marks) -> String {
-    // A conflict is both of its parts, and is told as one.
     let parts = [
         (Marks::RETAINED, "retained"),
         (Marks::HISTORICAL, "historical"),
@@ -176,16 +185,7 @@ fn marks(marks: Marks) -> String {
         (Marks::SATURATED, "saturated"),
         (Marks::REPEATED, "sent again"),
     ];
-    let mut words: Vec<&str> =
-        parts.into_iter().filter(|(mark, _)| marks.has(*mark)).map(|(_, word)| word).collect();
-    if marks.has(Marks::CONFLICT) {
-        words.push("in conflict with another");
-    } else if marks.has(Marks::DUPLICATE) {
-        words.push("known already");
-    } else if marks.has(Marks::UNJUDGED) {
-        words.push("not judged: too late, too old or from the future");
-    }
-    words.iter().flat_map(|word| [", ", word]).collect()
+    parts.into_iter().filter(|(mark, _)| marks.has(*mark)).flat_map(|(_, word)| [", ", word]).collect()
 }
 
 fn asked(names: &Names, command: &Command) -> String {

@@ -8,7 +8,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 use tracing_subscriber::EnvFilter;
 
-use super::args::{LogFormat, RunArgs};
+use super::args::{LogFormat, Places, RunArgs};
+use super::beside::command;
 use super::{Exit, Surroundings};
 use crate::app::desk::Orphan;
 use crate::app::service::{Options, Service, Timekeeping};
@@ -27,7 +28,7 @@ pub(super) fn run(args: &RunArgs, around: &mut Surroundings<'_>) -> io::Result<E
     // Every TLS of the process uses it; one that stands already (a test's) is the same.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    match runtime.block_on(serve(options, around.out)) {
+    match runtime.block_on(serve(options, &args.places, around.out)) {
         Ok(exit) => Ok(exit),
         Err(error) => {
             let is_fault = error.downcast_ref::<Faults>().is_some();
@@ -37,12 +38,12 @@ pub(super) fn run(args: &RunArgs, around: &mut Surroundings<'_>) -> io::Result<E
     }
 }
 
-async fn serve(options: Options, out: &mut dyn Write) -> anyhow::Result<Exit> {
+async fn serve(options: Options, places: &Places, out: &mut dyn Write) -> anyhow::Result<Exit> {
     let (mut hangup, mut interrupt, mut terminate) =
         (signal(SignalKind::hangup())?, signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let service = Service::start(options).await?;
     // Whoever started us may have closed our output; the service runs all the same.
-    let _ = greet(&service, out);
+    let _ = greet(&service, places, out);
     systemd::ready(&service.setup().plan.settings.site);
     let lives = CancellationToken::new();
     systemd::keep_watch(service.pulse(), lives.clone());
@@ -78,8 +79,8 @@ async fn serve(options: Options, out: &mut dyn Write) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
-/// Says that it runs, where it listens, and how it is stopped.
-fn greet(service: &Service, out: &mut dyn Write) -> io::Result<()> {
+/// Says that it runs, whether it is held, where it listens, and how it is stopped.
+fn greet(service: &Service, places: &Places, out: &mut dyn Write) -> io::Result<()> {
     let (setup, pid) = (service.setup(), std::process::id());
     writeln!(out, "{} is running, process {pid}", setup.plan.settings.site)?;
     for (what, address) in [("MQTT", service.mqtt_addr()), ("MQTT, TLS", service.mqtt_tls_addr())] {
@@ -89,8 +90,18 @@ fn greet(service: &Service, out: &mut dyn Write) -> io::Result<()> {
     }
     writeln!(out, "  {:<10} http://{}", "HTTP", service.http_addr())?;
     writeln!(out, "  {:<10} {}", "data", setup.data.display())?;
-    writeln!(out, "  {:<10} kill -HUP {pid}, or forewarn reload", "reload")?;
-    writeln!(out, "  {:<10} Ctrl-C, or forewarn stop", "stop")?;
+    writeln!(out, "  {:<10} kill -HUP {pid}, or {}", "reload", command(places, "reload"))?;
+    writeln!(out, "  {:<10} Ctrl-C, or {}", "stop", command(places, "stop"))?;
+    if service.picture().borrow().held {
+        writeln!(
+            out,
+            "  {:<10} this data directory was restored or copied: it judges, and sends nothing but trouble, until\n  \
+             {:<10} {}",
+            "HELD",
+            "",
+            command(places, "resume")
+        )?;
+    }
     out.flush()
 }
 

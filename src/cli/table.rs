@@ -32,7 +32,8 @@ impl Cell {
         }
     }
 
-    fn painted(&self, paint: Paint) -> String {
+    /// As it is written.
+    pub(super) fn painted(&self, paint: Paint) -> String {
         match self {
             Cell::Text(text) => text.clone(),
             Cell::Level(level) => paint.level(*level),

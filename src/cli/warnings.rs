@@ -8,7 +8,7 @@ use forewarn_core::warning::{About, Evidence, Revision};
 use serde_json::{Value, json};
 
 use super::args::{Listing, WarningsAction, WarningsArgs};
-use super::beside::{Beside, Names, json as print_json, nothing, told};
+use super::beside::{Beside, Names, command, json as print_json, lacks_names, nothing, told};
 use super::change::change;
 use super::show::count;
 use super::table::{Cell, table};
@@ -44,9 +44,10 @@ pub(super) fn warnings(args: &WarningsArgs, around: &mut Surroundings<'_>) -> io
 }
 
 fn list(args: &WarningsArgs, around: &mut Surroundings<'_>) -> anyhow::Result<Exit> {
-    let beside = Beside::open(&args.places)?;
-    let names = &beside.names;
+    let mut beside = Beside::open(&args.places)?;
     let rows = beside.state()?.recent_warnings(args.listing.limit)?;
+    beside.recall(|plan| rows.iter().any(|row| lacks_names(plan, &row.newest)));
+    let names = &beside.names;
     if args.listing.json {
         let rows = rows.iter().map(|row| warning_json(names, row.digest, row.ended, &row.newest));
         print_json(&Value::Array(rows.collect()), around)?;
@@ -99,7 +100,7 @@ fn state(ended: bool, newest: &Revision) -> &'static str {
 }
 
 fn detail(args: &WarningsArgs, id: &str, around: &mut Surroundings<'_>) -> anyhow::Result<Exit> {
-    let beside = Beside::open(&args.places)?;
+    let mut beside = Beside::open(&args.places)?;
     let state = beside.state()?;
     let found = match find(&state, id)?.as_slice() {
         [] => None,
@@ -111,8 +112,10 @@ fn detail(args: &WarningsArgs, id: &str, around: &mut Surroundings<'_>) -> anyho
         }
     };
     let Some(found) = found else {
-        return nothing(&format!("no warning {id:?}, expected an id of `forewarn warnings list`"), around);
+        let listed = command(&args.places, "warnings list");
+        return nothing(&format!("no warning {id:?}, expected an id of `{listed}`"), around);
     };
+    beside.recall(|plan| found.revisions.iter().any(|revision| lacks_names(plan, revision)));
     if args.listing.json {
         print_json(&detail_json(&beside.names, &found), around)?;
     } else {
@@ -290,9 +293,11 @@ fn evidence_line(names: &Names, it: &Evidence) -> String {
 }
 
 fn dead(args: &WarningsArgs, around: &mut Surroundings<'_>) -> anyhow::Result<Exit> {
-    let beside = Beside::open(&args.places)?;
-    let (names, Listing { json, limit }) = (&beside.names, &args.listing);
+    let mut beside = Beside::open(&args.places)?;
+    let Listing { json, limit } = &args.listing;
     let rows = beside.state()?.dead_letters(*limit)?;
+    beside.recall(|plan| rows.iter().any(|row| plan.target(row.target).is_none()));
+    let names = &beside.names;
     if *json {
         let rows = rows.iter().map(|row| delivery_json(names, row));
         print_json(&Value::Array(rows.collect()), around)?;
@@ -310,7 +315,7 @@ fn dead(args: &WarningsArgs, around: &mut Surroundings<'_>) -> anyhow::Result<Ex
             .collect();
         let head = ["KEY", "WARNING", "TO", "STATE", "TRIED", "NEWEST ATTEMPT"];
         table(around.out, around.paint, head, &shown)?;
-        writeln!(around.err, "send one again with: forewarn warnings resend KEY")?;
+        writeln!(around.err, "send one again with: {}", command(&args.places, "warnings resend KEY"))?;
     }
     Ok(Exit::Done)
 }

@@ -31,8 +31,7 @@ impl Tally {
             readings: counter!("forewarn_readings_total"),
             aside: Aside::ALL
                 .map(|reason| counter!("forewarn_readings_not_judged_total", "reason" => reason.word())),
-            dead: Death::ALL
-                .map(|death| counter!("forewarn_dead_letters_total", "cause" => death.word())),
+            dead: Death::ALL.map(|death| counter!("forewarn_dead_letters_total", "cause" => death.word())),
         }
     }
 

@@ -47,7 +47,7 @@ pub use lock::Lock;
 pub use memory::{MemoryLog, Partition};
 pub use meta::{Identity, Stamp};
 pub use open::{Opened, SEGMENT_BYTES_MIN};
-pub use plans::{forget_plans, load_plan, save_plan};
+pub use plans::{forget_plans, kept_plans, load_plan, save_plan};
 pub use readonly::{FrameIs, FrameSeen, Frames, Records, SegmentSeen, segments};
 pub use recent::{RECENT_BYTES_MAX, RECENT_RECORDS_MAX, ROT_REPORTS_MAX};
 pub use rot::{QUARANTINE_BYTES_MAX, Rot, Torn};

@@ -49,6 +49,21 @@ pub fn load_plan(dir: &Path, id: PlanId) -> Result<Plan, LogError> {
     })
 }
 
+/// The plans that are kept, the one saved last first; none where the folder
+/// cannot be read.
+pub fn kept_plans(dir: &Path) -> Vec<PlanId> {
+    let Ok(entries) = fs::read_dir(dir.join(FOLDER)) else { return vec![] };
+    let mut kept: Vec<_> = entries
+        .filter_map(|entry| {
+            let entry = entry.ok()?;
+            let id = id_of(&entry.path())?;
+            Some((entry.metadata().and_then(|metadata| metadata.modified()).ok(), id))
+        })
+        .collect();
+    kept.sort_unstable_by(|a, b| b.cmp(a));
+    kept.into_iter().map(|(_, id)| id).collect()
+}
+
 /// Removes the plans that nothing names any more: no record that is kept, no
 /// snapshot, nothing in force. Returns how many.
 pub fn forget_plans(dir: &Path, named: &BTreeSet<PlanId>) -> Result<usize, LogError> {
@@ -79,6 +94,16 @@ fn path(dir: &Path, id: PlanId) -> PathBuf {
     dir.join(FOLDER).join(name).with_extension(EXTENSION)
 }
 
+/// The hash that a plan's file is called by; `None` for a file that is no plan.
+fn id_of(path: &Path) -> Option<PlanId> {
+    let name = path.file_stem()?.to_str().filter(|name| name.len() == 64 && name.is_ascii())?;
+    let mut id = [0; 32];
+    for (byte, at) in id.iter_mut().zip((0..).step_by(2)) {
+        *byte = u8::from_str_radix(&name[at..at + 2], 16).ok()?;
+    }
+    path.extension().is_some_and(|it| it == EXTENSION).then_some(PlanId(id))
+}
+
 fn hash(bytes: &[u8]) -> PlanId {
     let mut id = [0; 32];
     id.copy_from_slice(&Sha256::digest(bytes));
@@ -99,6 +124,7 @@ mod tests {
         assert_eq!(ids, [old.id(), new.id()]);
         assert_eq!(save_plan(dir.path(), &old).unwrap(), ids[0], "the same again is no fault");
         assert_eq!(load_plan(dir.path(), ids[0]).unwrap(), old);
+        assert_eq!(kept_plans(dir.path()).into_iter().collect::<BTreeSet<_>>(), BTreeSet::from(ids));
 
         assert_eq!(forget_plans(dir.path(), &BTreeSet::from([ids[1]])).unwrap(), 1);
         assert!(load_plan(dir.path(), ids[0]).is_err());

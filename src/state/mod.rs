@@ -14,10 +14,10 @@ mod trim;
 
 pub use ballast::BALLAST_BYTES;
 pub use reader::StateReader;
+pub(crate) use rows::phase_word;
 pub use rows::{
     DeliveryRow, DeliveryState, LedgerRow, Notice, QuarantineRow, TroubleRow, WarningDetail, WarningRow,
 };
-pub(crate) use rows::phase_word;
 pub use schema::{ATTEMPTS_ROWS_MAX, ENDED_KEPT, NEWS_ROWS_MAX, QUARANTINE_BYTES_MAX, QUARANTINE_ROWS_MAX};
 pub use thread::{NOTES_MAX, StateHandle, StateThread};
 

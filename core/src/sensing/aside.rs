@@ -84,7 +84,8 @@ impl Aside {
             return Some(Aside::Retained);
         }
         let civil = moment.civil();
-        if moment.trusted && has(Marks::UNJUDGED) && reading.observed > civil + plan.settings.future_tolerance {
+        if moment.trusted && has(Marks::UNJUDGED) && reading.observed > civil + plan.settings.future_tolerance
+        {
             return Some(Aside::Future);
         }
         if moment.trusted && reading.observed < civil - sensor.max_age {

@@ -56,7 +56,7 @@ pub(crate) struct Judge {
     would: Option<(Level, Timestamp)>,
     /// What was said last.
     #[n(6)]
-    said: Option<Finding>,
+    pub(crate) said: Option<Finding>,
     /// Whether the tip was ever made: a rule that comes to a window in use begins with what is not settled.
     #[n(7)]
     begun: bool,
@@ -248,11 +248,6 @@ impl Judge {
     /// What it said last.
     pub(crate) fn said(&self) -> Option<Found> {
         self.said.map(Found::Finding)
-    }
-
-    /// The same, for people.
-    pub(crate) fn finding_said(&self) -> Option<Finding> {
-        self.said
     }
 
     /// The limits that a reading of this moment would be held against.

@@ -240,7 +240,7 @@ impl<'a> SensorState<'a> {
         let bench = plan.sensor(ix).map(|sensor| Bench { plan, ix, sensor, moment });
         watch.judges.iter().map(move |judge| RuleState {
             rule: judge.rule,
-            said: judge.finding_said(),
+            said: judge.said,
             limits: bench.as_ref().map_or([None; 4], |bench| judge.limits_now(bench)),
         })
     }
