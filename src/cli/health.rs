@@ -47,7 +47,7 @@ pub(super) fn health(args: &HealthArgs, around: &mut Surroundings<'_>) -> io::Re
             let runs = data.as_deref().is_some_and(is_running);
             let is = if runs { "does not answer" } else { "is not running" };
             let looked = match (&data, &noted) {
-                (Some(data), None) => format!("{} says of no service, and ", data.join(FILE).display()),
+                (Some(data), None) => format!("{} is not there, and ", data.join(FILE).display()),
                 (Some(data), Some(it)) => {
                     format!("{} says that process {} runs, but ", data.join(FILE).display(), it.pid)
                 }

@@ -13,7 +13,7 @@ use std::io;
 use forewarn_core::engine::Engine;
 use forewarn_core::ids::SensorIx;
 use forewarn_core::plan::{Plan, Sensor};
-use forewarn_core::sensing::SensorState;
+use forewarn_core::sensing::{RuleState, SensorState};
 use forewarn_core::time::Timestamp;
 
 use self::arrivals::{Arrival, Arrivals};
@@ -85,38 +85,18 @@ fn look(args: &SensorsArgs, around: &mut Surroundings<'_>) -> anyhow::Result<Exi
     if args.listing.json {
         let rows = seen.iter().map(|seen| words::json(&shown, seen)).collect();
         print_json(&serde_json::Value::Array(rows), around)?;
-        return Ok(Exit::Done);
+    } else {
+        match seen.as_slice() {
+            [one] if args.which.is_some() => detail(args, &shown, one, &beside, around)?,
+            several => list(args, &shown, several, &beside, around)?,
+        }
     }
-    match seen.as_slice() {
-        [one] if args.which.is_some() => detail(args, &shown, one, &beside, around)?,
-        several => list(&shown, several, around)?,
-    }
-    after(args, &shown, fitting.len() - picked.len(), runs, &beside, around)
-}
-
-/// What stands under the answer, for people.
-fn after(
-    args: &SensorsArgs,
-    shown: &Shown<'_>,
-    more: usize,
-    runs: bool,
-    beside: &Beside,
-    around: &mut Surroundings<'_>,
-) -> anyhow::Result<Exit> {
+    let more = fitting.len() - picked.len();
     if more > 0 {
         writeln!(around.err, "and {}: see --limit, or give a part of its id", count(more, "further sensor"))?;
     }
-    let quarantined = beside.state()?.quarantine(1)?;
-    if let Some(newest) = quarantined.first() {
-        writeln!(
-            around.err,
-            "not everything that came was understood, newest {}: `{}`",
-            shown.names.time(newest.received),
-            command(&args.places, "quarantine list")
-        )?;
-    }
     if !runs {
-        let at = shown.names.instant(shown.engine.moment().civil());
+        let at = shown.names.instant(moment.civil());
         writeln!(around.err, "the service does not run on {}: as of {at}", beside.data.display())?;
     }
     Ok(Exit::Done)
@@ -155,7 +135,13 @@ fn fits(id: &str, pattern: &str) -> bool {
     left.ends_with(last)
 }
 
-fn list(shown: &Shown<'_>, seen: &[Seen<'_>], around: &mut Surroundings<'_>) -> anyhow::Result<()> {
+fn list(
+    args: &SensorsArgs,
+    shown: &Shown<'_>,
+    seen: &[Seen<'_>],
+    beside: &Beside,
+    around: &mut Surroundings<'_>,
+) -> anyhow::Result<()> {
     let rows: Vec<[Cell; 8]> = seen
         .iter()
         .map(|it| {
@@ -174,6 +160,14 @@ fn list(shown: &Shown<'_>, seen: &[Seen<'_>], around: &mut Surroundings<'_>) -> 
         .collect();
     let head = ["SENSOR", "STATE", "LEVEL", "NEWEST", "OBSERVED", "CAME", "NAME", "NOT JUDGED"];
     table(around.out, around.paint, head, &rows)?;
+    if let Some(newest) = beside.state()?.quarantine(1)?.first() {
+        writeln!(
+            around.err,
+            "not everything that came was understood, newest {}: `{}`",
+            shown.names.time(newest.received),
+            command(&args.places, "quarantine list")
+        )?;
+    }
     Ok(())
 }
 
@@ -185,11 +179,11 @@ fn detail(
     around: &mut Surroundings<'_>,
 ) -> anyhow::Result<()> {
     let (names, sensor) = (shown.names, seen.sensor);
-    let paint = around.paint;
+    let level = words::level(seen, shown.engine.moment()).painted(around.paint);
     let out = &mut *around.out;
     writeln!(out, "{}  {}", sensor.id, show::clean(words::name(shown, seen)))?;
     writeln!(out, "  state      {}", words::state_in_full(shown, seen))?;
-    writeln!(out, "  level      {}", words::level(seen, shown.engine.moment()).painted(paint))?;
+    writeln!(out, "  level      {level}")?;
     match seen.arrivals.newest() {
         Some(it) => writeln!(
             out,
@@ -201,48 +195,12 @@ fn detail(
         None => writeln!(out, "  newest     none that counts")?,
     }
     writeln!(out, "  expected   {}", words::expected(sensor))?;
-    writeln!(out, "\nrules")?;
-    let rules: Vec<[Cell; 4]> = seen
-        .state
-        .rules(shown.engine.moment())
-        .map(|rule| {
-            let unit = names.0.rule(rule.rule).map(|rule| rule.unit);
-            [
-                format!("  {}", names.rule(rule.rule)).into(),
-                words::says(&rule).into(),
-                words::pending(&rule).into(),
-                words::limits(&rule.limits, unit).into(),
-            ]
-        })
-        .collect();
-    if rules.is_empty() {
-        writeln!(out, "  none: nothing that it says can warn")?;
-    } else {
-        table(out, paint, ["  RULE", "SAYS", "ON ITS WAY", "LIMITS NOW"], &rules)?;
-    }
-    writeln!(out, "\nlast readings, newest to come first")?;
-    let readings: Vec<[Cell; 6]> = seen
-        .arrivals
-        .last()
-        .map(|it| {
-            [
-                format!("  {}", it.position.0).into(),
-                names.instant(it.received).into(),
-                names.instant(it.checked.reading.observed).into(),
-                words::value(it, sensor).into(),
-                it.checked.flag.number().to_string().into(),
-                words::counts(shown, it, sensor).into(),
-            ]
-        })
-        .collect();
-    if readings.is_empty() {
-        writeln!(out, "  none that is kept")?;
-    } else {
-        table(out, paint, ["  POSITION", "CAME", "OBSERVED", "VALUE", "FLAG", "COUNTS"], &readings)?;
-    }
+    print_rules(shown, seen, around)?;
+    print_readings(shown, seen, around)?;
     let rows = beside.state()?.quarantine(QUARANTINE_LOOKED_AT)?;
     let of_it: Vec<&QuarantineRow> = rows.iter().filter(|row| names_it(row, station_of(sensor))).collect();
     if let Some(newest) = of_it.first() {
+        let out = &mut *around.out;
         writeln!(out, "\nnot understood, and naming {}", station_of(sensor))?;
         writeln!(
             out,
@@ -254,6 +212,44 @@ fn detail(
         )?;
     }
     Ok(())
+}
+
+fn print_rules(shown: &Shown<'_>, seen: &Seen<'_>, around: &mut Surroundings<'_>) -> io::Result<()> {
+    writeln!(around.out, "\nrules")?;
+    let row = |rule: RuleState| {
+        let unit = shown.names.0.rule(rule.rule).map(|rule| rule.unit);
+        [
+            format!("  {}", shown.names.rule(rule.rule)).into(),
+            words::says(&rule).into(),
+            words::pending(&rule).into(),
+            words::limits(&rule.limits, unit).into(),
+        ]
+    };
+    let rules: Vec<[Cell; 4]> = seen.state.rules(shown.engine.moment()).map(row).collect();
+    if rules.is_empty() {
+        return writeln!(around.out, "  none: nothing that it says can warn");
+    }
+    table(around.out, around.paint, ["  RULE", "SAYS", "ON ITS WAY", "LIMITS NOW"], &rules)
+}
+
+fn print_readings(shown: &Shown<'_>, seen: &Seen<'_>, around: &mut Surroundings<'_>) -> io::Result<()> {
+    writeln!(around.out, "\nlast readings, newest to come first")?;
+    let row = |it: &Arrival| {
+        [
+            format!("  {}", it.position.0).into(),
+            shown.names.instant(it.received).into(),
+            shown.names.instant(it.checked.reading.observed).into(),
+            words::value(it, seen.sensor).into(),
+            it.checked.flag.number().to_string().into(),
+            words::counts(shown, it, seen.sensor).into(),
+        ]
+    };
+    let readings: Vec<[Cell; 6]> = seen.arrivals.last().map(row).collect();
+    if readings.is_empty() {
+        return writeln!(around.out, "  none that is kept");
+    }
+    let head = ["  POSITION", "CAME", "OBSERVED", "VALUE", "FLAG", "COUNTS"];
+    table(around.out, around.paint, head, &readings)
 }
 
 /// Whether what was not understood names a station as a word of its own.

@@ -170,12 +170,12 @@ pub(super) fn set_aside(shown: &Shown<'_>, seen: &Seen<'_>) -> String {
 /// Whether a reading counts, and if not, why.
 pub(super) fn counts(shown: &Shown<'_>, it: &Arrival, sensor: &Sensor) -> String {
     let saturated = it.checked.reading.marks.has(Marks::SATURATED);
-    let word = match (it.aside, it.checked.flag) {
+    match (it.aside, it.checked.flag) {
         (Some(aside), _) => format!("no: {}", why_aside(aside, sensor, &shown.names.0)),
-        (None, Flag::Suspect) => "only with another that says so too: suspect".to_owned(),
+        (None, Flag::Suspect) if saturated => "suspect: at the end of its span, the truth is there or beyond".to_owned(),
+        (None, Flag::Suspect) => "suspect: only with another that says so too".to_owned(),
         (None, Flag::Good | Flag::Unevaluated | Flag::Fail | Flag::Missing) => "yes".to_owned(),
-    };
-    if saturated { format!("{word}, at the end of its span or beyond") } else { word }
+    }
 }
 
 /// Why a reading does not count, with what it was held against.
