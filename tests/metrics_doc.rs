@@ -4,6 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// How the names of metrics begin: ours, and Prometheus's own for any process.
+const PREFIXES: [&str; 2] = ["forewarn_", "process_"];
+
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
@@ -16,10 +19,12 @@ fn in_source(dir: &Path, names: &mut BTreeSet<String>) {
             in_source(&path, names);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = fs::read_to_string(&path).expect("readable");
-            for rest in text.split("\"forewarn_").skip(1) {
-                let name = rest.split('"').next().unwrap_or_default();
-                if name.chars().all(|c| c.is_ascii_lowercase() || c == '_') {
-                    names.insert(format!("forewarn_{name}"));
+            for prefix in PREFIXES {
+                for rest in text.split(&format!("\"{prefix}")).skip(1) {
+                    let name = rest.split('"').next().unwrap_or_default();
+                    if name.chars().all(|c| c.is_ascii_lowercase() || c == '_') {
+                        names.insert(format!("{prefix}{name}"));
+                    }
                 }
             }
         }
@@ -30,7 +35,7 @@ fn in_source(dir: &Path, names: &mut BTreeSet<String>) {
 fn in_document() -> BTreeMap<String, Vec<String>> {
     let text = fs::read_to_string(root().join("docs/metrics.md")).expect("docs/metrics.md is there");
     let mut rows = BTreeMap::new();
-    for line in text.lines().filter(|line| line.starts_with("| `forewarn_")) {
+    for line in text.lines().filter(|line| PREFIXES.iter().any(|it| line.starts_with(&format!("| `{it}")))) {
         let cells: Vec<String> =
             line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect();
         let name = cells[0].trim_matches('`').to_owned();

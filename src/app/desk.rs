@@ -382,6 +382,7 @@ impl Health for Desk {
             position: position.0,
             sensors: Sensors { configured: picture.sensors, silent: picture.silent },
             incidents: picture.incidents.len(),
+            troubles: picture.troubles.iter().map(|(code, count)| (code.word(), *count)).collect(),
         }
     }
 }

@@ -2,7 +2,37 @@
 
 use std::sync::OnceLock;
 
+use crate::courier::{OUTSTANDING_MAX, RED_MAX};
+use crate::driver::inbox::{CONTROL_MAX, READINGS_MAX};
+use crate::ingest::listener::Reason;
+use crate::state::NOTES_MAX;
+
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+
+/// Counters without labels: there from the start, at nought, so that a rise
+/// from nothing is seen as one. `tests/service/http.rs` holds this against `docs/metrics.md`.
+const COUNTERS: [&str; 11] = [
+    "forewarn_listener_messages_total",
+    "forewarn_http_refused_total",
+    "forewarn_http_full_total",
+    "forewarn_courier_notes_dropped_total",
+    "forewarn_courier_log_faults_total",
+    "forewarn_state_failures_total",
+    "forewarn_state_log_faults_total",
+    "forewarn_store_rotten_chunks_total",
+    "forewarn_store_questions_dropped_total",
+    "forewarn_poison_inputs_total",
+    "forewarn_readings_total",
+];
+
+/// Queues in memory whose bound stands in the code, with that bound.
+const QUEUES: [(&str, usize); 5] = [
+    ("inbox_readings", READINGS_MAX),
+    ("inbox_control", CONTROL_MAX),
+    ("courier", OUTSTANDING_MAX),
+    ("courier_red", RED_MAX),
+    ("courier_notes", NOTES_MAX),
+];
 
 static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
 
@@ -19,7 +49,20 @@ pub(super) fn install() -> PrometheusHandle {
             let handle = recorder.handle();
             // Another recorder (a test's own) may stand already; then this one renders nothing.
             let _ = metrics::set_global_recorder(recorder);
+            register();
             handle
         })
         .clone()
+}
+
+fn register() {
+    for name in COUNTERS {
+        drop(metrics::counter!(name));
+    }
+    for reason in Reason::ALL {
+        drop(metrics::counter!("forewarn_listener_refused_total", "reason" => reason.label()));
+    }
+    for (queue, max) in QUEUES {
+        metrics::gauge!("forewarn_queue_max", "queue" => queue).set(max as f64);
+    }
 }

@@ -7,7 +7,7 @@ use forewarn_core::engine::Engine;
 use forewarn_core::ids::Position;
 use forewarn_core::plan::Plan;
 use forewarn_core::time::{Moment, Timestamp};
-use forewarn_core::warning::{Cell, Incident};
+use forewarn_core::warning::{Cell, Incident, TroubleCode};
 
 /// How far the loop is; published at every commit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub struct Picture {
     pub held: bool,
     /// Whether readings are refused for want of disk.
     pub intake_stopped: bool,
+    /// How many troubles stand, by code.
+    pub troubles: BTreeMap<TroubleCode, usize>,
 }
 
 impl Picture {
@@ -53,6 +55,15 @@ impl Picture {
             plan: engine.plan().clone(),
             held: engine.is_held(),
             intake_stopped: false,
+            troubles: by_code(engine),
         }
     }
+}
+
+fn by_code(engine: &Engine) -> BTreeMap<TroubleCode, usize> {
+    let mut standing = BTreeMap::new();
+    for (key, _) in engine.troubles() {
+        *standing.entry(key.code).or_default() += 1;
+    }
+    standing
 }

@@ -26,7 +26,6 @@ impl Tally {
         for kind in [Kind::Alert, Kind::Update, Kind::AllClear, Kind::Cancel] {
             drop(counter!("forewarn_revisions_total", "kind" => kind.word()));
         }
-        drop(counter!("forewarn_poison_inputs_total"));
         Tally {
             readings: counter!("forewarn_readings_total"),
             aside: Aside::ALL

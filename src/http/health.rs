@@ -1,8 +1,11 @@
 //! Whether the service lives, and whether it can be relied on now.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use forewarn_core::warning::TroubleCode;
 use serde::Serialize;
 
 use super::Doors;
@@ -26,6 +29,8 @@ pub struct Readiness {
     pub sensors: Sensors,
     /// Incidents that stand.
     pub incidents: usize,
+    /// How many troubles stand, by code; those that do not are left out.
+    pub troubles: BTreeMap<&'static str, usize>,
 }
 
 /// How many sensors there are in each state.
@@ -39,12 +44,16 @@ pub struct Sensors {
 
 /// Tells how the service is to whoever scrapes the metrics.
 pub(super) fn tell(readiness: &Readiness) {
-    let Readiness { ready, position: _, reasons, sensors, incidents } = readiness;
+    let Readiness { ready, position: _, reasons, sensors, incidents, troubles } = readiness;
     metrics::gauge!("forewarn_ready").set(if *ready { 1.0 } else { 0.0 });
     metrics::gauge!("forewarn_unready_reasons").set(reasons.len() as f64);
     metrics::gauge!("forewarn_incidents").set(*incidents as f64);
     metrics::gauge!("forewarn_sensors").set(sensors.configured as f64);
     metrics::gauge!("forewarn_sensors_silent").set(sensors.silent as f64);
+    for code in TroubleCode::ALL.map(TroubleCode::word) {
+        let standing = troubles.get(code).copied().unwrap_or_default();
+        metrics::gauge!("forewarn_troubles", "code" => code).set(standing as f64);
+    }
 }
 
 /// `GET /healthz`: the process serves.

@@ -3,6 +3,7 @@
 mod auth;
 mod health;
 mod problem;
+mod process;
 mod readings;
 mod server;
 
@@ -66,7 +67,8 @@ fn router(doors: Doors, body_max: usize) -> Router {
 
 async fn scrape(State(doors): State<Doors>) -> Response {
     health::tell(&doors.health.readiness());
-    ([("content-type", "text/plain; version=0.0.4")], doors.metrics.render()).into_response()
+    ([("content-type", "text/plain; version=0.0.4")], doors.metrics.render() + &process::metrics())
+        .into_response()
 }
 
 async fn reload(State(doors): State<Doors>, headers: HeaderMap) -> Result<String, Problem> {

@@ -108,7 +108,10 @@ async fn commit(doors: &Doors, mut batch: Batch) -> Result<StatusCode, Problem> 
     let faults: Vec<String> = batch.refused.iter().map(|refused| refused.reason.clone()).collect();
     let (gate, durable) = Once::new();
     batch.acks = Some(Acks { gate, tokens: vec![0] });
-    doors.inbox.offer(batch).map_err(|_| Problem::busy())?;
+    doors.inbox.offer(batch).map_err(|_| {
+        metrics::counter!("forewarn_http_full_total").increment(1);
+        Problem::busy()
+    })?;
     durable.await.map_err(|_| Problem::unknown_outcome())?;
     if faults.is_empty() { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::not_understood(faults, kept)) }
 }

@@ -69,6 +69,7 @@ impl Server {
             std::io::Error::new(error.kind(), format!("http.bind {bind}: {error}, expected a free address"))
         })?;
         let address = listener.local_addr()?;
+        metrics::gauge!("forewarn_http_connections_max").set(limits.connections as f64);
         info!(%address, "HTTP server listens");
         let task = tokio::spawn(accept(listener, router(doors, body_max), limits, shutdown));
         Ok(Server { address, task })
@@ -116,7 +117,24 @@ async fn accept(listener: TcpListener, router: Router, limits: Limits, shutdown:
     }
 }
 
+/// Counts a connection for as long as it is held.
+struct Counted;
+
+impl Counted {
+    fn new() -> Counted {
+        metrics::gauge!("forewarn_http_connections").increment(1.0);
+        Counted
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        metrics::gauge!("forewarn_http_connections").decrement(1.0);
+    }
+}
+
 async fn serve(stream: TcpStream, router: Router, limits: Limits, shutdown: CancellationToken) {
+    let _counted = Counted::new();
     // Not the builder's guess between versions: it would wait for a first byte for ever.
     let mut builder = Builder::new(TokioExecutor::new()).http1_only();
     builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.head_within);

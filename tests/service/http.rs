@@ -206,6 +206,7 @@ impl Health for Full {
             position: 7,
             sensors: Sensors::default(),
             incidents: 0,
+            troubles: std::collections::BTreeMap::new(),
         }
     }
 }

@@ -172,7 +172,9 @@ pub(super) fn counts(shown: &Shown<'_>, it: &Arrival, sensor: &Sensor) -> String
     let saturated = it.checked.reading.marks.has(Marks::SATURATED);
     match (it.aside, it.checked.flag) {
         (Some(aside), _) => format!("no: {}", why_aside(aside, sensor, &shown.names.0)),
-        (None, Flag::Suspect) if saturated => "suspect: at the end of its span, the truth is there or beyond".to_owned(),
+        (None, Flag::Suspect) if saturated => {
+            "suspect: at the end of its span, the truth is there or beyond".to_owned()
+        }
         (None, Flag::Suspect) => "suspect: only with another that says so too".to_owned(),
         (None, Flag::Good | Flag::Unevaluated | Flag::Fail | Flag::Missing) => "yes".to_owned(),
     }

@@ -37,6 +37,7 @@ struct Waiting {
 impl Slots {
     /// So many places.
     pub(super) fn new(max: usize, tally: Arc<Tally>) -> Arc<Self> {
+        gauge!("forewarn_listener_connections_max").set(max as f64);
         Arc::new(Slots { max, taken: Mutex::default(), tally })
     }
 
