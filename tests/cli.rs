@@ -1,9 +1,11 @@
 //! The commands as people type them: the real binary, beside a real service.
 
 mod common;
+#[path = "cli/silence.rs"]
+mod silence;
 
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::time::Instant;
 
 use axum::http::StatusCode;
@@ -61,12 +63,13 @@ impl Running {
     async fn start(folder: &Folder) -> Running {
         let log = folder.path().join("stderr");
         let file = std::fs::File::create(&log).expect("writable");
+        let greeting = std::fs::File::create(folder.path().join("stdout")).expect("writable");
         let child = Command::new(BINARY)
             .args(["run", "--config"])
             .arg(folder.config())
             .arg("--data")
             .arg(folder.data())
-            .stdout(Stdio::null())
+            .stdout(greeting)
             .stderr(file)
             .spawn()
             .expect("it starts");
@@ -225,7 +228,8 @@ async fn what_changes_something_goes_through_the_running_service() {
     }
     let mut health = Command::new(BINARY);
     health.args(["health", "--config"]).arg(folder.config()).arg("--data").arg(folder.data());
-    answer(health).check(3, &["expected a running service"]);
+    let health = answer(health).check(3, &["the service is not running", "data/ports.json is not there"]);
+    assert!(!health.err.contains(":0/"), "no port that nobody can ask: {health:?}");
     forewarn(&folder, "warnings list").check(0, &["flood@town", "cancel 2, in-error"]);
 }
 

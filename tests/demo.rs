@@ -2,6 +2,9 @@
 
 use forewarn::app::demo::{DemoOptions, Outcome, run};
 use forewarn::cli::Paint;
+use forewarn::log::Records;
+use forewarn_core::event::Decision;
+use forewarn_core::ids::Position;
 use forewarn_core::level::{Level, Status};
 use forewarn_core::time::{Span, Timestamp};
 use forewarn_core::warning::{Kind, Reason};
@@ -39,7 +42,7 @@ async fn the_flood_is_warned_of_and_all_is_told_to_its_end() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hugo_is_warned_of_at_the_reading_that_crosses_and_cleared_after_the_hold() {
-    let (outcome, told, _folder) = play(Some("hugo-1989")).await;
+    let (outcome, told, folder) = play(Some("hugo-1989")).await;
     assert_eq!(outcome.missing, Vec::<String>::new(), "{told}");
     let landfall = Timestamp::from_secs(622_440_000);
     let alert = outcome
@@ -59,4 +62,12 @@ async fn hugo_is_warned_of_at_the_reading_that_crosses_and_cleared_after_the_hol
     assert_eq!(over.reason, Reason::Eased);
     assert!(over.sent >= landfall + Span::from_hours(3 + 3), "{:?}", over.sent);
     assert!(over.sent <= landfall + Span::from_hours(3 + 3 + 2), "{:?}", over.sent);
+    // README sends its reader to the record that crosses.
+    let readme = std::fs::read_to_string("README.md").expect("the tests run where it stands");
+    let position = readme.split("forewarn log show ").nth(1).and_then(|rest| rest.split(' ').next());
+    let position = position.and_then(|word| word.parse().ok()).map(Position).expect("a position");
+    let mut records = Records::open_read_only(&folder.path().join("data"), position).expect("a log");
+    let crosses = records.next().expect("a record").expect("sound");
+    let is_alert = |it: &Decision| matches!(it, Decision::Revision(it) if it.id == alert.id);
+    assert!(crosses.decisions.iter().any(|(_, it)| is_alert(it)), "{:?}", crosses.decisions);
 }

@@ -37,34 +37,27 @@ pub(super) fn health(args: &HealthArgs, around: &mut Surroundings<'_>) -> io::Re
         }
     };
     let path = if args.live { "/healthz" } else { "/readyz" };
-    let asked = if address.port() == 0 { Err(unbound()) } else { get(address, path) };
-    match asked {
-        Ok((code, body)) => {
-            writeln!(around.out, "{}", summary(&body).trim_end())?;
-            Ok(if code == 200 { Exit::Done } else { Exit::Remarks })
+    let error = match address.port() {
+        0 => "the configuration leaves its port to each start".to_owned(),
+        _ => match get(address, path) {
+            Ok((code, body)) => {
+                writeln!(around.out, "{}", summary(&body).trim_end())?;
+                return Ok(if code == 200 { Exit::Done } else { Exit::Remarks });
+            }
+            Err(error) => format!("nothing answers at http://{address}{path}: {error}"),
+        },
+    };
+    let runs = data.as_deref().is_some_and(is_running);
+    let is = if runs { "does not answer" } else { "is not running" };
+    let looked = match (&data, &noted) {
+        (Some(data), None) => format!("{} is not there, and ", data.join(FILE).display()),
+        (Some(data), Some(it)) => {
+            format!("{} says that process {} runs, but ", data.join(FILE).display(), it.pid)
         }
-        Err(error) => {
-            let runs = data.as_deref().is_some_and(is_running);
-            let is = if runs { "does not answer" } else { "is not running" };
-            let looked = match (&data, &noted) {
-                (Some(data), None) => format!("{} is not there, and ", data.join(FILE).display()),
-                (Some(data), Some(it)) => {
-                    format!("{} says that process {} runs, but ", data.join(FILE).display(), it.pid)
-                }
-                (None, _) => String::new(),
-            };
-            writeln!(
-                around.err,
-                "the service {is}: {looked}nothing answers at http://{address}{path}: {error}"
-            )?;
-            Ok(Exit::Unreachable)
-        }
-    }
-}
-
-/// A configuration that leaves the port to the system says nothing of where to ask.
-fn unbound() -> io::Error {
-    io::Error::new(io::ErrorKind::AddrNotAvailable, "its port is chosen at each start")
+        (None, _) => String::new(),
+    };
+    writeln!(around.err, "the service {is}: {looked}{error}")?;
+    Ok(Exit::Unreachable)
 }
 
 /// Where it is configured to listen.

@@ -319,3 +319,37 @@ async fn readings_are_dated_by_the_services_own_clock_and_each_request_is_its_ow
         keeper.0.lock().expect("no test panics in it").iter().map(|taken| taken.identity).collect();
     assert!(ids[0] != ids[1] && ids[1] != ids[2] && ids[2] == ids[3], "{ids:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_counter_stands_at_nought_before_it_first_rises() {
+    let receiver = Receiver::start().await;
+    let folder = folder(&receiver);
+    let service = folder.start().await;
+    let (_, metrics) = get(format!("http://{}/metrics", service.http_addr())).await;
+    let document = std::fs::read_to_string("docs/metrics.md").expect("the tests run where it stands");
+    let mut unlabelled = 0;
+    for line in document.lines().filter(|line| line.starts_with("| `")) {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let [_, name, kind, labels, ..] = cells.as_slice() else { panic!("{line}") };
+        let name = name.trim_matches('`');
+        if *kind == "counter" && labels.is_empty() {
+            unlabelled += 1;
+            assert!(metrics.contains(&format!("\n{name} ")), "{name} in {metrics}");
+        }
+    }
+    assert!(unlabelled > 5, "the search finds the counters");
+    for series in [
+        "forewarn_readings_not_judged_total{reason=\"not_in_plan\"}",
+        "forewarn_dead_letters_total{cause=\"forbidden\"}",
+        "forewarn_quarantined_total{source=\"listener\"}",
+        "forewarn_revisions_total{kind=\"all-clear\"}",
+        "forewarn_listener_refused_total{reason=\"credentials_wrong\"}",
+        "forewarn_troubles{code=\"reload-refused\"}",
+        "forewarn_queue_max{queue=\"courier_notes\"}",
+        "forewarn_http_connections_max",
+        "process_resident_memory_bytes",
+    ] {
+        assert!(metrics.contains(&format!("\n{series} ")), "{series} in {metrics}");
+    }
+    service.stop().await;
+}

@@ -67,7 +67,10 @@ async fn restore_beside() {
     assert!(!second.desk().readiness().ready);
     assert_eq!(
         second.desk().readiness().reasons,
-        ["held since it was restored or copied, until `forewarn resume`"]
+        [format!(
+            "held since it was restored or copied, until `forewarn resume --data {}`",
+            copied.data().display()
+        )]
     );
 
     // Both hear the flood rise: neither has taken the other's session.
