@@ -1,5 +1,9 @@
 //! The public words: warnings with revisions, incidents, troubles, deliveries.
 
+mod trouble;
+
+pub use trouble::{TroubleCode, TroubleKey};
+
 use minicbor::{Decode, Encode};
 
 use crate::ids::{AreaIx, HazardIx, OutputId, RuleIx, SensorIx, TargetIx};
@@ -207,119 +211,6 @@ pub enum About {
     /// Nothing: it shows that a target can be reached.
     #[n(2)]
     NotifyTest,
-}
-
-/// What the operator must know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
-pub enum TroubleCode {
-    /// A sensor stopped.
-    #[n(0)]
-    SensorSilent,
-    /// A gateway, a power supply or the like stopped, and all behind it.
-    #[n(1)]
-    DomainSilent,
-    /// A source (a broker) is down.
-    #[n(2)]
-    SourceDown,
-    /// The service itself was down.
-    #[n(3)]
-    OwnDowntime,
-    /// The clock cannot be trusted.
-    #[n(4)]
-    ClockUntrusted,
-    /// Nobody is routed to hear of this area and hazard.
-    #[n(5)]
-    Unrouted,
-    /// An incident is left that no rule supports.
-    #[n(6)]
-    Orphaned,
-    /// A delivery was given up.
-    #[n(7)]
-    DeadLetter,
-    /// This version would decide otherwise than the log records.
-    #[n(8)]
-    Diverged,
-    /// A record or a file does not read back as it was written.
-    #[n(9)]
-    Rot,
-    /// The disk is full, or nearly.
-    #[n(10)]
-    DiskLow,
-    /// The long history falls behind, or refuses points.
-    #[n(11)]
-    StoreBehind,
-    /// Something that came in made the service stumble; it is quarantined.
-    #[n(12)]
-    PoisonInput,
-    /// Two values for one sensor and instant.
-    #[n(13)]
-    Conflict,
-    /// A message larger than the limit keeps coming back.
-    #[n(14)]
-    MessageTooLarge,
-    /// A restored directory is held until somebody says `resume`.
-    #[n(15)]
-    Held,
-    /// A new configuration was refused.
-    #[n(16)]
-    ReloadRefused,
-}
-
-impl TroubleCode {
-    /// Every code, in order.
-    pub const ALL: [TroubleCode; 17] = [
-        TroubleCode::SensorSilent,
-        TroubleCode::DomainSilent,
-        TroubleCode::SourceDown,
-        TroubleCode::OwnDowntime,
-        TroubleCode::ClockUntrusted,
-        TroubleCode::Unrouted,
-        TroubleCode::Orphaned,
-        TroubleCode::DeadLetter,
-        TroubleCode::Diverged,
-        TroubleCode::Rot,
-        TroubleCode::DiskLow,
-        TroubleCode::StoreBehind,
-        TroubleCode::PoisonInput,
-        TroubleCode::Conflict,
-        TroubleCode::MessageTooLarge,
-        TroubleCode::Held,
-        TroubleCode::ReloadRefused,
-    ];
-
-    /// The word for logs, JSON, messages and pages.
-    pub const fn word(self) -> &'static str {
-        match self {
-            TroubleCode::SensorSilent => "sensor-silent",
-            TroubleCode::DomainSilent => "domain-silent",
-            TroubleCode::SourceDown => "source-down",
-            TroubleCode::OwnDowntime => "own-downtime",
-            TroubleCode::ClockUntrusted => "clock-untrusted",
-            TroubleCode::Unrouted => "unrouted",
-            TroubleCode::Orphaned => "orphaned",
-            TroubleCode::DeadLetter => "dead-letter",
-            TroubleCode::Diverged => "diverged",
-            TroubleCode::Rot => "rot",
-            TroubleCode::DiskLow => "disk-low",
-            TroubleCode::StoreBehind => "store-behind",
-            TroubleCode::PoisonInput => "poison-input",
-            TroubleCode::Conflict => "conflict",
-            TroubleCode::MessageTooLarge => "message-too-large",
-            TroubleCode::Held => "held",
-            TroubleCode::ReloadRefused => "reload-refused",
-        }
-    }
-}
-
-/// One trouble: its code and what it is about (a sensor's id, a target's id, a file).
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
-pub struct TroubleKey {
-    /// What is the matter.
-    #[n(0)]
-    pub code: TroubleCode,
-    /// With what; never an address or a name of a person.
-    #[n(1)]
-    pub subject: String,
 }
 
 /// What one sensor contributes to a revision.

@@ -99,6 +99,12 @@ pub fn socket_path(data: &Path) -> PathBuf {
     data.join("control.sock")
 }
 
+/// A command as a person at this machine can paste it, for a data directory.
+pub(super) fn command_on(data: &Path, words: &str) -> String {
+    let data = std::path::absolute(data).unwrap_or_else(|_| data.to_owned());
+    format!("forewarn {words} --data {}", shell_word(&data))
+}
+
 /// A path as a shell reads it back.
 pub(crate) fn shell_word(path: &Path) -> String {
     let text = path.display().to_string();

@@ -14,7 +14,7 @@ use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::control::{Operator, Request, Response, shell_word};
+use super::control::{Operator, Request, Response, command_on};
 pub use super::opening::Orphan;
 use super::opening::{self, Drafted};
 use super::service::Options;
@@ -139,10 +139,8 @@ impl Desk {
         })
     }
 
-    /// A command as a person at this machine can paste it.
     fn hint(&self, words: &str) -> String {
-        let data = std::path::absolute(&self.parts.data).unwrap_or_else(|_| self.parts.data.clone());
-        format!("forewarn {words} --data {}", shell_word(&data))
+        command_on(&self.parts.data, words)
     }
 
     async fn command(&self, command: Command, done: String) -> Response {
