@@ -5,7 +5,9 @@ use std::sync::OnceLock;
 use crate::courier::{OUTSTANDING_MAX, RED_MAX};
 use crate::driver::inbox::{CONTROL_MAX, READINGS_MAX};
 use crate::ingest::listener::Reason;
-use crate::state::NOTES_MAX;
+use crate::ingest::mqtt::BACKLOG_MAX;
+use crate::state::{NOTES_MAX, RECORDS_MAX};
+use crate::stores::QUESTIONS_MAX;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
@@ -26,12 +28,15 @@ const COUNTERS: [&str; 11] = [
 ];
 
 /// Queues in memory whose bound stands in the code, with that bound.
-const QUEUES: [(&str, usize); 5] = [
+const QUEUES: [(&str, usize); 8] = [
     ("inbox_readings", READINGS_MAX),
     ("inbox_control", CONTROL_MAX),
     ("courier", OUTSTANDING_MAX),
     ("courier_red", RED_MAX),
     ("courier_notes", NOTES_MAX),
+    ("state_records", RECORDS_MAX),
+    ("store_questions", QUESTIONS_MAX),
+    ("mqtt_acks", BACKLOG_MAX),
 ];
 
 static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
@@ -62,6 +67,7 @@ fn register() {
     for reason in Reason::ALL {
         drop(metrics::counter!("forewarn_listener_refused_total", "reason" => reason.label()));
     }
+    drop(metrics::gauge!("forewarn_queue_items", "queue" => "store_questions"));
     for (queue, max) in QUEUES {
         metrics::gauge!("forewarn_queue_max", "queue" => queue).set(max as f64);
     }

@@ -6,7 +6,7 @@ use std::fs;
 
 use rustix::process::{Resource, getrlimit};
 
-/// Clock ticks a second in `/proc`: the kernel's USER_HZ, 100 on every
+/// Clock ticks a second in `/proc`: the kernel's `USER_HZ`, 100 on every
 /// architecture the service is built for.
 const TICKS_A_SECOND: f64 = 100.0;
 

@@ -19,7 +19,7 @@ pub use rows::{
     DeliveryRow, DeliveryState, LedgerRow, Notice, QuarantineRow, TroubleRow, WarningDetail, WarningRow,
 };
 pub use schema::{ATTEMPTS_ROWS_MAX, ENDED_KEPT, NEWS_ROWS_MAX, QUARANTINE_BYTES_MAX, QUARANTINE_ROWS_MAX};
-pub use thread::{NOTES_MAX, StateHandle, StateThread};
+pub use thread::{NOTES_MAX, RECORDS_MAX, StateHandle, StateThread};
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -20,7 +20,7 @@ use crate::ports::{Inbox, Note, Reopen};
 /// Notes on their way from the courier. Full: the courier drops the note and counts it.
 pub const NOTES_MAX: usize = 4_096;
 /// Records read ahead of the transaction. Full: the rest stays in the log.
-const RECORDS_MAX: usize = 256;
+pub const RECORDS_MAX: usize = 256;
 /// How long notes wait for a record to share a transaction with.
 const NOTES_WAIT: Duration = Duration::from_millis(100);
 /// Rest after the first failed transaction; doubled each time.
@@ -134,6 +134,8 @@ impl Writer {
         while !self.stop.load(Ordering::Relaxed) {
             let (records, end) = self.gather();
             let notes: Vec<Note> = self.notes.try_iter().take(NOTES_MAX).collect();
+            metrics::gauge!("forewarn_queue_items", "queue" => "state_records").set(records.len() as f64);
+            metrics::gauge!("forewarn_queue_items", "queue" => "courier_notes").set(notes.len() as f64);
             if !records.is_empty() || !notes.is_empty() {
                 self.write(&records, &notes);
             }

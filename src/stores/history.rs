@@ -15,7 +15,7 @@ use super::sqlite::Readings;
 use crate::ports::{History, Kept};
 
 /// Questions that wait. Full: a further one is answered with nothing, at once.
-const QUESTIONS_MAX: usize = 256;
+pub const QUESTIONS_MAX: usize = 256;
 /// How long anybody waits for an answer.
 const ANSWER_MAX: Duration = Duration::from_secs(2);
 /// Readings in one answer; of more, the newest.
@@ -67,6 +67,7 @@ impl StoreHistory {
     ) -> Option<T> {
         let (reply, answer) = oneshot::channel();
         let question = move |readings: &Readings| {
+            waiting().decrement(1.0);
             // Whoever asked may have gone on without it.
             if reply.is_closed() {
                 return;
@@ -76,7 +77,9 @@ impl StoreHistory {
                 Err(error) => tracing::error!(%error, "readings cannot be read"),
             }
         };
+        waiting().increment(1.0);
         if self.questions.try_send(Box::new(question)).is_err() {
+            waiting().decrement(1.0);
             metrics::counter!("forewarn_store_questions_dropped_total").increment(1);
             return None;
         }
@@ -93,6 +96,11 @@ impl History for StoreHistory {
     ) -> Pin<Box<dyn Future<Output = Option<Vec<Kept>>> + Send + '_>> {
         Box::pin(self.ask(move |readings| readings.range(sensor, from, to, READINGS_MAX)))
     }
+}
+
+/// Questions that wait for an answer.
+fn waiting() -> metrics::Gauge {
+    metrics::gauge!("forewarn_queue_items", "queue" => "store_questions")
 }
 
 fn answer(readings: &Readings, asked: &Receiver<Question>) {

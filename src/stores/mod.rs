@@ -27,7 +27,7 @@ use crate::ports::{History, Inbox, Store};
 use sqlite::Sqlite;
 
 pub use bucket::{BUCKETS_MAX, Bucket};
-pub use history::{READINGS_MAX, StoreHistory};
+pub use history::{QUESTIONS_MAX, READINGS_MAX, StoreHistory};
 pub use writer::{Parts, StoreWriter, Tuning};
 
 /// How a store likes its readings handed over.

@@ -88,7 +88,7 @@ pub(super) fn gather(
     // It comes into being with the first start; until then all stands in the log.
     let store = if path.exists() { Some(Readings::open_read_only(&path)?) } else { None };
     let kept = store.as_ref().map_or(Ok(Position(0)), Readings::cursor)?;
-    let read = segments(data)?.iter().rev().take(SEGMENTS_READ).map(|it| it.first).last();
+    let read = segments(data)?.iter().rev().take(SEGMENTS_READ).map(|it| it.first).next_back();
     let from = read.unwrap_or_default().min(kept.next());
 
     let mut walk = Walk { data, today: plan, plans: BTreeMap::new(), trusted: true };

@@ -9,11 +9,13 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use metrics::{Counter, Gauge, counter, gauge};
+
 use crate::ports::Gate;
 
 /// Acknowledgements waiting for room in the client's channel: every packet id
 /// once. Beyond it they are dropped, counted, and their messages come again.
-const BACKLOG_MAX: usize = 65_535;
+pub const BACKLOG_MAX: usize = 65_535;
 
 /// Bits of a token that hold the packet id; the epoch stands above them.
 const PACKET_BITS: u32 = 16;
@@ -31,8 +33,16 @@ pub(super) struct Full;
 /// The gate of one source, over all of its connections.
 #[derive(Debug)]
 pub(super) struct AckGate {
-    source: String,
     state: Mutex<State>,
+    told: Told,
+}
+
+/// What is told of it to whoever watches; there from the start.
+#[derive(Debug)]
+struct Told {
+    waiting: Gauge,
+    stale: Counter,
+    dropped: Counter,
 }
 
 #[derive(Debug, Default)]
@@ -49,7 +59,12 @@ struct State {
 impl AckGate {
     /// Closed until the first connection.
     pub(super) fn new(source: &str) -> Self {
-        AckGate { source: source.to_owned(), state: Mutex::default() }
+        let told = Told {
+            waiting: gauge!("forewarn_mqtt_acks_waiting", "source" => source.to_owned()),
+            stale: counter!("forewarn_mqtt_acks_stale_total", "source" => source.to_owned()),
+            dropped: counter!("forewarn_mqtt_acks_dropped_total", "source" => source.to_owned()),
+        };
+        AckGate { state: Mutex::default(), told }
     }
 
     /// A new connection: an epoch of its own.
@@ -62,6 +77,7 @@ impl AckGate {
     /// The connection is lost: none of its tokens counts any more.
     pub(super) fn close(&self) {
         self.lock().close();
+        self.told.waiting.set(0.0);
     }
 
     /// The tokens of messages that came on the present connection.
@@ -94,6 +110,7 @@ impl AckGate {
             }
             backlog.pop_front();
         }
+        self.told.waiting.set(backlog.len() as f64);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -157,15 +174,10 @@ impl Gate for AckGate {
                 Acknowledged::Dropped => dropped += 1,
             }
         }
+        self.told.waiting.set(state.backlog.len() as f64);
         drop(state);
-        if late > 0 {
-            metrics::counter!("forewarn_mqtt_acks_stale_total", "source" => self.source.clone())
-                .increment(late);
-        }
-        if dropped > 0 {
-            metrics::counter!("forewarn_mqtt_acks_dropped_total", "source" => self.source.clone())
-                .increment(dropped);
-        }
+        self.told.stale.increment(late);
+        self.told.dropped.increment(dropped);
     }
 }
 

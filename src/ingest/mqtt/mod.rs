@@ -25,6 +25,7 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+pub use self::gate::BACKLOG_MAX;
 use crate::config::plan::{self, Source};
 use crate::ports::{CivilClock, Current, Inbox};
 

@@ -58,6 +58,10 @@ impl Supervisor {
 
     /// Until told to stop.
     pub(super) async fn run(mut self) {
+        for name in ["forewarn_mqtt_full_total", "forewarn_mqtt_lost_total", "forewarn_mqtt_shed_total"] {
+            // There from the start, so that a rise from nothing is seen as one.
+            drop(metrics::counter!(name, "source" => self.name().to_owned()));
+        }
         let mut backoff = BACKOFF_MIN;
         let mut broke_off_at = None;
         loop {
