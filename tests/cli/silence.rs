@@ -47,6 +47,9 @@ async fn what_does_not_count_says_why_beside_the_service_and_after_it() {
     let mut device = service.device(&secret);
     let now = forewarn::clock::wall();
     let at = |metres: f64, ago: i64| level_at("qj-1", metres, now - Span::from_mins(ago));
+    send(&mut device, &[at(59.8, 60 * 25)]).await;
+    let heard = sensors(&folder, "qj-1/level");
+    assert_eq!(heard[0]["state"], "nothing counts", "heard is not seen: {heard:#}");
     let readings = [
         at(55.1, 2),
         at(55.1, 2),
@@ -58,7 +61,7 @@ async fn what_does_not_count_says_why_beside_the_service_and_after_it() {
         level("qj-1", 55.3),
     ];
     send(&mut device, &readings).await;
-    let expected = ["yes", "flag_fail", "future", "old", "conflict", "duplicate", "yes"];
+    let expected = ["yes", "flag_fail", "future", "old", "conflict", "duplicate", "yes", "old"];
     let one = sensors(&folder, "qj-1/level");
     assert_eq!(reasons(&one[0]), expected, "{one:#}");
     assert_eq!((one[0]["level"].as_str(), one[0]["state"].as_str()), (Some("normal"), Some("reporting")));
@@ -86,7 +89,7 @@ async fn what_does_not_count_says_why_beside_the_service_and_after_it() {
     let metrics = reqwest::get(format!("http://{}/metrics", service.listening.http)).await.expect("served");
     let metrics = metrics.text().await.expect("text");
     for (reason, times) in
-        [("duplicate", 1), ("conflict", 1), ("old", 1), ("future", 1), ("flag_fail", 1), ("out_of_order", 0)]
+        [("duplicate", 1), ("conflict", 1), ("old", 2), ("future", 1), ("flag_fail", 1), ("out_of_order", 0)]
     {
         let line = format!("forewarn_readings_not_judged_total{{reason=\"{reason}\"}} {times}\n");
         assert!(metrics.contains(&line), "{line} in {metrics}");

@@ -20,6 +20,8 @@ const LATE_PERCENT: i64 = 150;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Reporting,
+    /// Heard from, and nothing that it said counts.
+    Unheeded,
     Late,
     Silent,
     /// Every source it was heard through is down.
@@ -37,6 +39,9 @@ fn state_of(shown: &Shown<'_>, seen: &Seen<'_>) -> State {
         Some(Why::SourceDown) => State::CutOff,
         Some(Why::Warming) => State::Awaited,
         Some(Why::BadData | Why::TooFew | Why::Suspect | Why::Removed | Why::Old) | None => {
+            if seen.arrivals.newest().is_none() {
+                return State::Unheeded;
+            }
             let patience = Span(seen.sensor.interval.0.saturating_mul(LATE_PERCENT) / 100);
             if shown.now - last > patience { State::Late } else { State::Reporting }
         }
@@ -47,6 +52,7 @@ fn state_of(shown: &Shown<'_>, seen: &Seen<'_>) -> State {
 pub(super) fn state(shown: &Shown<'_>, seen: &Seen<'_>) -> &'static str {
     match state_of(shown, seen) {
         State::Reporting => "reporting",
+        State::Unheeded => "nothing counts",
         State::Late => "late",
         State::Silent => "silent",
         State::CutOff => "cut off",
@@ -66,6 +72,7 @@ pub(super) fn state_in_full(shown: &Shown<'_>, seen: &Seen<'_>) -> String {
     let silent = || format!("silent{heard}: unknown, never safe");
     match state_of(shown, seen) {
         State::Reporting => format!("reporting{heard}"),
+        State::Unheeded => format!("nothing counts that it says{heard}: unknown, never safe"),
         State::Late => format!("late{heard}"),
         State::Silent => silent(),
         State::CutOff => format!("cut off{heard}: every source it was heard through is down"),
