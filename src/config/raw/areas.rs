@@ -115,7 +115,32 @@ fn json_fault(place: &Place, base: u32, error: &serde_json::Error, expected: &st
     let text = error.to_string();
     let what = text.split(" at line ").next().unwrap_or("cannot be read").replace('`', "\"");
     let line = base + error.line() as u32;
-    Fault::new(Place { file: place.file.clone(), line }, what, expected)
+    let place = Place { file: place.file.clone(), line };
+    if error.is_syntax() || error.is_eof() {
+        return Fault::new(place, format!("is not JSON: {what}"), expected);
+    }
+    // What the parser expected in this very place stands before what we did of the whole.
+    match what.split_once(", expected ") {
+        // Its words are those of its own types.
+        Some((what, own)) => {
+            let what = what.replace("invalid type: map", "is an object").replace("invalid type:", "is");
+            let own = own.replace("a sequence", "a list").replace("a map", "an object");
+            Fault::new(place, what, format!("{own} in {expected}"))
+        }
+        None => Fault::new(place, what, expected),
+    }
+}
+
+/// What a JSON value is, in words.
+fn kind_of(value: &serde_json::Value) -> &'static str {
+    match value {
+        serde_json::Value::Null => "null",
+        serde_json::Value::Bool(_) => "true or false",
+        serde_json::Value::Number(_) => "a number",
+        serde_json::Value::String(_) => "text of several lines",
+        serde_json::Value::Array(_) => "a list",
+        serde_json::Value::Object(_) => "an object",
+    }
 }
 
 /// Coordinates are degrees on WGS-84; a projected file would put every area elsewhere.
@@ -150,8 +175,8 @@ fn area(text: &str, place: Place, areas: &mut Areas, faults: &mut Faults) {
         None | Some(serde_json::Value::Null) => None,
         Some(serde_json::Value::String(text)) if text.is_empty() => None,
         Some(serde_json::Value::String(text)) if Text::parse(text).is_some() => Some(text.trim().to_owned()),
-        Some(_) => {
-            fault(format!("property {key} is something else"), Text::EXPECTED);
+        Some(other) => {
+            fault(format!("property {key} is {}", kind_of(other)), Text::EXPECTED);
             None
         }
     };

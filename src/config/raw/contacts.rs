@@ -38,6 +38,8 @@ pub(crate) struct Contacts {
     pub(crate) named: Names,
     /// Roles of all rows, those at fault too.
     pub(crate) roles: Names,
+    /// Whether a role could not be read, so that one may be missing.
+    pub(crate) roles_torn: bool,
 }
 
 /// One contact.
@@ -68,7 +70,9 @@ pub(crate) fn read(dir: &Path, faults: &mut Faults) -> Option<Contacts> {
                 Fault::new(row.place.clone(), format!("contact {} stands twice", quote(&id)), "each id once");
             row.fault(fault, faults);
         }
+        let before = faults.count();
         contacts.roles.extend(row.several::<Id>("roles", faults).into_iter().map(|role| role.0));
+        contacts.roles_torn |= faults.count() > before;
         if let Some(contact) = contact(&mut row, faults).filter(|_| row.sound()) {
             contacts.rows.push(contact);
         }
@@ -118,7 +122,7 @@ fn contact(row: &mut Row<'_>, faults: &mut Faults) -> Option<Contact> {
 pub(crate) struct MailAddress(pub(crate) String);
 
 impl Word for MailAddress {
-    const EXPECTED: &'static str = "a mail address such as duty@example.org, without quotation marks";
+    const EXPECTED: &'static str = "an address such as duty@example.org, without quotation marks or spaces";
 
     fn parse(text: &str) -> Option<Self> {
         let plain = !text.chars().any(|c| c.is_control() || c.is_whitespace() || c == '"');
@@ -127,7 +131,7 @@ impl Word for MailAddress {
     }
 
     fn shown(_: &str) -> String {
-        "something else".to_owned()
+        "not a mail address".to_owned()
     }
 }
 
@@ -137,7 +141,7 @@ pub(crate) struct WebhookAddress(pub(crate) String);
 
 impl Word for WebhookAddress {
     const EXPECTED: &'static str =
-        "an address such as https://hooks.example.org/forewarn, without user or password in it";
+        "an address such as https://hooks.example.org/forewarn, without user, password or # in it";
 
     fn parse(text: &str) -> Option<Self> {
         let plain = !text.chars().any(|c| c.is_control() || c.is_whitespace());
@@ -151,6 +155,6 @@ impl Word for WebhookAddress {
     }
 
     fn shown(_: &str) -> String {
-        "something else".to_owned()
+        "not a plain web address".to_owned()
     }
 }

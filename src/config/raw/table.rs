@@ -80,10 +80,52 @@ impl<'f> Reader<'f> {
 
     /// Notes that `path` holds something of the wrong kind.
     pub(crate) fn wrong<T>(&mut self, value: &Spanned<DeValue<'_>>, path: &str, expected: &str) -> Option<T> {
-        let place = self.place(self.line(value.span().start));
-        let kind = value.get_ref().type_str();
-        self.fault(Fault::new(place, format!("{path} is a {kind}"), expected));
+        let fault = self.mistaken(value, path, expected);
+        self.fault(fault);
         None
+    }
+
+    /// As [`wrong`](Reader::wrong), where a text was expected.
+    pub(crate) fn no_text<T>(
+        &mut self,
+        value: &Spanned<DeValue<'_>>,
+        path: &str,
+        expected: &str,
+    ) -> Option<T> {
+        let mut fault = self.mistaken(value, path, expected);
+        if !matches!(value.get_ref(), DeValue::Array(_) | DeValue::Table(_)) {
+            fault = fault.hint("write it in quotation marks");
+        }
+        self.fault(fault);
+        None
+    }
+
+    /// As [`wrong`](Reader::wrong), where a number, true or false was expected.
+    pub(crate) fn no_bare<T>(
+        &mut self,
+        value: &Spanned<DeValue<'_>>,
+        path: &str,
+        expected: &str,
+    ) -> Option<T> {
+        let mut fault = self.mistaken(value, path, expected);
+        if matches!(value.get_ref(), DeValue::String(_)) {
+            fault = fault.hint("write it without quotation marks");
+        }
+        self.fault(fault);
+        None
+    }
+
+    fn mistaken(&self, value: &Spanned<DeValue<'_>>, path: &str, expected: &str) -> Fault {
+        let kind = match value.get_ref() {
+            DeValue::String(_) => "text",
+            DeValue::Integer(_) => "a whole number",
+            DeValue::Float(_) => "a number",
+            DeValue::Boolean(_) => "true or false",
+            DeValue::Datetime(_) => "a date",
+            DeValue::Array(_) => "a list",
+            DeValue::Table(_) => "a table",
+        };
+        Fault::new(self.place(self.line(value.span().start)), format!("{path} is {kind}"), expected)
     }
 
     /// Opens a table.
@@ -255,7 +297,7 @@ impl Read for bool {
     fn read(value: Spanned<DeValue<'_>>, path: &str, reader: &mut Reader<'_>) -> Option<Self> {
         match value.get_ref() {
             DeValue::Boolean(on) => Some(*on),
-            _ => reader.wrong(&value, path, "true or false"),
+            _ => reader.no_bare(&value, path, "true or false"),
         }
     }
 
@@ -267,7 +309,7 @@ impl Read for bool {
 impl Read for u32 {
     fn read(value: Spanned<DeValue<'_>>, path: &str, reader: &mut Reader<'_>) -> Option<Self> {
         let DeValue::Integer(number) = value.get_ref() else {
-            return reader.wrong(&value, path, &Self::expected());
+            return reader.no_bare(&value, path, &Self::expected());
         };
         u32::from_str_radix(number.as_str(), number.radix()).ok().or_else(|| {
             let place = reader.place(reader.line(value.span().start));
@@ -333,11 +375,13 @@ pub(crate) fn member<T>(
         }
     };
     let line = error.span().map_or(line, |span| reader.line(span.start));
+    let example = kinds.iter().find(|(name, _)| *name == kind.value.0).map_or("", |(_, example)| example);
+    let as_in = format!("its keys as in {example}");
     let (what, expected) = match error.message().split_once(", expected ") {
         Some(halves) => halves,
         None => match error.message().strip_suffix(", there are no fields") {
             Some(what) => (what, "no key of its own"),
-            None => (error.message(), ""),
+            None => (error.message(), as_in.as_str()),
         },
     };
     let what = format!("{path} ({key} {}): {}", quote(&kind.value.0), what.replace('`', "\""));
