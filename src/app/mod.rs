@@ -7,6 +7,7 @@ pub mod demo;
 pub mod desk;
 pub mod listening;
 mod metrics;
+mod notify;
 mod opening;
 mod place;
 pub mod service;
