@@ -18,6 +18,7 @@ use super::control::{Operator, Request, Response, WAIT_MAX};
 use super::notify;
 pub use super::opening::Orphan;
 use super::opening::{self, Drafted};
+use super::restart;
 use super::service::Options;
 use super::sources::Sources;
 use super::stages::Stages;
@@ -64,6 +65,8 @@ pub(super) struct Parts {
 #[derive(Clone)]
 pub struct Desk {
     parts: Arc<Parts>,
+    /// What the service started with: a reload reaches not all of it.
+    started: Arc<Setup>,
     /// One reload at a time; it alone changes the tables of names.
     names: Arc<Mutex<(Indices, TargetIds)>>,
     /// Cancelled when somebody asked the service to stop.
@@ -73,7 +76,9 @@ pub struct Desk {
 impl Desk {
     pub(super) fn new(mut parts: Parts) -> Self {
         let names = (std::mem::take(&mut parts.indices), std::mem::take(&mut parts.targets));
+        let started = parts.current.borrow().clone();
         Desk {
+            started,
             parts: Arc::new(parts),
             names: Arc::new(Mutex::new(names)),
             asked_to_stop: CancellationToken::new(),
@@ -130,7 +135,7 @@ impl Desk {
             .map_err(|error| lines(&error))?;
 
         let old = self.parts.current.borrow().clone();
-        let restart = needs_restart(&old, &loaded.setup);
+        let restart = restart::needed(&self.started, &loaded.setup);
         if let Some(inputs) = change {
             self.parts.current.send_replace(Arc::new(bridge(&old, &loaded.setup)));
             let answer = self.parts.inbox.answer(inputs).await;
@@ -144,10 +149,13 @@ impl Desk {
         let setup = Arc::new(loaded.setup);
         self.parts.current.send_replace(setup.clone());
         self.parts.sources.follow(&setup).await;
-        Ok(match restart.as_slice() {
-            [] => format!("reloaded, {} warnings of check", loaded.warnings.len()),
-            some => format!("reloaded; {} take effect at the next start", some.join(", ")),
-        })
+        let warnings = match loaded.warnings.len() {
+            0 => String::new(),
+            1 => ", with 1 warning of `forewarn check`".to_owned(),
+            some => format!(", with {some} warnings of `forewarn check`"),
+        };
+        let later = restart::sentence(&restart).map_or(String::new(), |later| format!("; {later}"));
+        Ok(format!("reloaded{warnings}{later}"))
     }
 
     async fn command(&self, command: Command, done: String) -> Response {
@@ -281,24 +289,6 @@ fn bridge(old: &Setup, new: &Setup) -> Setup {
 fn both(old: &[Option<Target>], new: &[Option<Target>]) -> Vec<Option<Target>> {
     let at = |targets: &[Option<Target>], ix: usize| targets.get(ix).cloned().flatten();
     (0..old.len().max(new.len())).map(|ix| at(new, ix).or_else(|| at(old, ix))).collect()
-}
-
-/// What a reload cannot change while the service runs.
-fn needs_restart(old: &Setup, new: &Setup) -> Vec<&'static str> {
-    let mut restart = Vec::new();
-    if old.listener != new.listener {
-        restart.push("listener");
-    }
-    if old.http.bind != new.http.bind || old.http.body_max != new.http.body_max {
-        restart.push("http.bind");
-    }
-    if (&old.influx, old.store) != (&new.influx, new.store) {
-        restart.push("influx and store");
-    }
-    if old.log != new.log {
-        restart.push("log");
-    }
-    restart
 }
 
 fn refusal(answer: Option<&Answer>) -> Option<String> {
