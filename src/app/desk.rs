@@ -295,7 +295,12 @@ fn refusal(answer: Option<&Answer>) -> Option<String> {
     let Some(answer) = answer else { return Some("the service is stopping".into()) };
     answer.decisions.iter().find_map(|decision| match decision {
         Decision::PlanRefused(why) => Some(why.clone()),
-        _ => None,
+        Decision::Incident(_)
+        | Decision::Revision(_)
+        | Decision::WouldHave(_)
+        | Decision::Trouble(_)
+        | Decision::Resumed
+        | Decision::Resent { .. } => None,
     })
 }
 
