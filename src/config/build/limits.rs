@@ -253,7 +253,7 @@ impl Build<'_> {
                     format!("sensor {} is not in sensors.csv", quote(&row.sensor)),
                     "a sensor as station/quantity",
                 );
-                let names = sensors.into_iter().flat_map(|sensors| sensors.named.iter().map(String::as_str));
+                let names = sensors.into_iter().flat_map(|sensors| sensors.named.iter());
                 self.faults.push_nearest(fault, &row.sensor, names);
             } else if let Some(rule) = rule {
                 let fault = Fault::new(
@@ -261,7 +261,7 @@ impl Build<'_> {
                     format!("rule {} is not there", quote(rule)),
                     "the file of a rule, without .toml",
                 );
-                self.faults.push_nearest(fault, rule, rules.named.iter().map(String::as_str));
+                self.faults.push_nearest(fault, rule, rules.named.iter());
             } else {
                 match taken {
                     Taken::Yes => {}

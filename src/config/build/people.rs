@@ -80,7 +80,7 @@ impl Build<'_> {
         };
         let what = format!("{path} is {}, who is not in contacts.csv", quote(id));
         let fault = Fault::new(place.clone(), what, "the id of a contact");
-        self.faults.push_nearest(fault, id, contacts.named.iter().map(String::as_str));
+        self.faults.push_nearest(fault, id, contacts.named.iter());
     }
 
     fn route(&mut self, route: &routes::Route, place: &Place) -> Option<Route> {
@@ -150,12 +150,12 @@ impl Build<'_> {
     /// A role is known by the contacts who have it.
     fn role(&mut self, role: &str, place: &Place) {
         let Some(contacts) = self.raw.contacts.as_ref() else { return };
-        if contacts.roles_torn || contacts.roles.contains(role) {
+        if contacts.roles.contains(role) {
             return;
         }
-        let roles = || contacts.roles.iter().map(String::as_str);
+        let roles = || contacts.roles.iter();
         let what = format!("no contact has role {}, so this route goes to nobody", quote(role));
-        let expected = match contacts.roles.len() {
+        let expected = match roles().count() {
             0 => "a role that contacts.csv gives to somebody".to_owned(),
             1..=ROLES_LISTED => format!("one of {}", list(roles())),
             _ => "a role of contacts.csv".to_owned(),
@@ -202,7 +202,7 @@ impl Build<'_> {
                 };
                 let what = format!("station {} is not in sensors.csv", quote(station));
                 let fault = Fault::new(written.place.clone(), what, "a station");
-                self.faults.push_nearest(fault, station, sensors.stations.iter().map(String::as_str));
+                self.faults.push_nearest(fault, station, sensors.stations.iter());
             }
             let device = Device {
                 identity: written.identity.clone(),

@@ -117,7 +117,10 @@ fn json_fault(place: &Place, base: u32, error: &serde_json::Error, expected: &st
     let line = base + error.line() as u32;
     let place = Place { file: place.file.clone(), line };
     if error.is_syntax() || error.is_eof() {
-        return Fault::new(place, format!("is not JSON: {what}"), expected);
+        return match what.strip_prefix("expected ") {
+            Some(own) => Fault::new(place, "is not JSON", own),
+            None => Fault::new(place, format!("is not JSON: {what}"), expected),
+        };
     }
     // What the parser expected in this very place stands before what we did of the whole.
     match what.split_once(", expected ") {
@@ -158,6 +161,7 @@ fn area(text: &str, place: Place, areas: &mut Areas, faults: &mut Faults) {
     let feature: Feature = match serde_json::from_str(text) {
         Ok(feature) => feature,
         Err(error) => {
+            areas.named.tear();
             return faults.push(json_fault(
                 &place,
                 place.line - 1,
@@ -188,7 +192,12 @@ fn area(text: &str, place: Place, areas: &mut Areas, faults: &mut Faults) {
         faults.push(unknown.nearest(key, PROPERTIES));
     }
     let Some(id) = id.filter(|id| Id::parse(id).is_some()) else {
-        return faults.push(Fault::new(place, "has no sound id", Id::EXPECTED));
+        areas.named.tear();
+        // One that is no text has been told.
+        if faults.count() == before {
+            faults.push(Fault::new(place, "has no sound id", Id::EXPECTED));
+        }
+        return;
     };
     if !areas.named.insert(id.clone()) {
         faults.push(Fault::new(place.clone(), format!("area {} stands twice", quote(&id)), "each id once"));

@@ -38,8 +38,6 @@ pub(crate) struct Contacts {
     pub(crate) named: Names,
     /// Roles of all rows, those at fault too.
     pub(crate) roles: Names,
-    /// Whether a role could not be read, so that one may be missing.
-    pub(crate) roles_torn: bool,
 }
 
 /// One contact.
@@ -70,9 +68,16 @@ pub(crate) fn read(dir: &Path, faults: &mut Faults) -> Option<Contacts> {
                 Fault::new(row.place.clone(), format!("contact {} stands twice", quote(&id)), "each id once");
             row.fault(fault, faults);
         }
+        if Id::parse(&id).is_none() {
+            contacts.named.tear();
+        }
         let before = faults.count();
-        contacts.roles.extend(row.several::<Id>("roles", faults).into_iter().map(|role| role.0));
-        contacts.roles_torn |= faults.count() > before;
+        for Id(role) in row.several::<Id>("roles", faults) {
+            contacts.roles.insert(role);
+        }
+        if faults.count() > before {
+            contacts.roles.tear();
+        }
         if let Some(contact) = contact(&mut row, faults).filter(|_| row.sound()) {
             contacts.rows.push(contact);
         }
