@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn what_fails_is_bounded() {
         let mut heard = Heard::default();
-        for target in 0..FAILING_MAX as u32 + 1 {
+        for target in 0..=FAILING_MAX as u32 {
             heard.failed(TargetIx(target), "email", Timestamp(0));
         }
         assert!(heard.failing.len() <= FAILING_MAX);

@@ -246,7 +246,7 @@ impl Build<'_> {
             let sensors = self.raw.sensors.as_ref();
             let known = sensors.is_none_or(|sensors| sensors.named.contains(&row.sensor));
             let rules = &self.raw.rules;
-            let rule = row.rule.as_ref().filter(|rule| !rules.torn && !rules.named.contains(*rule));
+            let rule = row.rule.as_ref().filter(|rule| !rules.torn && !rules.named.contains(rule));
             if !known {
                 let fault = Fault::new(
                     row.place.clone(),
