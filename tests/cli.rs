@@ -203,19 +203,23 @@ async fn what_changes_something_goes_through_the_running_service() {
 
     forewarn(&folder, "notify-test --contact nobody").check(4, &["no contact \"nobody\""]);
     forewarn(&folder, "notify-test --target nothing").check(4, &["no target has the id \"nothing\""]);
-    forewarn(&folder, "notify-test --contact duty --note drill").check(0, &["1 target"]);
+    forewarn(&folder, "resume").check(4, &["it is not held"]);
+    forewarn(&folder, "notify-test --wait 2weeks").check(2, &["expected a length of time"]);
+    forewarn(&folder, "notify-test --contact duty --note drill")
+        .check(0, &["1 target", "duty by webhook: delivered"]);
     let got = receiver.wait_for("the test", |got| !got.is_empty()).await;
     assert!(got[0].body.to_string().contains("Exercise"), "{:#}", got[0].body);
     let row = warned(&folder, "test of notification", "alert").await;
     let id = row["id"].as_str().expect("an id");
     let target = forewarn(&folder, &format!("warnings show {id} --json")).json();
     let target = target["deliveries"][0]["target"].as_str().expect("an opaque id").to_owned();
-    forewarn(&folder, &format!("notify-test --target {target}")).check(0, &["1 target"]);
+    forewarn(&folder, &format!("notify-test --target {target} --wait 0s")).check(0, &["1 target"]);
     receiver.wait_for("the second test", |got| got.len() == 2).await;
 
     device_at(&service, &secret, 59.1).await;
     warned(&folder, "flood@town", "alert").await;
-    forewarn(&folder, "resume --dry-run").check(0, &["1 incident stands", "flood@town red"]);
+    forewarn(&folder, "resume --dry-run")
+        .check(0, &["it is not held", "1 incident stands", "flood@town red"]);
     forewarn(&folder, "warnings cancel flood@nowhere --reason slip").check(4, &["is no incident"]);
     forewarn(&folder, "warnings cancel flood@town --reason slip").check(0, &["its targets are told"]);
     warned(&folder, "flood@town", "cancel").await;
@@ -231,6 +235,36 @@ async fn what_changes_something_goes_through_the_running_service() {
     let health = answer(health).check(3, &["the service is not running", "data/ports.json is not there"]);
     assert!(!health.err.contains(":0/"), "no port that nobody can ask: {health:?}");
     forewarn(&folder, "warnings list").check(0, &["flood@town", "cancel 2, in-error"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_of_notification_says_who_was_not_reached_and_why() {
+    let receiver = Receiver::start().await;
+    let folder = Folder::new(&receiver.url, "");
+    // Bound and never listened to: whoever connects is refused.
+    let nobody = tokio::net::TcpSocket::new_v4().expect("a socket");
+    nobody.bind("127.0.0.1:0".parse().expect("an address")).expect("a port");
+    let closed = nobody.local_addr().expect("an address");
+    folder.write(
+        "contacts.csv",
+        &format!(
+            "id,name,roles,area,language,email,webhook,min_level,hours\n\
+             it,IT,it,,en,,http://{closed}/hook?token=hush,,\n\
+             duty,Duty,duty,town,en,,{},,\n",
+            receiver.url
+        ),
+    );
+    let service = Running::start(&folder).await;
+    let cause = format!("it by webhook: failed so far, it is tried again: {closed}: connection refused");
+    let said = forewarn(&folder, "notify-test --contact it --contact duty --wait 2s")
+        .check(4, &["2 targets", &cause, "duty by webhook: delivered"]);
+    assert!(!format!("{said:?}").contains("hush"), "{said:?}");
+    let id = warned(&folder, "test of notification", "alert").await["id"].as_str().expect("an id").to_owned();
+    let shown = forewarn(&folder, &format!("warnings show {id}"));
+    assert!(shown.out.contains(&format!("{closed}: connection refused")), "{shown:?}");
+    assert!(!shown.out.contains("hush"), "{shown:?}");
+    forewarn(&folder, "stop").check(0, &["stopped"]);
+    assert_eq!(service.ended().await, 0);
 }
 
 async fn device_at(service: &Running, secret: &str, metres: f64) {

@@ -41,7 +41,7 @@ b,rain,,,,,,mm/h,,10 min,,,,,,,,,,
 const LIMITS: &str = "\
 sensor,season,valid_from,blue,yellow,orange,red,unit,datum,rule
 a/level,,,4,5,6,7,m,local,
-b/level,,,400,500,600,700,cm,local,
+b/level,,,4,5,6,7,m,local,
 ";
 
 const AREAS: &str = r#"{ "type": "FeatureCollection", "features": [
@@ -145,13 +145,52 @@ fn check(file: &str, rows: &[Row]) {
 }
 
 const MAIN_FAULTS: &[Row] = &[
+    (
+        "[webhook]",
+        "[webhook]\nallow = \"127.0.0.0/8\"",
+        "forewarn.toml:13: webhook.allow is text, expected a list in brackets, each a network such as \"10.1.0.0/16\"",
+    ),
+    (
+        "[webhook]",
+        "[webhook]\nplaintext = \"true\"",
+        "forewarn.toml:13: webhook.plaintext is text, expected true or false, write it without quotation marks",
+    ),
+    (
+        "[webhook]",
+        "[webhook]\nca = \"a\"\nca = \"b\"",
+        "forewarn.toml:14: key \"ca\" stands twice, expected each key once",
+    ),
+    (
+        "[webhook]",
+        "[http]\nbody_max = 8\n[webhook]",
+        "forewarn.toml:13: http.body_max is a whole number, expected a size such as \"64 MiB\" (KiB, MiB, GiB), write it in quotation marks",
+    ),
+    (
+        "{ format = \"json\" }",
+        "\"json\"",
+        "forewarn.toml:8: sources.lora.decode is text, expected { format = \"...\" } with the format's own keys",
+    ),
+    (
+        "{ format = \"json\" }",
+        "{ format = \"json\", readings = 3 }",
+        "forewarn.toml:8: sources.lora.decode (format \"json\"): a value is the whole number \"3\", expected a table",
+    ),
+    (
+        "{ env = \"HOOK\" }",
+        "{}",
+        "forewarn.toml:13: webhook.secret is empty, expected a reference { env = \"NAME\" } or { file = \"path\" }",
+    ),
     ("name = \"Ford\"\n", "", "forewarn.toml:1: site has no name, expected text of one line"),
     (
         "name = \"Ford\"",
         "nmae = \"Ford\"",
         "forewarn.toml:1: site has no name, expected text of one line\nforewarn.toml:2: unknown key \"nmae\" in site, expected one of name, zone, url, did you mean \"name\"?",
     ),
-    ("name = \"Ford\"", "name = 3", "forewarn.toml:2: site.name is a integer, expected text of one line"),
+    (
+        "name = \"Ford\"",
+        "name = 3",
+        "forewarn.toml:2: site.name is a whole number, expected text of one line, write it in quotation marks",
+    ),
     ("name = \"Ford\"", "name = \"Ford", "forewarn.toml:2: invalid basic string, expected `\"`"),
     (
         "Asia/Shanghai",
@@ -191,7 +230,7 @@ const MAIN_FAULTS: &[Row] = &[
     (
         "{ env = \"MQTT\" }",
         "{ value = \"canary-7f3a91\" }",
-        "forewarn.toml:7: sources.lora.mqtt.password is written out, expected a reference { env = \"NAME\" } or { file = \"path\" }, a secret that stood in a file like this one should be replaced",
+        "forewarn.toml:7: sources.lora.mqtt.password has neither env nor file, expected a reference { env = \"NAME\" } or { file = \"path\" }, a secret that stood in a file like this one should be replaced",
     ),
     (
         "{ env = \"MQTT\" }",
@@ -206,15 +245,19 @@ const MAIN_FAULTS: &[Row] = &[
     (
         "mqtts://10.1.0.5",
         "mqtts://f:canary-7f3a91@10.1.0.5",
-        "forewarn.toml:7: sources.lora.mqtt.url is something else, expected \"mqtt://host:1883\" or \"mqtts://host:8883\", without user or password in it",
+        "forewarn.toml:7: sources.lora.mqtt.url is not the address of a broker, expected \"mqtt://host:1883\" or \"mqtts://host:8883\", without user or password in it",
     ),
-    ("user = \"f\", ", "", "forewarn.toml:7: has a password without a user, expected user beside password"),
+    (
+        "user = \"f\", ",
+        "",
+        "forewarn.toml:7: sources.lora.mqtt.password is without a user, expected user beside password",
+    ),
     (
         "up/#",
         "up/#/x",
         "forewarn.toml:7: sources.lora.mqtt.topic is \"up/#/x\", expected an MQTT topic filter such as \"river/+/up\" (+ a whole level, # the last one)",
     ),
-    ("user = \"f\"", "qos = 2, user = \"f\"", "forewarn.toml:7: qos is 2, expected 0 to 1"),
+    ("user = \"f\"", "qos = 2, user = \"f\"", "forewarn.toml:7: sources.lora.mqtt.qos is 2, expected 0 to 1"),
     (
         "user = \"f\"",
         "ca = \"ca.pem\", user = \"f\"",
@@ -223,12 +266,12 @@ const MAIN_FAULTS: &[Row] = &[
     (
         "user = \"f\"",
         "cert = \"c.pem\", user = \"f\"",
-        "forewarn.toml:7: file \"DIR/c.pem\" is not there, expected a file\nforewarn.toml:7: has one of cert and key, expected both, or neither",
+        "forewarn.toml:7: file \"DIR/c.pem\" is not there, expected a file\nforewarn.toml:7: sources.lora.mqtt has one of cert and key, expected both, or neither",
     ),
     (
         "user = \"f\"",
         "keep_alive = \"1 s\", packet_max = \"1 GiB\", user = \"f\"",
-        "forewarn.toml:7: keep_alive is 1 s, expected 5 s to 1 h\nforewarn.toml:7: packet_max is 1073741824 B, expected 1 KiB to 255 MiB",
+        "forewarn.toml:7: sources.lora.mqtt.keep_alive is 1 s, expected 5 s to 1 h\nforewarn.toml:7: sources.lora.mqtt.packet_max is 1073741824 B, expected 1 KiB to 255 MiB",
     ),
     (
         "format = \"json\"",
@@ -293,7 +336,7 @@ const MAIN_FAULTS: &[Row] = &[
     (
         "[webhook]",
         "[influx]\nurl = \"http://u:canary-7f3a91@h\"\norg = \"o\"\nbucket = \"b\"\ntoken = { env = \"TOKEN\" }\n[webhook]",
-        "forewarn.toml:13: influx.url is something else, expected an address such as \"https://warn.example.org\", without user or password in it",
+        "forewarn.toml:13: influx.url is not a plain web address, expected an address such as \"https://warn.example.org\", without user or password in it",
     ),
     (
         "[webhook]",
@@ -303,6 +346,16 @@ const MAIN_FAULTS: &[Row] = &[
 ];
 
 const SENSOR_FAULTS: &[Row] = &[
+    (
+        "118.8,town,m,",
+        "118.8,town,metrs,",
+        "sensors.csv:3: unit is \"metrs\", expected a unit such as m, cm, mm/h, m3/s, °C",
+    ),
+    (
+        "b,level",
+        "\"b,level",
+        "sensors.csv:3: has a value of several lines, expected one line a value, is a quotation mark left open?",
+    ),
     ("a,level,甲", "a,level,", ""),
     (
         "quantity,",
@@ -420,7 +473,7 @@ const LIMIT_FAULTS: &[Row] = &[
         "limits.csv:3: sensor \"c/level\" is not in sensors.csv, expected a sensor as station/quantity, did you mean \"a/level\"?\nrules/river.toml:1: sensor \"b/level\" has no row in limits.csv, expected one row at least for every sensor that the rule selects, did you mean \"a/level\"?",
     ),
     (
-        "b/level,,,400,500,600,700,cm,local,\n",
+        "b/level,,,4,5,6,7,m,local,\n",
         "",
         "rules/river.toml:1: sensor \"b/level\" has no row in limits.csv, expected one row at least for every sensor that the rule selects, did you mean \"a/level\"?",
     ),
@@ -431,18 +484,18 @@ const LIMIT_FAULTS: &[Row] = &[
     ),
     ("4,5,6,7", ",,,", "limits.csv:2: has no limit, expected one of blue, yellow, orange, red at least"),
     (
-        "400,500,600,700,cm",
-        "400,500,600,700,°C",
+        "b/level,,,4,5,6,7,m",
+        "b/level,,,4,5,6,7,°C",
         "limits.csv:3: unit °C does not convert to what any rule measures of \"b/level\", expected the sensor's unit, or that per hour for rates",
     ),
     (
-        "cm,local,",
-        "cm,local,river-rise",
+        "b/level,,,4,5,6,7,m,local,",
+        "b/level,,,4,5,6,7,m,local,river-rise",
         "limits.csv:3: rule \"river-rise\" is not there, expected the file of a rule, without .toml\nrules/river.toml:1: sensor \"b/level\" has no row in limits.csv, expected one row at least for every sensor that the rule selects",
     ),
     (
-        "cm,local,",
-        "°C,local,river",
+        "b/level,,,4,5,6,7,m,local,",
+        "b/level,,,4,5,6,7,°C,local,river",
         "limits.csv:3: unit °C does not convert to m, the unit of rule \"river\", expected a unit of the same kind",
     ),
     (
@@ -462,8 +515,8 @@ const LIMIT_FAULTS: &[Row] = &[
         "limits.csv:2: blue is \"4 m\", expected a number with a decimal point, such as 4.2",
     ),
     (
-        "b/level,,,400",
-        "a/level,,,1,2,3,4,m,local,\nb/level,,,400",
+        "b/level,,,4",
+        "a/level,,,1,2,3,4,m,local,\nb/level,,,4",
         "limits.csv:3: limits of \"a/level\" overlap those of line 2, expected another season or another valid_from",
     ),
     (
@@ -472,17 +525,24 @@ const LIMIT_FAULTS: &[Row] = &[
         "rules/river.toml:1: warning: sensor \"a/level\" has no limits for rule \"river\" on 01-01, add a row to limits.csv for the rest of the year",
     ),
     (
-        "b/level,,,400",
-        "b/rain,,,1,2,3,4,mm/h,,\nb/level,,,400",
+        "b/level,,,4,5,6,7,m",
+        "b/level,,,400,500,,710,cm",
+        "limits.csv:3: warning: limits of \"b/level\" are in cm, and what they are held against is in m: blue 400.0 cm counts as 4.00 m, yellow 500.0 cm counts as 5.00 m, red 710.0 cm counts as 7.10 m, if that is meant, write them in m",
+    ),
+    (
+        "b/level,,,4",
+        "b/rain,,,1,2,3,4,mm/h,,\nb/level,,,4",
         "limits.csv:3: warning: no rule uses these limits of \"b/rain\", a rule takes them with limits = \"limits.csv\"",
     ),
 ];
 
 const AREA_FAULTS: &[Row] = &[
+    ("\"id\": \"town\"", "\"id\": 3", "areas.geojson:3: property id is a number, expected text of one line"),
+    ("[119,28],", "[119,28]", "areas.geojson:4: is not JSON, expected \",\" or \"]\""),
     (
         "\"features\": [",
         "\"features\": ",
-        "areas.geojson:2: invalid type: map, expected a sequence, expected a GeoJSON FeatureCollection",
+        "areas.geojson:2: is an object, expected a list in a GeoJSON FeatureCollection",
     ),
     ("FeatureCollection", "Feature", "areas.geojson:1: is a \"Feature\", expected a FeatureCollection"),
     (
@@ -514,7 +574,7 @@ const AREA_FAULTS: &[Row] = &[
     (
         "\"id\": \"town\", ",
         "",
-        "areas.geojson:3: has no sound id, expected a name of letters, digits, - _ . : (64 characters at most)\nsensors.csv:2: area \"town\" is not in areas.geojson, expected the id of an area\nsensors.csv:3: area \"town\" is not in areas.geojson, expected the id of an area",
+        "areas.geojson:3: has no sound id, expected a name of letters, digits, - _ . : (64 characters at most)",
     ),
     (
         ",[118,28]]]",
@@ -544,6 +604,11 @@ const AREA_FAULTS: &[Row] = &[
 ];
 
 const RULE_FAULTS: &[Row] = &[
+    (
+        "[rule]",
+        "[rules]",
+        "rules/river.toml:1: unknown key \"rules\", expected [rule] for the one rule of a file, or [rules.NAME.rule] for each of several, did you mean \"rule\"?",
+    ),
     (
         "kind = \"threshold\"",
         "kind = \"treshold\"",
@@ -673,7 +738,7 @@ const RULE_FAULTS: &[Row] = &[
     (
         "kind = \"threshold\"",
         "kind = \"rate\"",
-        "rules/river.toml:1: rule (kind \"rate\"): missing field \"window\"",
+        "rules/river.toml:1: rule (kind \"rate\"): missing field \"window\", expected its keys as in rule = { kind = \"rate\", hazard = \"flood\", quantity = \"level\", window = \"1 h\", limits = { orange = \"0.5 m/h\" } }",
     ),
     (
         "\"2 of 3\"",
@@ -719,6 +784,16 @@ fn a_window_of_more_readings_than_are_looked_at_is_remarked() {
 }
 
 const ROUTE_FAULTS: &[Row] = &[
+    (
+        "[\"webhook\", \"email\"]",
+        "\"email\"",
+        "routes.toml:5: route.via is text, expected a list in brackets, each \"email\" or \"webhook\"",
+    ),
+    (
+        "[[route]]",
+        "[route]\nlevel = \"red\"\nto = \"it\"\nvia = [\"email\"]\n[route]",
+        "routes.toml:5: key \"route\" stands twice, expected each key once, several of a kind are written [[route]]",
+    ),
     (
         "level = \"blue..red\"",
         "level = \"red..blue\"",
@@ -773,17 +848,17 @@ const ROUTE_FAULTS: &[Row] = &[
     (
         "\"blue..red\"",
         "\"yellow..orange\"",
-        "routes.toml: warning: nobody is told of \"flood\" blue in area town, add a route, or a contact with its role\nroutes.toml: warning: nobody is told of \"flood\" red in area town, add a route, or a contact with its role",
+        "routes.toml: warning: nobody is told of \"flood\" blue, red in area town, add a route, or a contact with its role",
     ),
     (
         "hazard",
         "hours = \"08:00..18:00\"\nhazard",
-        "routes.toml: warning: nobody is told of \"flood\" blue at 00:00 in area town, add a route, or a contact with its role\nroutes.toml: warning: nobody is told of \"flood\" orange at 00:00 in area town, add a route, or a contact with its role\nroutes.toml: warning: nobody is told of \"flood\" red at 00:00 in area town, add a route, or a contact with its role\nroutes.toml: warning: nobody is told of \"flood\" yellow at 00:00 in area town, add a route, or a contact with its role",
+        "routes.toml: warning: nobody is told of \"flood\" blue, yellow, orange, red at 00:00 in area town, add a route, or a contact with its role",
     ),
     (
         "[[route]]",
         "[[route]]\nlevel = \"red\"\nto = \"basin/mayr\"\nvia = [\"email\"]\n[[route]]",
-        "routes.toml:1: warning: this route goes to nobody, check roles, area, min_level and hours in contacts.csv, and via\nroutes.toml:3: warning: no contact has role \"mayr\", so this route goes to nobody, did you mean \"mayor\"?",
+        "routes.toml:3: no contact has role \"mayr\", so this route goes to nobody, expected one of duty, it, mayor, did you mean \"mayor\", or is it misspelt in contacts.csv?",
     ),
     (
         "[[route]]",
@@ -801,33 +876,53 @@ const CONTACT_FAULTS: &[Row] = &[
     (
         "it@example.org",
         "\"\"\"it\"\"@example.org\"",
-        "contacts.csv:2: email is something else, expected a mail address such as duty@example.org, without quotation marks",
+        "contacts.csv:2: email is not a mail address, expected an address such as duty@example.org, without quotation marks or spaces",
     ),
     (
         "it@example.org",
         "\"\"\"a\r\nBcc: v@x\"\"@example.org\"",
-        "contacts.csv:2: email is something else, expected a mail address such as duty@example.org, without quotation marks\ncontacts.csv:2: has a value of several lines, expected one line a value, is a quotation mark left open?",
+        "contacts.csv:2: has a value of several lines, expected one line a value, is a quotation mark left open?",
     ),
     (
         "it@example.org",
         "it at example.org",
-        "contacts.csv:2: email is something else, expected a mail address such as duty@example.org, without quotation marks",
+        "contacts.csv:2: email is not a mail address, expected an address such as duty@example.org, without quotation marks or spaces",
     ),
     ("it@example.org", "", "contacts.csv:2: has no address, expected email or webhook"),
     (
         "https://hooks",
         "http://hooks",
-        "contacts.csv:3: has a webhook without TLS, expected https://, or webhook.plaintext = true for networks of webhook.allow",
+        "contacts.csv:3: has a webhook without TLS, expected https://, or webhook.plaintext = true for networks of webhook.allow, write plaintext = true and allow = [\"10.1.0.0/16\"] below [webhook] in forewarn.toml, with the receiver's network in place of 10.1.0.0/16",
+    ),
+    (
+        "https://hooks.example.org/x",
+        "http://127.0.0.1:9000/x?token=canary-7f3a91",
+        "contacts.csv:3: has a webhook without TLS, expected https://, or webhook.plaintext = true for networks of webhook.allow, write plaintext = true and allow = [\"127.0.0.1/32\"] below [webhook] in forewarn.toml",
+    ),
+    (
+        "https://hooks.example.org/x",
+        "https://0x7f.1/x",
+        "contacts.csv:3: has a webhook at a loopback address, to which nothing is sent, expected a public address, or one in a network of webhook.allow, write allow = [\"127.0.0.1/32\"] below [webhook] in forewarn.toml",
+    ),
+    (
+        "https://hooks.example.org/x",
+        "https://[fd00::7]/x",
+        "contacts.csv:3: has a webhook at a private address, to which nothing is sent, expected a public address, or one in a network of webhook.allow, write allow = [\"fd00::7/128\"] below [webhook] in forewarn.toml",
+    ),
+    (
+        "https://hooks.example.org/x",
+        "https://localhost/x",
+        "contacts.csv:3: has a webhook at a loopback address, to which nothing is sent, expected a public address, or one in a network of webhook.allow, write allow = [\"127.0.0.1/32\", \"::1/128\"] below [webhook] in forewarn.toml",
     ),
     (
         "https://hooks",
         "https://u:canary-7f3a91@hooks",
-        "contacts.csv:3: webhook is something else, expected an address such as https://hooks.example.org/forewarn, without user or password in it",
+        "contacts.csv:3: webhook is not a plain web address, expected an address such as https://hooks.example.org/forewarn, without user, password or # in it",
     ),
     (
         "https://hooks",
         "ftp://hooks",
-        "contacts.csv:3: webhook is something else, expected an address such as https://hooks.example.org/forewarn, without user or password in it",
+        "contacts.csv:3: webhook is not a plain web address, expected an address such as https://hooks.example.org/forewarn, without user, password or # in it",
     ),
     (
         "basin,zh",
@@ -845,6 +940,21 @@ const CONTACT_FAULTS: &[Row] = &[
         "/x,,,t-9",
         "contacts.csv:3: has one target_id for two addresses, expected a contact with one address, make two contacts of it, or leave target_id empty",
     ),
+    (
+        "duty;mayor",
+        "dtuy;mayor",
+        "routes.toml:4: no contact has role \"duty\", so this route goes to nobody, expected one of dtuy, it, mayor, did you mean \"dtuy\", or is it misspelt in contacts.csv?",
+    ),
+    (
+        "duty;mayor",
+        "du ty;mayor",
+        "contacts.csv:3: roles has \"du ty\", expected a name of letters, digits, - _ . : (64 characters at most)",
+    ),
+    (
+        "duty;mayor,basin,zh,duty@example.org,https://hooks.example.org/x,,,\n",
+        "duty,basin,zh,duty@example.org,https://hooks.example.org/x,,,\nnight,Night,duti,basin,zh,n@example.org,,,,\n",
+        "contacts.csv:4: warning: no route goes to role \"duti\", did you mean \"duty\"?",
+    ),
     ("duty,Duty", "it,Duty", "contacts.csv:3: contact \"it\" stands twice, expected each id once"),
     (
         "it@example.org,,,,",
@@ -857,12 +967,12 @@ const DEVICE_FAULTS: &[Row] = &[
     (
         "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
         CANARY,
-        "devices.csv:2: secret_sha256 is something else, expected SHA-256 of a secret, 64 hexadecimal digits, as \"forewarn devices add\" writes it",
+        "devices.csv:2: secret_sha256 is no such digest, expected SHA-256 of a secret, 64 hexadecimal digits, as \"forewarn devices add\" writes it",
     ),
     (
         "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
         "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
-        "devices.csv:2: secret_sha256 is something else, expected SHA-256 of a secret, 64 hexadecimal digits, as \"forewarn devices add\" writes it",
+        "devices.csv:2: secret_sha256 is no such digest, expected SHA-256 of a secret, 64 hexadecimal digits, as \"forewarn devices add\" writes it",
     ),
     (
         "a;b",
@@ -901,6 +1011,41 @@ fn the_sound_configuration_is_sound() {
 #[test]
 fn faults_of_forewarn_toml() {
     check("forewarn.toml", MAIN_FAULTS);
+}
+
+#[test]
+fn a_webhook_is_judged_by_what_the_administrator_allows() {
+    let check = |settings: &str, url: &str, expected: &str| {
+        let dir = sound();
+        write(dir.path(), "forewarn.toml", format!("{MAIN}{settings}").as_bytes());
+        let contacts = CONTACTS.replace("https://hooks.example.org/x", url);
+        write(dir.path(), "contacts.csv", contacts.as_bytes());
+        let said = match loads(dir.path(), &mut FreshIndices::default()) {
+            Ok(_) => String::new(),
+            Err(faults) => faults.to_string(),
+        };
+        assert_eq!(said, expected, "{settings} {url}");
+    };
+    let allowed = "plaintext = true\nallow = [\"10.1.0.0/16\", \"127.0.0.0/8\"]\n";
+    check(allowed, "http://127.0.0.1:9000/x", "");
+    check(allowed, "http://10.1.2.3/x", "");
+    check(allowed, "https://10.1.2.3/x", "");
+    check(allowed, "http://receiver.lan/x", "");
+    check(
+        allowed,
+        "http://10.2.0.1/x",
+        "contacts.csv:3: has a webhook at a private address, to which nothing is sent, expected a public address, or one in a network of webhook.allow, write allow = [\"10.1.0.0/16\", \"127.0.0.0/8\", \"10.2.0.1/32\"] below [webhook] in forewarn.toml",
+    );
+    check(
+        allowed,
+        "http://8.8.8.8/x",
+        "contacts.csv:3: has a webhook without TLS outside webhook.allow, to which nothing is sent, expected https://, or an address in a network of webhook.allow, write allow = [\"10.1.0.0/16\", \"127.0.0.0/8\", \"8.8.8.8/32\"] below [webhook] in forewarn.toml",
+    );
+    check(
+        "plaintext = true\n",
+        "http://receiver.lan/x",
+        "contacts.csv:3: has a webhook without TLS outside webhook.allow, to which nothing is sent, expected https://, or an address in a network of webhook.allow, write allow = [\"10.1.0.0/16\"] below [webhook] in forewarn.toml, with the receiver's network in place of 10.1.0.0/16",
+    );
 }
 
 #[test]
@@ -1126,4 +1271,46 @@ fn without_a_broker_the_listener_is_on_and_on_loopback_only() {
         (listener.bind.expect("plain").to_string().as_str(), listener.bind_tls),
         ("127.0.0.1:1883", None)
     );
+}
+
+/// The blocks of one kind in a page.
+fn blocks<'p>(page: &'p str, kind: &str) -> Vec<&'p str> {
+    let open = format!("```{kind}\n");
+    page.split(open.as_str()).skip(1).filter_map(|rest| rest.split("```").next()).collect()
+}
+
+#[test]
+fn what_the_pages_show_is_a_sound_configuration() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = |name: &str| fs::read_to_string(root.join("docs").join(name)).expect(name);
+    let (webhook, tried) = (page("webhook.md"), page("try.md"));
+    let keys = forewarn::config::schema::schema("forewarn.toml").expect("it has a schema");
+    let keys = keys["$defs"]["Webhook"]["properties"].as_object().expect("keys of [webhook]").keys();
+    let unnamed: Vec<_> = keys.filter(|key| !webhook.contains(&format!("| `{key}` |"))).collect();
+    assert!(unnamed.is_empty(), "docs/webhook.md does not name {unnamed:?}");
+
+    // The example with the blocks of the page in the places it names.
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    fs::create_dir(dir.path().join("rules")).expect("made");
+    for file in
+        ["areas.geojson", "sensors.csv", "limits.csv", "rules/river-level.toml", "rules/river-rise.toml"]
+    {
+        fs::copy(root.join("config").join(file), dir.path().join(file)).expect(file);
+    }
+    let example = |file: &str| fs::read_to_string(root.join("config").join(file)).expect(file);
+    let settings = example("forewarn.toml");
+    let (before, after) = (settings.find("[email]").expect("it"), settings.find("# The long").expect("it"));
+    let block = blocks(&tried, "toml")[0].replace("FOREWARN_WEBHOOK_SECRET", "HOOK");
+    let settings = format!("{}{block}{}", &settings[..before], &settings[after..]);
+    write(dir.path(), "forewarn.toml", settings.as_bytes());
+    let row = blocks(&tried, "csv")[0];
+    let contacts = example("contacts.csv");
+    let kept: String =
+        contacts.split_inclusive('\n').filter(|line| !line.starts_with("town-duty,")).collect();
+    write(dir.path(), "contacts.csv", format!("{kept}{row}").as_bytes());
+    let routes = example("routes.toml").replacen("[\"email\"]", "[\"webhook\", \"email\"]", 1);
+    write(dir.path(), "routes.toml", routes.as_bytes());
+    let loaded = loads(dir.path(), &mut FreshIndices::default()).unwrap_or_else(|faults| panic!("{faults}"));
+    assert_eq!(loaded.warnings, []);
+    assert_eq!(loaded.setup.plan.targets.iter().flatten().count(), 5);
 }

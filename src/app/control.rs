@@ -20,6 +20,9 @@ const REQUEST_BYTES_MAX: u64 = 64 * 1024;
 /// A command that has no answer by then is reported as such; it may still take effect.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
+/// Longest wait for what becomes of a test of notification.
+pub const WAIT_MAX: Duration = Duration::from_mins(5);
+
 /// What a person at this machine may ask of the running service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
@@ -38,6 +41,9 @@ pub enum Request {
         targets: Vec<String>,
         /// Words to go with it.
         note: String,
+        /// How long to wait for what becomes of it, milliseconds; 0 does not wait.
+        #[serde(default)]
+        wait_ms: u64,
     },
     /// End an incident by hand.
     AllClear {
@@ -65,6 +71,21 @@ pub enum Request {
     },
     /// Stop in good order.
     Stop,
+}
+
+impl Request {
+    /// How long it may take of itself, before its answer counts as late.
+    pub fn waits(&self) -> Duration {
+        match self {
+            Request::NotifyTest { wait_ms, .. } => Duration::from_millis(*wait_ms).min(WAIT_MAX),
+            Request::Reload { .. }
+            | Request::AllClear { .. }
+            | Request::Cancel { .. }
+            | Request::Resend { .. }
+            | Request::Resume { .. }
+            | Request::Stop => Duration::ZERO,
+        }
+    }
 }
 
 /// What came of a request.
@@ -161,11 +182,10 @@ async fn converse(stream: UnixStream, operator: &dyn Operator) -> io::Result<()>
     let response = match serde_json::from_str::<Request>(&line) {
         Ok(request) => {
             info!(?request, "control request");
-            match tokio::time::timeout(ANSWER_WITHIN, operator.handle(request)).await {
+            let within = ANSWER_WITHIN + request.waits();
+            match tokio::time::timeout(within, operator.handle(request)).await {
                 Ok(response) => response,
-                Err(_) => {
-                    Response::refused(format!("no answer within {} s; see the log", ANSWER_WITHIN.as_secs()))
-                }
+                Err(_) => Response::refused(format!("no answer within {} s; see the log", within.as_secs())),
             }
         }
         Err(error) => Response::refused(format!("control socket: {error}, expected a request object")),
@@ -239,8 +259,12 @@ mod tests {
     fn a_request_from_before_targets_is_still_understood() {
         let line = r#"{"do":"notify-test","contacts":["it"],"note":""}"#;
         let request: Request = serde_json::from_str(line).expect("understood");
-        let expected =
-            Request::NotifyTest { contacts: vec!["it".into()], targets: vec![], note: String::new() };
+        let expected = Request::NotifyTest {
+            contacts: vec!["it".into()],
+            targets: vec![],
+            note: String::new(),
+            wait_ms: 0,
+        };
         assert_eq!(request, expected);
     }
 

@@ -5,18 +5,20 @@ use std::fmt;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use forewarn_core::event::{Command, Decision, Input, TroubleReport};
-use forewarn_core::ids::TargetIx;
 use forewarn_core::plan::{Plan, Target};
 use forewarn_core::warning::{Cell, TroubleCode, TroubleKey};
 use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::control::{Operator, Request, Response, command_on};
+use super::control::{Operator, Request, Response, WAIT_MAX, command_on};
+use super::notify;
 pub use super::opening::Orphan;
 use super::opening::{self, Drafted};
+use super::restart;
 use super::service::Options;
 use super::sources::Sources;
 use super::stages::Stages;
@@ -33,6 +35,16 @@ const LAG_READY_MAX: u64 = 100_000;
 
 /// Rows counted at most when asked what is undelivered.
 const UNDELIVERED_MAX: usize = 100_000;
+
+/// What is said while nothing but Trouble goes out.
+const HELD: [&str; 3] = [
+    "the service is held: its data directory was restored or copied, and nothing but trouble goes out",
+    "  forewarn resume --dry-run   shows what would go",
+    "  forewarn resume             lets it, once the original is known to be stopped for good",
+];
+
+/// What is said where there is nothing to resume.
+const NOT_HELD: &str = "it is not held: nothing waits to be let go";
 
 /// What the desk is made of.
 pub(super) struct Parts {
@@ -53,6 +65,8 @@ pub(super) struct Parts {
 #[derive(Clone)]
 pub struct Desk {
     parts: Arc<Parts>,
+    /// What the service started with: a reload reaches not all of it.
+    started: Arc<Setup>,
     /// One reload at a time; it alone changes the tables of names.
     names: Arc<Mutex<(Indices, TargetIds)>>,
     /// Cancelled when somebody asked the service to stop.
@@ -62,7 +76,9 @@ pub struct Desk {
 impl Desk {
     pub(super) fn new(mut parts: Parts) -> Self {
         let names = (std::mem::take(&mut parts.indices), std::mem::take(&mut parts.targets));
+        let started = parts.current.borrow().clone();
         Desk {
+            started,
             parts: Arc::new(parts),
             names: Arc::new(Mutex::new(names)),
             asked_to_stop: CancellationToken::new(),
@@ -119,7 +135,7 @@ impl Desk {
             .map_err(|error| lines(&error))?;
 
         let old = self.parts.current.borrow().clone();
-        let restart = needs_restart(&old, &loaded.setup);
+        let restart = restart::needed(&self.started, &loaded.setup);
         if let Some(inputs) = change {
             self.parts.current.send_replace(Arc::new(bridge(&old, &loaded.setup)));
             let answer = self.parts.inbox.answer(inputs).await;
@@ -133,10 +149,13 @@ impl Desk {
         let setup = Arc::new(loaded.setup);
         self.parts.current.send_replace(setup.clone());
         self.parts.sources.follow(&setup).await;
-        Ok(match restart.as_slice() {
-            [] => format!("reloaded, {} warnings of check", loaded.warnings.len()),
-            some => format!("reloaded; {} take effect at the next start", some.join(", ")),
-        })
+        let warnings = match loaded.warnings.len() {
+            0 => String::new(),
+            1 => ", with 1 warning of `forewarn check`".to_owned(),
+            some => format!(", with {some} warnings of `forewarn check`"),
+        };
+        let later = restart::sentence(&restart).map_or(String::new(), |later| format!("; {later}"));
+        Ok(format!("reloaded{warnings}{later}"))
     }
 
     fn hint(&self, words: &str) -> String {
@@ -145,26 +164,47 @@ impl Desk {
 
     async fn command(&self, command: Command, done: String) -> Response {
         match self.parts.inbox.answer(vec![Input::Command(command)]).await {
-            Some(answer) if answer.decisions.is_empty() => Response::refused(
-                "nothing followed from it: there is nothing standing that it could apply to",
-            ),
+            Some(answer) if answer.decisions.is_empty() => self.without_effect(),
             Some(_) => Response::done(done),
             None => Response::refused("the service is stopping"),
         }
     }
 
-    async fn notify_test(&self, contacts: &[String], targets: &[String], note: String) -> Response {
+    fn without_effect(&self) -> Response {
+        if self.is_held() {
+            return Response { done: false, lines: HELD.map(str::to_owned).to_vec() };
+        }
+        Response::refused("nothing followed from it: there is nothing standing that it could apply to")
+    }
+
+    fn is_held(&self) -> bool {
+        self.parts.picture.borrow().held
+    }
+
+    async fn notify_test(
+        &self,
+        contacts: &[String],
+        targets: &[String],
+        note: String,
+        wait: Duration,
+    ) -> Response {
         let plan = self.parts.picture.borrow().plan.clone();
-        let meant = match meant(&plan, contacts, targets) {
+        let meant = match notify::meant(&plan, contacts, targets) {
             Ok(meant) => meant,
             Err(unknown) => return Response { done: false, lines: unknown },
         };
-        let told = match meant.len() {
-            1 => "1 target".to_owned(),
-            some => format!("{some} targets"),
-        };
-        let done = format!("a test goes to {told}; `{}` shows what became of it", self.hint("warnings list"));
-        self.command(Command::NotifyTest(meant, note), done).await
+        let count = meant.len();
+        let told = if count == 1 { "1 target".to_owned() } else { format!("{count} targets") };
+        let answer = self.parts.inbox.answer(vec![Input::Command(Command::NotifyTest(meant, note))]).await;
+        let Some(answer) = answer else { return Response::refused("the service is stopping") };
+        let Some(test) = notify::decided(&answer.decisions) else { return self.without_effect() };
+        if wait.is_zero() {
+            let sees = self.hint("warnings list");
+            return Response::done(format!("a test goes to {told}; `{sees}` shows what became of it"));
+        }
+        let mut response = notify::outcome(&self.parts.state, &plan, test, count, wait).await;
+        response.lines.insert(0, format!("a test goes to {told}"));
+        response
     }
 
     async fn resend(&self, key: &str) -> Response {
@@ -191,17 +231,22 @@ impl Desk {
                     format!("  {} {}", cell_word(&picture.plan, incident.cell), incident.level)
                 }),
             );
+            if !self.is_held() {
+                lines.insert(0, format!("{NOT_HELD}; were it held:"));
+            }
             return Response { done: true, lines };
         }
         let desk = self.clone();
         to_its_end(async move {
-            let done = "resumed: what stands is told again".into();
-            let response = desk.command(Command::Resume, done).await;
-            if response.done {
-                let setup = desk.parts.current.borrow().clone();
-                desk.parts.sources.release(&setup).await;
+            match desk.parts.inbox.answer(vec![Input::Command(Command::Resume)]).await {
+                Some(answer) if answer.decisions.is_empty() => Response::refused(NOT_HELD),
+                Some(_) => {
+                    let setup = desk.parts.current.borrow().clone();
+                    desk.parts.sources.release(&setup).await;
+                    Response::done("resumed: what stands is told again")
+                }
+                None => Response::refused("the service is stopping"),
             }
-            response
         })
         .await
     }
@@ -252,52 +297,16 @@ fn both(old: &[Option<Target>], new: &[Option<Target>]) -> Vec<Option<Target>> {
     (0..old.len().max(new.len())).map(|ix| at(new, ix).or_else(|| at(old, ix))).collect()
 }
 
-/// The targets of these contacts and these targets themselves, in order of
-/// index; the operator's where none is given. All or nothing: a test that
-/// passed somebody over would look like one that reached everybody.
-fn meant(plan: &Plan, contacts: &[String], targets: &[String]) -> Result<Vec<TargetIx>, Vec<String>> {
-    if contacts.is_empty() && targets.is_empty() {
-        return Ok(plan.operator.clone());
-    }
-    let known = || (0..).map(TargetIx).zip(&plan.targets).filter_map(|(ix, it)| Some((ix, it.as_ref()?)));
-    let mut unknown = Vec::new();
-    for contact in contacts.iter().filter(|id| !known().any(|(_, it)| it.contact == **id)) {
-        unknown.push(format!("no contact {contact:?} has an address, expected an id of contacts.csv"));
-    }
-    for target in targets.iter().filter(|id| !known().any(|(_, it)| it.id == **id)) {
-        unknown.push(format!("no target has the id {target:?}, expected one of `forewarn warnings show`"));
-    }
-    if !unknown.is_empty() {
-        return Err(unknown);
-    }
-    let is_meant = |ids: &[String], id: &str| ids.iter().any(|it| it == id);
-    let of = known().filter(|(_, it)| is_meant(contacts, &it.contact) || is_meant(targets, &it.id));
-    Ok(of.map(|(ix, _)| ix).collect())
-}
-
-/// What a reload cannot change while the service runs.
-fn needs_restart(old: &Setup, new: &Setup) -> Vec<&'static str> {
-    let mut restart = Vec::new();
-    if old.listener != new.listener {
-        restart.push("listener");
-    }
-    if old.http.bind != new.http.bind || old.http.body_max != new.http.body_max {
-        restart.push("http.bind");
-    }
-    if (&old.influx, old.store) != (&new.influx, new.store) {
-        restart.push("influx and store");
-    }
-    if old.log != new.log {
-        restart.push("log");
-    }
-    restart
-}
-
 fn refusal(answer: Option<&Answer>) -> Option<String> {
     let Some(answer) = answer else { return Some("the service is stopping".into()) };
     answer.decisions.iter().find_map(|decision| match decision {
         Decision::PlanRefused(why) => Some(why.clone()),
-        _ => None,
+        Decision::Incident(_)
+        | Decision::Revision(_)
+        | Decision::WouldHave(_)
+        | Decision::Trouble(_)
+        | Decision::Resumed
+        | Decision::Resent { .. } => None,
     })
 }
 
@@ -329,8 +338,9 @@ impl Operator for Desk {
                     Ok(said) => Response::done(said),
                     Err(lines) => Response { done: false, lines },
                 },
-                Request::NotifyTest { contacts, targets, note } => {
-                    self.notify_test(&contacts, &targets, note).await
+                Request::NotifyTest { contacts, targets, note, wait_ms } => {
+                    let wait = Duration::from_millis(wait_ms).min(WAIT_MAX);
+                    self.notify_test(&contacts, &targets, note, wait).await
                 }
                 Request::AllClear { cell, reason } => {
                     self.on_cell(&cell, |at| Command::AllClear(at, reason)).await
@@ -411,11 +421,6 @@ mod tests {
         })
     }
 
-    fn plan() -> Plan {
-        let targets = vec![target("t-1", "it"), None, target("t-3", "duty"), target("t-4", "duty")];
-        Plan { targets, operator: vec![TargetIx(0)], ..Plan::default() }
-    }
-
     #[test]
     fn while_a_plan_is_on_its_way_the_targets_of_both_are_known() {
         let old = [target("t-1", "it"), target("t-2", "gone"), None];
@@ -423,27 +428,5 @@ mod tests {
         let known = both(&old, &new);
         let contacts: Vec<_> = known.iter().map(|it| it.as_ref().map(|it| it.contact.as_str())).collect();
         assert_eq!(contacts, [Some("moved"), Some("gone"), None, Some("new")]);
-    }
-
-    #[test]
-    fn a_test_of_notification_reaches_all_that_were_named_or_nobody() {
-        let check = |contacts: &[&str], targets: &[&str], expected: Result<&[u32], &str>| {
-            let owned = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
-            let found = meant(&plan(), &owned(contacts), &owned(targets)).map_err(|lines| lines.join("; "));
-            match (found, expected) {
-                (Ok(found), Ok(expected)) => {
-                    assert_eq!(found.iter().map(|ix| ix.0).collect::<Vec<_>>(), expected, "{contacts:?}");
-                }
-                (Err(found), Err(part)) => assert!(found.contains(part), "{found}"),
-                (found, expected) => panic!("{contacts:?} {targets:?}: {found:?}, expected {expected:?}"),
-            }
-        };
-        check(&[], &[], Ok(&[0]));
-        check(&["duty"], &[], Ok(&[2, 3]));
-        check(&[], &["t-4"], Ok(&[3]));
-        check(&["it", "duty"], &["t-4"], Ok(&[0, 2, 3]));
-        check(&["it", "nobody"], &[], Err("no contact \"nobody\" has an address"));
-        check(&[], &["t-2"], Err("no target has the id \"t-2\""));
-        check(&["nobody"], &["t-2"], Err("; no target"));
     }
 }

@@ -260,7 +260,21 @@ fn troubles(opened: &Opened, recovered: &Recovered) -> Vec<Input> {
     let is_over = |key: &&TroubleKey| match key.code {
         TroubleCode::ReloadRefused => true,
         TroubleCode::DiskLow => key.subject == "log",
-        _ => false,
+        TroubleCode::SensorSilent
+        | TroubleCode::DomainSilent
+        | TroubleCode::SourceDown
+        | TroubleCode::OwnDowntime
+        | TroubleCode::ClockUntrusted
+        | TroubleCode::Unrouted
+        | TroubleCode::Orphaned
+        | TroubleCode::DeadLetter
+        | TroubleCode::Diverged
+        | TroubleCode::Rot
+        | TroubleCode::StoreBehind
+        | TroubleCode::PoisonInput
+        | TroubleCode::Conflict
+        | TroubleCode::MessageTooLarge
+        | TroubleCode::Held => false,
     };
     let over = |key: &TroubleKey| {
         Input::Trouble(TroubleReport { key: key.clone(), present: false, detail: String::new() })

@@ -2,6 +2,7 @@
 //! off by name.
 
 use std::cmp::Reverse;
+use std::error::Error as _;
 use std::marker::PhantomData;
 use std::path::Path;
 use std::pin::Pin;
@@ -15,6 +16,7 @@ use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::transport::smtp::{Error, PoolConfig};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 
+use super::cause::{self, Cause};
 use super::chart::{self, Chart};
 use super::door::{Target, World};
 use super::kept::PerSetup;
@@ -215,17 +217,28 @@ const LOGIN_CODES: [&str; 4] = ["530", "534", "535", "538"];
 /// What an error means for the next attempt. The server's words may repeat
 /// the address, so only its code is kept.
 fn outcome(error: &Error) -> Sent {
-    match error.status() {
-        Some(code) if LOGIN_CODES.contains(&code.to_string().as_str()) => {
-            retry(&format!("the mail server does not let us log in: it answered {code}"))
-        }
-        Some(code) if error.is_permanent() => {
-            Sent::Rejected { reason: format!("the mail server answered {code}") }
-        }
-        Some(code) => retry(&format!("the mail server answered {code}")),
+    if let Some(code) = error.status() {
+        let words = code.to_string().parse().map_or("", cause::smtp);
+        let reason = format!("the mail server answered {code}: {words}");
+        return match () {
+            () if LOGIN_CODES.contains(&code.to_string().as_str()) => retry(&reason),
+            () if error.is_permanent() => Sent::Rejected { reason },
+            () => retry(&reason),
+        };
+    }
+    let own = error.source().map(ToString::to_string).unwrap_or_default();
+    match cause::cause(error) {
+        Some(Cause::Known(words)) => retry(words),
+        Some(Cause::Refused(refused)) => retry(&refused.to_string()),
         None if error.is_timeout() => retry("the mail server took too long"),
         None if error.is_tls() => retry("no protected connection to the mail server"),
-        // Neither transient nor permanent by name: refused, reset, no such host.
+        None if error.is_response() => retry("what answers there does not speak SMTP"),
+        // The library's own words, which name neither side.
+        None if own.contains("STARTTLS") => retry("the mail server offers no STARTTLS"),
+        None if own.contains("authentication mechanism") => {
+            retry("the mail server offers no way of logging in that we know")
+        }
+        // Neither transient nor permanent by name.
         None => retry("the mail server could not be reached, or broke off"),
     }
 }

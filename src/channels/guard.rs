@@ -11,13 +11,46 @@ use std::sync::Arc;
 use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-/// The guard refused an address. It names the kind of address, never the address.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused(pub String);
+use crate::config::plan::Webhook;
+
+/// Why the guard refused an address. It names the kind of address, never the address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// `http://`, which is not switched on.
+    Plaintext,
+    /// Neither `https://` nor `http://`.
+    Scheme,
+    /// A user or a password stands in it.
+    Login,
+    /// It names no host.
+    NoHost,
+    /// Its host is of this kind, and lies in no allowed network.
+    NotPublic(&'static str),
+    /// `http://` to a public address in no allowed network.
+    NotAllowed,
+    /// `http://`, and no network is allowed.
+    NothingAllowed,
+}
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        match self {
+            Refused::Plaintext => {
+                f.write_str("refused: http is not switched on by webhook.plaintext, expected https")
+            }
+            Refused::Scheme => f.write_str("refused: its scheme is not allowed, expected https"),
+            Refused::Login => f.write_str("refused: user or password in the address, expected none"),
+            Refused::NoHost => f.write_str("refused: no host in the address"),
+            Refused::NotPublic(kind) => {
+                write!(f, "refused by webhook.allow: {kind} address, which lies in no network of it")
+            }
+            Refused::NotAllowed => {
+                f.write_str("refused by webhook.allow: http to an address that lies in no network of it")
+            }
+            Refused::NothingAllowed => {
+                f.write_str("refused by webhook.allow: http goes to its networks only, and it names none")
+            }
+        }
     }
 }
 
@@ -36,14 +69,6 @@ pub fn system_lookup() -> Lookup {
     })
 }
 
-/// What an administrator allows beyond public addresses.
-#[derive(Clone)]
-pub struct Guard {
-    allow: Vec<(IpAddr, u8)>,
-    plaintext: Plaintext,
-    lookup: Lookup,
-}
-
 /// Whether `http://` may be used at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Plaintext {
@@ -53,61 +78,112 @@ pub enum Plaintext {
     ToAllowed,
 }
 
-impl fmt::Debug for Guard {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Guard")
-            .field("allow", &self.allow)
-            .field("plaintext", &self.plaintext)
-            .finish_non_exhaustive()
-    }
+/// What an administrator allows beyond public addresses. The configuration is
+/// judged by it when it is loaded, and every attempt when it is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rules {
+    allow: Vec<(IpAddr, u8)>,
+    plaintext: Plaintext,
 }
 
-impl Guard {
-    /// A guard that lets public addresses pass, and the networks in `allow` (CIDR).
-    pub fn new(allow: Vec<(IpAddr, u8)>, plaintext: Plaintext, lookup: Lookup) -> Guard {
-        Guard { allow, plaintext, lookup }
+impl Rules {
+    /// Lets public addresses pass, and the networks in `allow` (CIDR).
+    pub fn new(allow: Vec<(IpAddr, u8)>, plaintext: Plaintext) -> Rules {
+        Rules { allow, plaintext }
+    }
+
+    /// Those of a configuration.
+    pub fn of(webhook: &Webhook) -> Rules {
+        let plaintext = if webhook.plaintext { Plaintext::ToAllowed } else { Plaintext::Refused };
+        Rules::new(webhook.allow.clone(), plaintext)
     }
 
     /// Checks what can be seen of an address before it is resolved: scheme,
-    /// user information, and a literal address in whatever spelling.
+    /// user information, and a literal address in whatever spelling. What is
+    /// refused here can never be delivered to.
     pub fn check_url(&self, url: &Url) -> Result<(), Refused> {
-        match (url.scheme(), self.plaintext) {
-            ("https", _) | ("http", Plaintext::ToAllowed) => {}
-            ("http", Plaintext::Refused) => {
-                return Err(Refused("http is not allowed, expected https".into()));
-            }
-            _ => return Err(Refused("scheme is not allowed, expected https".into())),
-        }
+        let scheme = match (url.scheme(), self.plaintext) {
+            ("https", _) => Scheme::Https,
+            ("http", Plaintext::ToAllowed) => Scheme::Http,
+            ("http", Plaintext::Refused) => return Err(Refused::Plaintext),
+            _ => return Err(Refused::Scheme),
+        };
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(Refused("user or password in the address, expected none".into()));
+            return Err(Refused::Login);
         }
-        // The parser has turned 0x7f.1 and 2130706433 into what they mean.
-        match url.host_str().map(|host| host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>())
-        {
-            None => Err(Refused("no host in the address".into())),
-            Some(Ok(ip)) => self.check(ip, url.scheme()),
-            Some(Err(_)) => Ok(()),
-        }
-    }
-
-    /// Checks one address.
-    fn check(&self, ip: IpAddr, scheme: &str) -> Result<(), Refused> {
-        if self.allow.iter().any(|&(network, bits)| contains(network, bits, plain(ip))) {
-            return Ok(());
-        }
-        match reserved(ip) {
-            Some(kind) => Err(Refused(format!("{kind} address is not on the allow-list"))),
-            None if scheme == "http" => {
-                Err(Refused("http to an address that is not on the allow-list".into()))
-            }
+        let host = url.host_str().ok_or(Refused::NoHost)?;
+        let addresses = literal(host);
+        // A name with several is refused at the connection if one of them is.
+        match addresses.iter().map(|&ip| self.check(ip, scheme)).reduce(Result::or) {
+            Some(checked) => checked,
+            None if scheme == Scheme::Http && self.allow.is_empty() => Err(Refused::NothingAllowed),
             None => Ok(()),
         }
     }
 
+    /// Checks one address.
+    fn check(&self, ip: IpAddr, scheme: Scheme) -> Result<(), Refused> {
+        if self.allow.iter().any(|&(network, bits)| contains(network, bits, plain(ip))) {
+            return Ok(());
+        }
+        match (reserved(ip), scheme) {
+            (Some(kind), Scheme::Https | Scheme::Http) => Err(Refused::NotPublic(kind)),
+            (None, Scheme::Http) => Err(Refused::NotAllowed),
+            (None, Scheme::Https) => Ok(()),
+        }
+    }
+}
+
+/// How an address is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// With TLS.
+    Https,
+    /// Without.
+    Http,
+}
+
+/// The addresses that a host stands for without a resolver: its own where it
+/// is one, this machine's for `localhost` (RFC 6761), none for any other name.
+pub fn literal(host: &str) -> Vec<IpAddr> {
+    // The parser has turned 0x7f.1 and 2130706433 into what they mean.
+    match host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
+        Ok(ip) => vec![ip],
+        Err(_) if matches!(host.trim_end_matches('.'), "localhost") => {
+            vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
+        }
+        Err(_) => vec![],
+    }
+}
+
+/// The rules, and how names are resolved.
+#[derive(Clone)]
+pub struct Guard {
+    rules: Rules,
+    lookup: Lookup,
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guard").field("rules", &self.rules).finish_non_exhaustive()
+    }
+}
+
+impl Guard {
+    /// A guard that judges by these rules.
+    pub fn new(rules: Rules, lookup: Lookup) -> Guard {
+        Guard { rules, lookup }
+    }
+
+    /// As [`Rules::check_url`].
+    pub fn check_url(&self, url: &Url) -> Result<(), Refused> {
+        self.rules.check_url(url)
+    }
+
     /// The resolver that a client of this scheme connects by: one address
     /// that is refused refuses the name.
-    pub fn resolver(&self, scheme: &str) -> Arc<Guarded> {
-        Arc::new(Guarded { guard: self.clone(), scheme: scheme.to_owned() })
+    pub fn resolver(&self, scheme: Scheme) -> Arc<Guarded> {
+        Arc::new(Guarded { guard: self.clone(), scheme })
     }
 }
 
@@ -115,15 +191,15 @@ impl Guard {
 #[derive(Debug)]
 pub struct Guarded {
     guard: Guard,
-    scheme: String,
+    scheme: Scheme,
 }
 
 impl Resolve for Guarded {
     fn resolve(&self, name: Name) -> Resolving {
-        let (guard, scheme) = (self.guard.clone(), self.scheme.clone());
+        let (guard, scheme) = (self.guard.clone(), self.scheme);
         Box::pin(async move {
             let addresses = (guard.lookup)(name.as_str().to_owned()).await?;
-            addresses.iter().try_for_each(|&ip| guard.check(ip, &scheme))?;
+            addresses.iter().try_for_each(|&ip| guard.rules.check(ip, scheme))?;
             let sockets: Vec<SocketAddr> = addresses.into_iter().map(|ip| SocketAddr::new(ip, 0)).collect();
             Ok(Box::new(sockets.into_iter()) as Addrs)
         })
@@ -218,7 +294,7 @@ mod tests {
 
     fn guard(allow: &[(&str, u8)], plaintext: Plaintext) -> Guard {
         let allow = allow.iter().map(|(ip, bits)| (ip.parse().expect(ip), *bits)).collect();
-        Guard::new(allow, plaintext, system_lookup())
+        Guard::new(Rules::new(allow, plaintext), system_lookup())
     }
 
     fn check(guard: &Guard, url: &str) -> Result<(), Refused> {
@@ -279,8 +355,19 @@ mod tests {
             ("http://[::1]:8080/", true),
             ("http://8.8.8.8/", false),
             ("https://127.0.0.1/", false),
+            ("http://receiver.example/", true),
+            ("http://localhost:8080/", true),
         ] {
             assert_eq!(check(&lan, url).is_ok(), allowed, "{url}");
+        }
+        let nothing = guard(&[], Plaintext::ToAllowed);
+        for (url, refused) in [
+            ("http://receiver.example/", Refused::NothingAllowed),
+            ("http://8.8.8.8/", Refused::NotAllowed),
+            ("https://localhost/", Refused::NotPublic("a loopback")),
+            ("http://localhost.:80/", Refused::NotPublic("a loopback")),
+        ] {
+            assert_eq!(check(&nothing, url), Err(refused), "{url}");
         }
         let everything = guard(&[("0.0.0.0", 0)], Plaintext::Refused);
         assert_eq!(check(&everything, "https://127.0.0.1/"), Ok(()));
@@ -297,12 +384,12 @@ mod tests {
             })
         };
         for (ips, scheme, allowed) in [
-            (&["8.8.8.8"][..], "https", true),
-            (&["8.8.8.8", "127.0.0.1"][..], "https", false),
-            (&["::ffff:169.254.169.254"][..], "https", false),
-            (&["8.8.8.8"][..], "http", false),
+            (&["8.8.8.8"][..], Scheme::Https, true),
+            (&["8.8.8.8", "127.0.0.1"][..], Scheme::Https, false),
+            (&["::ffff:169.254.169.254"][..], Scheme::Https, false),
+            (&["8.8.8.8"][..], Scheme::Http, false),
         ] {
-            let guard = Guard::new(vec![], Plaintext::ToAllowed, answers(ips));
+            let guard = Guard::new(Rules::new(vec![], Plaintext::ToAllowed), answers(ips));
             let name: Name = "hook.example".parse().expect("a name");
             let found = guard.resolver(scheme).resolve(name).await;
             assert_eq!(found.is_ok(), allowed, "{ips:?}");

@@ -3,6 +3,7 @@
 //! receipts are the courier's.
 
 pub mod body;
+mod cause;
 pub mod chart;
 mod check;
 pub mod door;

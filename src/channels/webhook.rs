@@ -15,8 +15,9 @@ use reqwest::{Certificate, Client, Response, StatusCode, Url};
 use sha2::Sha256;
 
 use super::body::Body;
+use super::cause::{Cause, cause};
 use super::door::{Target, World};
-use super::guard::{Guard, Plaintext, Refused, system_lookup};
+use super::guard::{Guard, Rules, Scheme, system_lookup};
 use super::kept::PerSetup;
 use super::words::Messages;
 use super::{Channel, Envelope, Now, Sent, admitted, show};
@@ -49,12 +50,11 @@ struct Ready {
 
 impl Ready {
     fn of(setup: &Setup) -> Ready {
-        let plaintext = if setup.webhook.plaintext { Plaintext::ToAllowed } else { Plaintext::Refused };
-        let guard = Guard::new(setup.webhook.allow.clone(), plaintext, system_lookup());
+        let guard = Guard::new(Rules::of(&setup.webhook), system_lookup());
         Ready {
             messages: Messages::read(&setup.messages),
-            https: client(&setup.webhook, &guard, "https"),
-            http: client(&setup.webhook, &guard, "http"),
+            https: client(&setup.webhook, &guard, Scheme::Https),
+            http: client(&setup.webhook, &guard, Scheme::Http),
             guard,
         }
     }
@@ -75,8 +75,8 @@ impl<W: World> Webhook<W> {
         let Ok(url) = Url::parse(&envelope.target.address) else {
             return Sent::Rejected { reason: "the address is not a URL, expected https://...".into() };
         };
-        if let Err(Refused(reason)) = ready.guard.check_url(&url) {
-            return Sent::Forbidden { reason };
+        if let Err(refused) = ready.guard.check_url(&url) {
+            return Sent::Forbidden { reason: refused.to_string() };
         }
         let Some(secret) = &setup.webhook.secret else {
             return Sent::Rejected { reason: "no signing secret is configured for webhooks".into() };
@@ -178,18 +178,13 @@ fn answered(status: StatusCode, after: Option<Duration>, moment: Moment) -> Sent
 
 /// What came in place of an answer.
 fn failed(error: &reqwest::Error) -> Sent {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(inner) = cause {
-        if let Some(Refused(reason)) = inner.downcast_ref() {
-            return Sent::Forbidden { reason: reason.clone() };
-        }
-        cause = inner.source();
-    }
-    match error {
-        _ if error.is_timeout() => retry(None, "the receiver took too long"),
-        _ if error.is_builder() => Sent::Rejected { reason: "the request could not be made".into() },
-        _ if error.is_connect() => retry(None, "no connection to the receiver"),
-        _ => retry(None, "the receiver broke off"),
+    match cause(error) {
+        Some(Cause::Refused(refused)) => Sent::Forbidden { reason: refused.to_string() },
+        Some(Cause::Known(words)) => retry(None, words),
+        None if error.is_timeout() => retry(None, "the receiver took too long"),
+        None if error.is_builder() => Sent::Rejected { reason: "the request could not be made".into() },
+        None if error.is_connect() => retry(None, "no connection to the receiver"),
+        None => retry(None, "the receiver broke off"),
     }
 }
 
@@ -238,7 +233,7 @@ pub fn signature(secret: &Secret, id: &str, timestamp: &str, body: &[u8]) -> Str
     format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
 }
 
-fn client(webhook: &plan::Webhook, guard: &Guard, scheme: &str) -> Result<Client, String> {
+fn client(webhook: &plan::Webhook, guard: &Guard, scheme: Scheme) -> Result<Client, String> {
     // Whoever installed a provider before us chose the same one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let extra = match &webhook.ca {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use forewarn_core::level::Level;
+use forewarn_core::time::Span;
 
 const EXIT_CODES: &str = "Exit codes:
   0  done
@@ -213,6 +214,9 @@ pub struct NotifyTestArgs {
     /// Words to go with it
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub note: String,
+    /// How long to wait for what becomes of it, such as 10s; 0s only asks for it
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = waiting)]
+    pub wait: Span,
 }
 
 /// `forewarn warnings`.
@@ -407,6 +411,13 @@ pub struct StopArgs {
 pub struct CompletionsArgs {
     /// The shell
     pub shell: Shell,
+}
+
+fn waiting(word: &str) -> Result<Span, String> {
+    Span::parse(word)
+        .ok()
+        .filter(|span| (Span::ZERO..=Span::from_mins(5)).contains(span))
+        .ok_or_else(|| "expected a length of time such as 10s, 5min at most".to_owned())
 }
 
 fn level(word: &str) -> Result<Level, String> {

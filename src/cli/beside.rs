@@ -194,8 +194,17 @@ pub(super) fn newest_record(data: &Path) -> Result<Option<Record>, LogError> {
 fn plan_after(record: &Record) -> PlanId {
     let refused = record.decisions.iter().any(|(_, it)| matches!(it, Decision::PlanRefused(_)));
     let brought = record.inputs.iter().rev().find_map(|input| match input {
-        Input::Plan(plan) if !refused => Some(plan.id),
-        _ => None,
+        Input::Plan(plan) => (!refused).then_some(plan.id),
+        Input::Reading(_)
+        | Input::Tick
+        | Input::Started(_)
+        | Input::Clock(_)
+        | Input::Source(..)
+        | Input::Outcome(_)
+        | Input::Command(_)
+        | Input::Trouble(_)
+        | Input::Assign(_)
+        | Input::Intake(_) => None,
     });
     brought.unwrap_or(record.plan)
 }

@@ -33,9 +33,13 @@ pub(super) fn change(places: &Places, request: &Request, around: &mut Surroundin
 
 /// `forewarn notify-test`.
 pub(super) fn notify_test(args: &NotifyTestArgs, around: &mut Surroundings<'_>) -> io::Result<Exit> {
-    let NotifyTestArgs { places, contact, target, note } = args;
-    let request =
-        Request::NotifyTest { contacts: contact.clone(), targets: target.clone(), note: note.clone() };
+    let NotifyTestArgs { places, contact, target, note, wait } = args;
+    let request = Request::NotifyTest {
+        contacts: contact.clone(),
+        targets: target.clone(),
+        note: note.clone(),
+        wait_ms: wait.0.unsigned_abs() / 1_000,
+    };
     change(places, &request, around)
 }
 
@@ -83,7 +87,8 @@ enum Answered {
 
 fn asked(data: &Path, request: &Request, around: &mut Surroundings<'_>) -> io::Result<(Answered, Exit)> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let answer = runtime.block_on(async { tokio::time::timeout(ANSWER_WITHIN, ask(data, request)).await });
+    let within = ANSWER_WITHIN + request.waits();
+    let answer = runtime.block_on(async { tokio::time::timeout(within, ask(data, request)).await });
     match answer {
         Ok(Ok(Response { done: true, lines })) => {
             lines.iter().try_for_each(|line| writeln!(around.out, "{line}"))?;
@@ -98,7 +103,7 @@ fn asked(data: &Path, request: &Request, around: &mut Surroundings<'_>) -> io::R
             Ok((Answered::Otherwise, Exit::Unreachable))
         }
         Err(_) => {
-            let within = ANSWER_WITHIN.as_secs();
+            let within = within.as_secs();
             writeln!(
                 around.err,
                 "no answer within {within} s: it may still take effect; see the service's log"

@@ -78,7 +78,13 @@ fn areas(
             untold.entry((*hazard, *level, when)).or_default().push(id);
         }
     }
+    // Levels that are missing in the same areas at the same time are one warning as well.
+    let mut joined: BTreeMap<_, Vec<&str>> = BTreeMap::new();
     for ((hazard, level, when), areas) in untold {
+        joined.entry((hazard, when, areas)).or_default().push(level.word());
+    }
+    for ((hazard, when, areas), levels) in joined {
+        let level = list(levels);
         let when = when.map_or(String::new(), |minute| format!(" at {:02}:{:02}", minute / 60, minute % 60));
         let named = list(areas.iter().take(AREAS_NAMED_MAX).copied());
         let more = areas.len().saturating_sub(AREAS_NAMED_MAX);

@@ -58,10 +58,10 @@ pub fn row(dir: &Path, device: &NewDevice<'_>) -> Result<Row, Faults> {
         ));
     }
     if let Some(sensors) = sensors::read(dir, &mut faults) {
-        for station in device.stations.iter().filter(|station| !sensors.stations.contains(*station)) {
+        for station in device.stations.iter().filter(|station| !sensors.stations.contains(station)) {
             let what = format!("station {} is not in {}", quote(station), sensors::FILE);
             let fault = Fault::new(place.clone(), what, "a station");
-            faults.push_nearest(fault, station, sensors.stations.iter().map(String::as_str));
+            faults.push_nearest(fault, station, sensors.stations.iter());
         }
     }
     let header = sheet::header(dir, DEVICES, raw::COLUMNS, &mut faults);

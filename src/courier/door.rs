@@ -43,6 +43,8 @@ pub(super) struct Ready<W: World> {
 pub(super) struct Made {
     /// Through what.
     pub(super) channel: &'static str,
+    /// Host and port of the server; empty where none was looked for.
+    pub(super) server: String,
     /// For the lanes.
     pub(super) attempt: Attempt,
     /// One word for metrics.
@@ -92,6 +94,7 @@ impl<W: World> Door<W> {
     pub(super) fn open(&self, delivery: &Delivery, setup: &Arc<Setup>) -> Result<Ready<W>, Made> {
         let refuse = |death, reason: &str| Made {
             channel: "none",
+            server: String::new(),
             attempt: Attempt::Dead(death),
             result: "dead",
             reason: reason.to_owned(),
@@ -151,8 +154,10 @@ impl<W: World> Ready<W> {
             Sent::Forbidden { reason } => (Attempt::Dead(Death::Forbidden), "forbidden", reason),
         };
         crash::may_come(Before::Receipt);
-        let reason = without(&reason, &[&self.envelope.target.address, &self.envelope.target.name]);
-        Made { channel: self.channel.name(), attempt, result, reason }
+        let target = &self.envelope.target;
+        let server = without(&self.channel.server(target), &[&target.address]);
+        let reason = without(&reason, &[&target.address, &target.name]);
+        Made { channel: self.channel.name(), server, attempt, result, reason }
     }
 }
 

@@ -7,6 +7,7 @@ mod clock;
 mod delivery;
 mod door;
 mod follow;
+mod heard;
 mod intake;
 mod lane;
 mod lanes;

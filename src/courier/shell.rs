@@ -7,7 +7,7 @@ use std::time::Duration;
 use forewarn_core::event::{DeliveryOutcome, Input};
 use forewarn_core::ids::{Key, Position};
 use forewarn_core::time::Timestamp;
-use forewarn_core::warning::Outcome;
+use forewarn_core::warning::{Death, Outcome};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::delivery::{Action, Attempt, Hold};
 use super::door::{Door, Made};
+use super::heard::Heard;
 use super::intake::{Lag, Resent, next_behind};
 use super::lanes::Lanes;
 use super::{Parts, Standing};
@@ -33,6 +34,9 @@ pub(super) struct Shell<W: World> {
     pub(super) door: Door<W>,
     pub(super) lanes: Lanes,
     attempts: JoinSet<Made>,
+    heard: Heard,
+    /// Why deliveries died that the lanes are about to report.
+    deaths: HashMap<Key, Made>,
     keys: HashMap<Id, Key>,
     pub(super) upto: Position,
     pub(super) lag: Option<Lag>,
@@ -68,6 +72,8 @@ impl<W: World> Shell<W> {
             lanes: Lanes::new(parts.seed),
             door,
             attempts: JoinSet::new(),
+            heard: Heard::default(),
+            deaths: HashMap::new(),
             keys: HashMap::new(),
             upto: resume.cursor,
             lag: None,
@@ -155,6 +161,8 @@ impl<W: World> Shell<W> {
                 }
             }
         }
+        // One that was overtaken in the air is reported as that.
+        self.deaths.clear();
     }
 
     fn send(&mut self, key: Key) {
@@ -167,17 +175,30 @@ impl<W: World> Shell<W> {
                 let task = self.attempts.spawn(ready.send());
                 self.keys.insert(task.id(), key);
             }
-            Err(made) => self.made(key, &made),
+            Err(made) => self.made(key, made),
         }
     }
 
-    fn report(&self, outcome: DeliveryOutcome) {
+    fn report(&mut self, outcome: DeliveryOutcome) {
+        let made = self.deaths.remove(&outcome.key);
         let DeliveryOutcome { key, number, target, outcome: became, .. } = outcome;
         match became {
             Outcome::Accepted => tracing::info!(%key, number, target = target.0, "delivery accepted"),
             Outcome::Superseded => tracing::info!(%key, number, target = target.0, "delivery superseded"),
             Outcome::Dead(death) => {
-                tracing::error!(%key, number, target = target.0, ?death, "delivery given up");
+                let (channel, server, cause) = made
+                    .as_ref()
+                    .map_or(("", "", ""), |made| (made.channel, made.server.as_str(), made.reason.as_str()));
+                tracing::error!(
+                    %key,
+                    number,
+                    target = target.0,
+                    ?death,
+                    channel,
+                    server,
+                    cause,
+                    "delivery given up"
+                );
             }
         }
         self.parts.inbox.control(Input::Outcome(outcome));
@@ -190,27 +211,75 @@ impl<W: World> Shell<W> {
                 // A channel's panic is a failed attempt, not the courier's end.
                 let reason = "the channel failed, see the log".to_owned();
                 tracing::error!(%error, "an attempt ended in a panic");
-                let made = Made { channel: "none", attempt: Attempt::Failed(None), result: "retry", reason };
+                let (channel, server, attempt) = ("none", String::new(), Attempt::Failed(None));
+                let made = Made { channel, server, attempt, result: "retry", reason };
                 (error.id(), made)
             }
         };
         if let Some(key) = self.keys.remove(&id) {
-            self.made(key, &made);
+            self.made(key, made);
         }
     }
 
-    fn made(&mut self, key: Key, made: &Made) {
+    fn made(&mut self, key: Key, made: Made) {
         let now = self.now();
         metrics::counter!("forewarn_courier_attempts_total", "channel" => made.channel, "result" => made.result)
             .increment(1);
-        let outcome = match made.reason.as_str() {
-            "" => made.result.to_owned(),
-            reason => format!("{}: {reason}", made.result),
+        let outcome = match (made.server.as_str(), made.reason.as_str()) {
+            (_, "") => made.result.to_owned(),
+            ("", reason) => format!("{}: {reason}", made.result),
+            (server, reason) => format!("{}: {server}: {reason}", made.result),
         };
         if self.parts.notes.try_send(Note { key, at: self.lanes.civil(now), outcome }).is_err() {
             metrics::counter!("forewarn_courier_notes_dropped_total").increment(1);
         }
-        self.lanes.finished(key, made.attempt, now);
+        self.tell(key, &made, now);
+        let attempt = made.attempt;
+        if let Attempt::Dead(_) = attempt {
+            self.deaths.insert(key, made);
+        }
+        self.lanes.finished(key, attempt, now);
+    }
+
+    /// Says in the service's own log that a target fails, and that it works
+    /// again: not of every attempt, or a dead server would fill the disk.
+    fn tell(&mut self, key: Key, made: &Made, now: Timestamp) {
+        let Some(target) = self.lanes.delivery(key).map(|delivery| delivery.target) else { return };
+        let Made { channel, server, reason, .. } = made;
+        let setup = self.setup();
+        let contact = setup.plan.target(target).map_or("", |target| target.contact.as_str());
+        match made.attempt {
+            Attempt::Accepted => {
+                if let Some(failures) = self.heard.works(target, channel) {
+                    tracing::info!(
+                        target = target.0,
+                        contact,
+                        channel,
+                        server,
+                        failures,
+                        "deliveries go through again"
+                    );
+                }
+            }
+            Attempt::Failed(_) => {
+                if let Some(failures) = self.heard.failed(target, channel, now) {
+                    tracing::warn!(
+                        target = target.0,
+                        contact,
+                        channel,
+                        server,
+                        cause = reason,
+                        failures,
+                        "delivery attempt failed, it is tried again"
+                    );
+                }
+            }
+            // Each is told when it is given up.
+            Attempt::Dead(Death::Rejected | Death::Forbidden) => {
+                self.heard.failed(target, channel, now);
+            }
+            Attempt::Dead(Death::Erased | Death::Expired) => {}
+        }
     }
 
     fn reload(&mut self) {

@@ -75,6 +75,14 @@ pub(super) fn source_of(input: &Input) -> SourceIx {
     match input {
         Input::Reading(reading) => reading.source,
         Input::Source(source, _) => *source,
-        _ => SourceIx::default(),
+        Input::Tick
+        | Input::Started(_)
+        | Input::Plan(_)
+        | Input::Clock(_)
+        | Input::Outcome(_)
+        | Input::Command(_)
+        | Input::Trouble(_)
+        | Input::Assign(_)
+        | Input::Intake(_) => SourceIx::default(),
     }
 }

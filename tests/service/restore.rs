@@ -84,11 +84,15 @@ async fn restore_beside() {
     assert_eq!(warned(&theirs), [], "held: nothing but trouble goes out");
     assert!(troubles(&original, TroubleCode::SourceDown).is_empty(), "the original's session was its own");
 
+    let test = Request::NotifyTest { contacts: vec![], targets: vec![], note: String::new(), wait_ms: 100 };
+    let refused = ask(&copied.data(), &test).await.expect("the service answers");
+    assert!(!refused.done && refused.lines[0].starts_with("the service is held"), "{refused:?}");
     let would = resume(&copied, true).await;
     assert_eq!(would.lines, ["1 incident stands and would be told again:", "  flood@town red"]);
     assert_eq!(warned(&theirs), []);
     let resumed = resume(&copied, false).await;
     assert!(resumed.done, "{resumed:?}");
+    assert_eq!(resume(&copied, false).await.lines, ["it is not held: nothing waits to be let go"]);
     // The copy may have been taken before the receipt of the yellow one; then it goes out once more.
     let red =
         |it: &Attempt| it.accepted && it.revision["kind"] == "update" && it.revision["level"]["id"] == "red";

@@ -157,10 +157,22 @@ impl<'a> Narrator<'a> {
     fn revision(&mut self, now: Timestamp, revision: &Revision) -> io::Result<()> {
         let sign = match (revision.kind, revision.reason) {
             (Kind::AllClear | Kind::Cancel, _) => "✓",
-            (_, Reason::Blind | Reason::Intermittent) => "?",
-            (_, Reason::Downgraded) => "▼",
-            (_, Reason::Renewed | Reason::Seen) => "·",
-            _ => "▲",
+            (Kind::Alert | Kind::Update, reason) => match reason {
+                Reason::Blind | Reason::Intermittent => "?",
+                Reason::Downgraded => "▼",
+                Reason::Renewed | Reason::Seen => "·",
+                Reason::Raised
+                | Reason::Upgraded
+                | Reason::Eased
+                | Reason::Unconfirmed
+                | Reason::Orphaned
+                | Reason::EndedByHand
+                | Reason::InError
+                | Reason::TroubleRaised
+                | Reason::TroubleEnded
+                | Reason::NotifyTest
+                | Reason::BreachAgain => "▲",
+            },
         };
         let about = match &revision.about {
             About::Incident(cell) => cell_word(&self.plan, *cell),

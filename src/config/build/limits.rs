@@ -9,6 +9,7 @@ use forewarn_core::time::Timestamp;
 use forewarn_core::units::Unit;
 
 use super::Build;
+use crate::channels::show;
 use crate::config::fault::{Fault, Place, quote};
 use crate::config::raw::limits::Row;
 use crate::config::raw::rules::Inline;
@@ -89,6 +90,9 @@ impl Build<'_> {
                 continue;
             }
             table.taken[at] = Taken::Yes;
+            if row.unit != under.unit {
+                self.other_unit(row, under.unit);
+            }
             self.same_datum(row.datum.as_deref(), sensor, under, &row.place);
             let levels = row.levels.map(|limit| limit.map(|limit| in_unit(limit, row.unit, under.unit)));
             self.ordered(levels, under.side, &row.place);
@@ -110,6 +114,22 @@ impl Build<'_> {
         rows.sort_by_key(|row| row.from);
         self.whole_year(&rows, sensor, under);
         rows
+    }
+
+    /// Limits that are converted: a mistaken unit makes them a hundred times too high, and still limits.
+    fn other_unit(&mut self, row: &Row, unit: Unit) {
+        let converted = Level::WARNING.into_iter().zip(row.levels).filter_map(|(level, limit)| {
+            let limit = limit?;
+            let meant = show::limit(in_unit(limit, row.unit, unit), unit);
+            Some(format!("{level} {} counts as {meant}", show::limit(limit, row.unit)))
+        });
+        let what = format!(
+            "limits of {} are in {}, and what they are held against is in {unit}: {}",
+            quote(&row.sensor),
+            row.unit,
+            converted.collect::<Vec<_>>().join(", "),
+        );
+        self.warn(&row.place, what, format!("if that is meant, write them in {unit}"));
     }
 
     /// A sensor without limits can never warn.
@@ -226,14 +246,14 @@ impl Build<'_> {
             let sensors = self.raw.sensors.as_ref();
             let known = sensors.is_none_or(|sensors| sensors.named.contains(&row.sensor));
             let rules = &self.raw.rules;
-            let rule = row.rule.as_ref().filter(|rule| !rules.torn && !rules.named.contains(*rule));
+            let rule = row.rule.as_ref().filter(|rule| !rules.torn && !rules.named.contains(rule));
             if !known {
                 let fault = Fault::new(
                     row.place.clone(),
                     format!("sensor {} is not in sensors.csv", quote(&row.sensor)),
                     "a sensor as station/quantity",
                 );
-                let names = sensors.into_iter().flat_map(|sensors| sensors.named.iter().map(String::as_str));
+                let names = sensors.into_iter().flat_map(|sensors| sensors.named.iter());
                 self.faults.push_nearest(fault, &row.sensor, names);
             } else if let Some(rule) = rule {
                 let fault = Fault::new(
@@ -241,7 +261,7 @@ impl Build<'_> {
                     format!("rule {} is not there", quote(rule)),
                     "the file of a rule, without .toml",
                 );
-                self.faults.push_nearest(fault, rule, rules.named.iter().map(String::as_str));
+                self.faults.push_nearest(fault, rule, rules.named.iter());
             } else {
                 match taken {
                     Taken::Yes => {}

@@ -7,11 +7,14 @@ use forewarn_core::level::Level;
 use forewarn_core::plan::{Group, Route, Target};
 
 use super::{Build, put};
-use crate::config::fault::{Fault, Place, quote};
+use crate::config::fault::{Fault, Place, list, nearest, quote};
 use crate::config::plan::{Address, Device, Devices};
 use crate::config::raw::contacts::Contact;
 use crate::config::raw::forewarn_toml;
 use crate::config::raw::routes::{self, To};
+
+/// Roles that a message lists.
+const ROLES_LISTED: usize = 12;
 
 /// Addresses by target id.
 pub(super) type Addresses = BTreeMap<String, Address>;
@@ -39,6 +42,7 @@ impl Build<'_> {
                 self.places.routes.push(place);
             }
         }
+        self.unrouted_roles();
         addresses
     }
 
@@ -76,7 +80,7 @@ impl Build<'_> {
         };
         let what = format!("{path} is {}, who is not in contacts.csv", quote(id));
         let fault = Fault::new(place.clone(), what, "the id of a contact");
-        self.faults.push_nearest(fault, id, contacts.named.iter().map(String::as_str));
+        self.faults.push_nearest(fault, id, contacts.named.iter());
     }
 
     fn route(&mut self, route: &routes::Route, place: &Place) -> Option<Route> {
@@ -134,8 +138,8 @@ impl Build<'_> {
         }
         let known: BTreeSet<&str> =
             rules.written.iter().map(|rule| rule.body.rule.value.hazard.value.0.as_str()).collect();
-        let hint = crate::config::fault::nearest(name, known)
-            .map_or(String::new(), |near| format!("did you mean {}?", quote(near)));
+        let hint =
+            nearest(name, known).map_or(String::new(), |near| format!("did you mean {}?", quote(near)));
         self.warn(
             place,
             format!("no rule warns of hazard {}, so this route carries nothing", quote(name)),
@@ -145,13 +149,44 @@ impl Build<'_> {
 
     /// A role is known by the contacts who have it.
     fn role(&mut self, role: &str, place: &Place) {
-        let Some(contacts) = self.raw.contacts.as_ref().filter(|contacts| !contacts.roles.contains(role))
-        else {
+        let Some(contacts) = self.raw.contacts.as_ref() else { return };
+        if contacts.roles.contains(role) {
             return;
+        }
+        let roles = || contacts.roles.iter();
+        let what = format!("no contact has role {}, so this route goes to nobody", quote(role));
+        let expected = match roles().count() {
+            0 => "a role that contacts.csv gives to somebody".to_owned(),
+            1..=ROLES_LISTED => format!("one of {}", list(roles())),
+            _ => "a role of contacts.csv".to_owned(),
         };
-        let near = crate::config::fault::nearest(role, contacts.roles.iter().map(String::as_str));
-        let hint = near.map_or(String::new(), |near| format!("did you mean {}?", quote(near)));
-        self.warn(place, format!("no contact has role {}, so this route goes to nobody", quote(role)), hint);
+        let mut fault = Fault::new(place.clone(), what, expected);
+        if let Some(near) = nearest(role, roles()) {
+            fault = fault.hint(format!("did you mean {}, or is it misspelt in contacts.csv?", quote(near)));
+        }
+        self.faults.push(fault);
+    }
+
+    /// A role that no route names and that is nearly one of theirs is misspelt.
+    fn unrouted_roles(&mut self) {
+        let Some(routes) = self.raw.routes.as_ref() else { return };
+        let routed: BTreeSet<&str> = routes
+            .route
+            .iter()
+            .filter_map(|route| match &route.value.to.value {
+                To::AreaRole(role) | To::Role(_, role) => Some(role.as_str()),
+                To::Contact(_) => None,
+            })
+            .collect();
+        let raw = self.raw;
+        for contact in raw.contacts.iter().flat_map(|contacts| &contacts.rows) {
+            for role in contact.roles.iter().filter(|role| !routed.contains(role.as_str())) {
+                if let Some(near) = nearest(role, routed.iter().copied()) {
+                    let what = format!("no route goes to role {}", quote(role));
+                    self.warn(&contact.place, what, format!("did you mean {}?", quote(near)));
+                }
+            }
+        }
     }
 
     /// Who may speak for which stations.
@@ -167,7 +202,7 @@ impl Build<'_> {
                 };
                 let what = format!("station {} is not in sensors.csv", quote(station));
                 let fault = Fault::new(written.place.clone(), what, "a station");
-                self.faults.push_nearest(fault, station, sensors.stations.iter().map(String::as_str));
+                self.faults.push_nearest(fault, station, sensors.stations.iter());
             }
             let device = Device {
                 identity: written.identity.clone(),

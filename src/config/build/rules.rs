@@ -26,7 +26,7 @@ impl Build<'_> {
         let raw = self.raw;
         let rows = raw.limits.as_ref().map_or(&[][..], |limits| &limits.rows);
         let mut table = Table::new(rows);
-        if raw.rules.named.is_empty() {
+        if raw.rules.named.iter().next().is_none() {
             self.warn(
                 &Place::new("rules", 0),
                 "there is no rule, so nothing is ever warned of",
@@ -176,7 +176,7 @@ impl Build<'_> {
                         format!("station {} is not in sensors.csv", quote(&station.value.0)),
                         "a station",
                     );
-                    self.faults.push_nearest(fault, &station.value.0, known.iter().map(String::as_str));
+                    self.faults.push_nearest(fault, &station.value.0, known.iter());
                 }
             }
             let plan = &self.plan;
@@ -245,7 +245,7 @@ impl Build<'_> {
                 format!("sensor {} is not in sensors.csv", quote(name)),
                 "a sensor as station/quantity",
             );
-            self.faults.push_nearest(fault, name, sensors.named.iter().map(String::as_str));
+            self.faults.push_nearest(fault, name, sensors.named.iter());
         }
         found
     }
@@ -261,7 +261,7 @@ impl Build<'_> {
                 format!("area {} is not in areas.geojson", quote(name)),
                 "the id of an area",
             );
-            self.faults.push_nearest(fault, name, areas.named.iter().map(String::as_str));
+            self.faults.push_nearest(fault, name, areas.named.iter());
         }
         found
     }

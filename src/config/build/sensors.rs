@@ -64,7 +64,9 @@ impl Build<'_> {
 
     fn station(&mut self, row: &SensorRow) -> Option<StationIx> {
         let names = names(row.name_zh.as_deref(), row.name_en.as_deref());
-        if names.is_empty() {
+        // What is missing here may stand in a row that could not be read.
+        let whole = self.is_whole(row);
+        if whole && names.is_empty() {
             self.fault(
                 &row.place,
                 format!("station {} has no name", quote(&row.station)),
@@ -74,7 +76,7 @@ impl Build<'_> {
         for (column, missing) in
             [("lat", row.lat.is_none()), ("lon", row.lon.is_none()), ("area", row.area.is_none())]
         {
-            if missing {
+            if whole && missing {
                 self.fault(&row.place, format!("{column} is empty"), "a value in one row of the station");
             }
         }
@@ -94,13 +96,18 @@ impl Build<'_> {
         Some(ix)
     }
 
+    /// Whether every row of its station could be read.
+    fn is_whole(&self, row: &SensorRow) -> bool {
+        self.raw.sensors.as_ref().is_none_or(|written| !written.faulty.contains(&row.station))
+    }
+
     fn area_of(&mut self, row: &SensorRow) -> Option<AreaIx> {
         let name = row.area.as_deref()?;
         let written = self.raw.areas.as_ref()?;
         if !written.named.contains(name) {
             let what = format!("area {} is not in areas.geojson", quote(name));
             let fault = Fault::new(row.place.clone(), what, "the id of an area");
-            self.faults.push_nearest(fault, name, written.named.iter().map(String::as_str));
+            self.faults.push_nearest(fault, name, written.named.iter());
         }
         let ix = self.areas.get(name).copied();
         let outline = ix.and_then(|ix| self.outlines.get(&ix)).filter(|area| !area.rings.is_empty());
@@ -121,12 +128,12 @@ impl Build<'_> {
         let row = &draft.merged;
         let id = row.id();
         for (column, missing) in [("unit", row.unit.is_none()), ("interval", row.interval.is_none())] {
-            if missing {
+            if missing && self.is_whole(row) {
                 self.fault(&row.place, format!("{column} is empty"), "a value in one row of the sensor");
             }
         }
         let (unit, interval) = (row.unit?, row.interval?);
-        if row.datum.is_none() && needs_datum(&row.quantity, unit) {
+        if row.datum.is_none() && self.is_whole(row) && needs_datum(&row.quantity, unit) {
             let what = format!("sensor {} has no datum", quote(&id));
             self.fault(
                 &row.place,

@@ -10,12 +10,14 @@ use forewarn_core::time::Span;
 use super::Build;
 use super::people::Addresses;
 use super::sources::{at, is_loopback};
-use crate::config::fault::Fault;
+use crate::channels::guard::{Refused, Rules, literal};
+use crate::config::fault::{Fault, Place};
 use crate::config::plan::{
     Catalog, Devices, Email, Http, Influx, Listener, Log, MailSecurity, Setup, Source, Store, Webhook,
 };
-use crate::config::raw::contacts::Contacts;
+use crate::config::raw::contacts::{Contacts, WebhookAddress};
 use crate::config::raw::forewarn_toml::{Main, length};
+use crate::config::raw::words::Word;
 
 const MIB: u64 = 1 << 20;
 
@@ -80,7 +82,7 @@ impl Build<'_> {
         let email = self.email(main);
         let webhook = self.webhook(main);
         let influx = self.influx(main);
-        self.addressed(main);
+        self.addressed(main, webhook.as_ref());
         let data = main.data.as_ref().map_or_else(|| PathBuf::from("../data"), |data| data.value.0.clone());
         Some(Service {
             sources,
@@ -106,9 +108,9 @@ impl Build<'_> {
             MailSecurity::StartTls => 587,
             MailSecurity::PlaintextUnsafe => 25,
         };
-        let port = self.within(email.port.as_ref(), "port", port, 1..=65_535) as u16;
+        let port = self.within(email.port.as_ref(), "email.port", port, 1..=65_535) as u16;
         let connections_max =
-            self.within(email.connections_max.as_ref(), "connections_max", 4, 1..=64) as usize;
+            self.within(email.connections_max.as_ref(), "email.connections_max", 4, 1..=64) as usize;
         let mailbox = email.from.value.0.parse::<lettre::message::Mailbox>();
         if mailbox.is_err() || email.from.value.0.contains('"') {
             self.fault(&at(email.from.line), "email.from is no sender", "\"Name <address>\"");
@@ -162,7 +164,7 @@ impl Build<'_> {
             plaintext: written.and_then(|webhook| webhook.plaintext).unwrap_or(false),
             ca: written.and_then(|webhook| webhook.ca.as_ref()).and_then(|path| self.file(path)),
             timeout: length(written.and_then(|webhook| webhook.timeout.as_ref()), Span::from_secs(10)),
-            connections_max: self.within(connections_max, "connections_max", 4, 1..=64) as usize,
+            connections_max: self.within(connections_max, "webhook.connections_max", 4, 1..=64) as usize,
         })
     }
 
@@ -213,27 +215,73 @@ impl Build<'_> {
     }
 
     /// Every address must have a way to it.
-    fn addressed(&mut self, main: &Main) {
-        let plaintext = main.webhook.as_ref().and_then(|webhook| webhook.value.plaintext).unwrap_or(false);
+    fn addressed(&mut self, main: &Main, webhook: Option<&Webhook>) {
         let signed = main.webhook.as_ref().is_some_and(|webhook| webhook.value.secret.is_some());
         for contact in self.raw.contacts.iter().flat_map(|Contacts { rows, .. }| rows) {
             for (channel, address) in &contact.addresses {
-                let (what, expected) = match *channel {
-                    "email" if main.email.is_none() => {
-                        ("has a mail address, but no mail server is configured", "[email] in forewarn.toml")
-                    }
-                    "webhook" if !signed => (
+                let fault = |what, expected| Some(Fault::new(contact.place.clone(), what, expected));
+                let found = match *channel {
+                    "email" if main.email.is_none() => fault(
+                        "has a mail address, but no mail server is configured",
+                        "[email] in forewarn.toml",
+                    ),
+                    "webhook" if !signed => fault(
                         "has a webhook, but there is no secret to sign with",
                         "[webhook] secret in forewarn.toml",
                     ),
-                    "webhook" if !plaintext && address.starts_with("http:") => (
-                        "has a webhook without TLS",
-                        "https://, or webhook.plaintext = true for networks of webhook.allow",
-                    ),
-                    _ => continue,
+                    "webhook" => webhook.and_then(|webhook| unreachable(webhook, address, &contact.place)),
+                    _ => None,
                 };
-                self.faults.push(Fault::new(contact.place.clone(), what, expected));
+                found.into_iter().for_each(|fault| self.faults.push(fault));
             }
         }
     }
+}
+
+/// A webhook that the guard would refuse whatever its name resolves to can
+/// never be delivered to.
+fn unreachable(webhook: &Webhook, address: &str, place: &Place) -> Option<Fault> {
+    let url = reqwest::Url::parse(address).ok()?;
+    let refused = Rules::of(webhook).check_url(&url).err()?;
+    let (what, expected) = match refused {
+        Refused::Plaintext => (
+            "has a webhook without TLS".to_owned(),
+            "https://, or webhook.plaintext = true for networks of webhook.allow",
+        ),
+        Refused::NotPublic(kind) => (
+            format!("has a webhook at {kind} address, to which nothing is sent"),
+            "a public address, or one in a network of webhook.allow",
+        ),
+        Refused::NotAllowed | Refused::NothingAllowed => (
+            "has a webhook without TLS outside webhook.allow, to which nothing is sent".to_owned(),
+            "https://, or an address in a network of webhook.allow",
+        ),
+        Refused::Scheme | Refused::Login | Refused::NoHost => {
+            (format!("has a webhook to which nothing is sent ({refused})"), WebhookAddress::EXPECTED)
+        }
+    };
+    Some(Fault::new(place.clone(), what, expected).hint(opening(webhook, &url)))
+}
+
+/// The lines of `[webhook]` that would let an address pass.
+fn opening(webhook: &Webhook, url: &reqwest::Url) -> String {
+    let plaintext = webhook.plaintext || url.scheme() == "http";
+    let mut lines = vec![];
+    if plaintext && !webhook.plaintext {
+        lines.push("plaintext = true".to_owned());
+    }
+    let open = Webhook { plaintext, ..webhook.clone() };
+    let mut whose = "";
+    if Rules::of(&open).check_url(url).is_err() {
+        let own = literal(url.host_str().unwrap_or_default());
+        let mut networks: Vec<String> =
+            webhook.allow.iter().map(|(network, bits)| format!("\"{network}/{bits}\"")).collect();
+        networks.extend(own.iter().map(|ip| format!("\"{ip}/{}\"", if ip.is_ipv4() { 32 } else { 128 })));
+        if own.is_empty() {
+            networks.push("\"10.1.0.0/16\"".to_owned());
+            whose = ", with the receiver's network in place of 10.1.0.0/16";
+        }
+        lines.push(format!("allow = [{}]", networks.join(", ")));
+    }
+    format!("write {} below [webhook] in forewarn.toml{whose}", lines.join(" and "))
 }

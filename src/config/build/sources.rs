@@ -56,20 +56,26 @@ impl Build<'_> {
 
     fn mqtt(&mut self, written: &forewarn_toml::Mqtt, name: &str) -> Option<Mqtt> {
         let url = &written.url;
+        let path = |key: &str| format!("sources.{name}.mqtt.{key}");
         let password = match &written.password {
             Some(reference) => Some(self.secret(reference)?),
             None => None,
         };
         if written.password.is_some() && written.user.is_none() {
-            self.fault(&at(url.line), "has a password without a user", "user beside password");
+            self.fault(
+                &at(url.line),
+                format!("{} is without a user", path("password")),
+                "user beside password",
+            );
         }
-        let identity = self.pair(written.cert.as_ref(), written.key.as_ref(), url.line);
+        let identity =
+            self.pair(written.cert.as_ref(), written.key.as_ref(), &format!("sources.{name}.mqtt"), url.line);
         let tls = ClientTls { ca: written.ca.as_ref().and_then(|path| self.file(path)), identity };
         if url.value.tls == Tls::Off {
             if written.ca.is_some() || tls.identity.is_some() {
                 self.fault(
                     &at(url.line),
-                    "has certificates for a connection without TLS",
+                    format!("{} has certificates for a connection without TLS", path("url")),
                     "mqtts:// beside ca, cert and key",
                 );
             }
@@ -81,21 +87,26 @@ impl Build<'_> {
                 );
             }
         }
-        let qos = self.within(written.qos.as_ref(), "qos", 1, 0..=1);
+        let qos = self.within(written.qos.as_ref(), &path("qos"), 1, 0..=1);
         let packet_max = written.packet_max.as_ref().map_or(4 * MIB, |at| at.value.0);
         if !(1024..=MQTT_PACKET_MAX).contains(&packet_max) {
             let line = written.packet_max.as_ref().map_or(url.line, |at| at.line);
-            self.fault(&at(line), format!("packet_max is {packet_max} B"), "1 KiB to 255 MiB");
+            let what = format!("{} is {packet_max} B", path("packet_max"));
+            self.fault(&at(line), what, "1 KiB to 255 MiB");
         }
         let keep_alive =
             forewarn_toml::length(written.keep_alive.as_ref().map(|at| &at.value), Span::from_secs(30));
         if !(Span::from_secs(5)..=Span::from_secs(3600)).contains(&keep_alive) {
             let line = written.keep_alive.as_ref().map_or(url.line, |at| at.line);
-            self.fault(&at(line), format!("keep_alive is {keep_alive}"), "5 s to 1 h");
+            self.fault(&at(line), format!("{} is {keep_alive}", path("keep_alive")), "5 s to 1 h");
         }
         let topics: Vec<String> = written.topic.iter().map(|topic| topic.value.0.clone()).collect();
         if topics.is_empty() {
-            self.fault(&at(url.line), "topic is an empty list", "one topic filter at least");
+            self.fault(
+                &at(url.line),
+                format!("{} is an empty list", path("topic")),
+                "one topic filter at least",
+            );
         }
         Some(Mqtt {
             host: url.value.host.clone(),
@@ -145,7 +156,7 @@ impl Build<'_> {
         let packet_max = packet.map_or(256 * 1024, |at| at.value.0);
         if !(256..=MQTT_PACKET_MAX).contains(&packet_max) {
             let line = packet.map_or(line, |at| at.line);
-            self.fault(&at(line), format!("packet_max is {packet_max} B"), "256 B to 255 MiB");
+            self.fault(&at(line), format!("listener.packet_max is {packet_max} B"), "256 B to 255 MiB");
         }
         let handshake = written.and_then(|listener| listener.handshake_max.as_ref());
         let decode =
@@ -249,10 +260,11 @@ impl Build<'_> {
         &mut self,
         cert: Option<&At<Path>>,
         key: Option<&At<Path>>,
+        whose: &str,
         line: u32,
     ) -> Option<(PathBuf, PathBuf)> {
         if cert.is_some() != key.is_some() {
-            self.fault(&at(line), "has one of cert and key", "both, or neither");
+            self.fault(&at(line), format!("{whose} has one of cert and key"), "both, or neither");
         }
         Some((self.file(cert?)?, self.file(key?)?))
     }

@@ -25,7 +25,7 @@ impl Word for Url {
     }
 
     fn shown(_: &str) -> String {
-        "something else".to_owned()
+        "not a plain web address".to_owned()
     }
 }
 
@@ -63,7 +63,7 @@ impl Word for Broker {
 
     // Someone may have written a password into it.
     fn shown(_: &str) -> String {
-        "something else".to_owned()
+        "not the address of a broker".to_owned()
     }
 }
 

@@ -115,7 +115,35 @@ fn json_fault(place: &Place, base: u32, error: &serde_json::Error, expected: &st
     let text = error.to_string();
     let what = text.split(" at line ").next().unwrap_or("cannot be read").replace('`', "\"");
     let line = base + error.line() as u32;
-    Fault::new(Place { file: place.file.clone(), line }, what, expected)
+    let place = Place { file: place.file.clone(), line };
+    if error.is_syntax() || error.is_eof() {
+        return match what.strip_prefix("expected ") {
+            Some(own) => Fault::new(place, "is not JSON", own),
+            None => Fault::new(place, format!("is not JSON: {what}"), expected),
+        };
+    }
+    // What the parser expected in this very place stands before what we did of the whole.
+    match what.split_once(", expected ") {
+        // Its words are those of its own types.
+        Some((what, own)) => {
+            let what = what.replace("invalid type: map", "is an object").replace("invalid type:", "is");
+            let own = own.replace("a sequence", "a list").replace("a map", "an object");
+            Fault::new(place, what, format!("{own} in {expected}"))
+        }
+        None => Fault::new(place, what, expected),
+    }
+}
+
+/// What a JSON value is, in words.
+fn kind_of(value: &serde_json::Value) -> &'static str {
+    match value {
+        serde_json::Value::Null => "null",
+        serde_json::Value::Bool(_) => "true or false",
+        serde_json::Value::Number(_) => "a number",
+        serde_json::Value::String(_) => "text of several lines",
+        serde_json::Value::Array(_) => "a list",
+        serde_json::Value::Object(_) => "an object",
+    }
 }
 
 /// Coordinates are degrees on WGS-84; a projected file would put every area elsewhere.
@@ -133,6 +161,7 @@ fn area(text: &str, place: Place, areas: &mut Areas, faults: &mut Faults) {
     let feature: Feature = match serde_json::from_str(text) {
         Ok(feature) => feature,
         Err(error) => {
+            areas.named.tear();
             return faults.push(json_fault(
                 &place,
                 place.line - 1,
@@ -150,8 +179,8 @@ fn area(text: &str, place: Place, areas: &mut Areas, faults: &mut Faults) {
         None | Some(serde_json::Value::Null) => None,
         Some(serde_json::Value::String(text)) if text.is_empty() => None,
         Some(serde_json::Value::String(text)) if Text::parse(text).is_some() => Some(text.trim().to_owned()),
-        Some(_) => {
-            fault(format!("property {key} is something else"), Text::EXPECTED);
+        Some(other) => {
+            fault(format!("property {key} is {}", kind_of(other)), Text::EXPECTED);
             None
         }
     };
@@ -163,7 +192,12 @@ fn area(text: &str, place: Place, areas: &mut Areas, faults: &mut Faults) {
         faults.push(unknown.nearest(key, PROPERTIES));
     }
     let Some(id) = id.filter(|id| Id::parse(id).is_some()) else {
-        return faults.push(Fault::new(place, "has no sound id", Id::EXPECTED));
+        areas.named.tear();
+        // One that is no text has been told.
+        if faults.count() == before {
+            faults.push(Fault::new(place, "has no sound id", Id::EXPECTED));
+        }
+        return;
     };
     if !areas.named.insert(id.clone()) {
         faults.push(Fault::new(place.clone(), format!("area {} stands twice", quote(&id)), "each id once"));

@@ -68,7 +68,16 @@ pub(crate) fn read(dir: &Path, faults: &mut Faults) -> Option<Contacts> {
                 Fault::new(row.place.clone(), format!("contact {} stands twice", quote(&id)), "each id once");
             row.fault(fault, faults);
         }
-        contacts.roles.extend(row.several::<Id>("roles", faults).into_iter().map(|role| role.0));
+        if Id::parse(&id).is_none() {
+            contacts.named.tear();
+        }
+        let before = faults.count();
+        for Id(role) in row.several::<Id>("roles", faults) {
+            contacts.roles.insert(role);
+        }
+        if faults.count() > before {
+            contacts.roles.tear();
+        }
         if let Some(contact) = contact(&mut row, faults).filter(|_| row.sound()) {
             contacts.rows.push(contact);
         }
@@ -118,7 +127,7 @@ fn contact(row: &mut Row<'_>, faults: &mut Faults) -> Option<Contact> {
 pub(crate) struct MailAddress(pub(crate) String);
 
 impl Word for MailAddress {
-    const EXPECTED: &'static str = "a mail address such as duty@example.org, without quotation marks";
+    const EXPECTED: &'static str = "an address such as duty@example.org, without quotation marks or spaces";
 
     fn parse(text: &str) -> Option<Self> {
         let plain = !text.chars().any(|c| c.is_control() || c.is_whitespace() || c == '"');
@@ -127,7 +136,7 @@ impl Word for MailAddress {
     }
 
     fn shown(_: &str) -> String {
-        "something else".to_owned()
+        "not a mail address".to_owned()
     }
 }
 
@@ -137,7 +146,7 @@ pub(crate) struct WebhookAddress(pub(crate) String);
 
 impl Word for WebhookAddress {
     const EXPECTED: &'static str =
-        "an address such as https://hooks.example.org/forewarn, without user or password in it";
+        "an address such as https://hooks.example.org/forewarn, without user, password or # in it";
 
     fn parse(text: &str) -> Option<Self> {
         let plain = !text.chars().any(|c| c.is_control() || c.is_whitespace());
@@ -151,6 +160,6 @@ impl Word for WebhookAddress {
     }
 
     fn shown(_: &str) -> String {
-        "something else".to_owned()
+        "not a plain web address".to_owned()
     }
 }

@@ -79,6 +79,6 @@ impl Word for Digest {
     }
 
     fn shown(_: &str) -> String {
-        "something else".to_owned()
+        "no such digest".to_owned()
     }
 }

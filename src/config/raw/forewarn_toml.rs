@@ -9,8 +9,9 @@ use toml::Spanned;
 use toml::de::{DeValue, ValueDeserializer};
 
 use super::addresses::{Broker, Network, Security, Socket, Topic, Url, Version};
+use super::member::member;
 use super::secret::SecretRef;
-use super::table::{At, OneOrMany, Read, Reader, member, raw};
+use super::table::{At, OneOrMany, Read, Reader, raw};
 use super::words::{Bytes, Id, Length, Path, Text};
 use crate::config::fault::Faults;
 use crate::formats::AnyFormat;
@@ -272,6 +273,9 @@ pub(crate) struct Decode(pub(crate) AnyFormat);
 
 impl Read for Decode {
     fn read(value: Spanned<DeValue<'_>>, path: &str, reader: &mut Reader<'_>) -> Option<Self> {
+        if !matches!(value.get_ref(), DeValue::Table(_)) {
+            return reader.wrong(&value, path, &Self::expected());
+        }
         let mut table = reader.table(value, path)?;
         let line = table.line();
         let kind = table.take::<At<Text>>("format", reader)?;

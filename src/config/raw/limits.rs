@@ -62,6 +62,9 @@ pub(crate) fn read(dir: &Path, faults: &mut Faults) -> Option<Limits> {
         row.shape(faults);
         limits.named.insert(row.cell("sensor").to_owned());
         let sensor = row.must::<SensorName>("sensor", faults);
+        if sensor.is_none() {
+            limits.named.tear();
+        }
         let unit = row.must::<UnitWord>("unit", faults);
         let season = row.may::<Season>("season", faults).map(|season| season.0);
         let valid_from = row.may::<Day>("valid_from", faults).map(|day| day.0);

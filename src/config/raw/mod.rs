@@ -8,6 +8,7 @@ pub(crate) mod contacts;
 pub(crate) mod devices;
 pub(crate) mod forewarn_toml;
 pub(crate) mod limits;
+pub(crate) mod member;
 pub(crate) mod messages;
 pub(crate) mod routes;
 pub(crate) mod rules;
@@ -61,7 +62,34 @@ impl Raw {
 
 /// Names that something may refer to; those whose own line is at fault too,
 /// so that one fault is told once.
-pub(crate) type Names = BTreeSet<String>;
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    known: BTreeSet<String>,
+    /// Whether a name could not be read, so that any may be the one.
+    torn: bool,
+}
+
+impl Names {
+    /// Adds one; false where it is there already.
+    pub(crate) fn insert(&mut self, name: String) -> bool {
+        self.known.insert(name)
+    }
+
+    /// Notes that a name could not be read.
+    pub(crate) fn tear(&mut self) {
+        self.torn = true;
+    }
+
+    /// Whether something may refer to this name.
+    pub(crate) fn contains(&self, name: &str) -> bool {
+        self.torn || self.known.contains(name)
+    }
+
+    /// Those that could be read.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
+        self.known.iter().map(String::as_str)
+    }
+}
 
 /// A whole text file: UTF-8, without a byte order mark. `Ok(None)` when there is none.
 fn text(dir: &Path, file: &str) -> Result<Option<String>, Fault> {

@@ -11,7 +11,8 @@ use toml::Spanned;
 use toml::de::{DeValue, ValueDeserializer};
 
 use super::Names;
-use super::table::{At, Read, Reader, Table, member, raw};
+use super::member::member;
+use super::table::{At, Read, Reader, Table, raw};
 use super::words::{Corroboration, Id, Intervals, Length, Measure, Text, Votes, Word, word_schema};
 use crate::config::fault::{Fault, Faults, Place, quote};
 
@@ -87,11 +88,31 @@ impl Read for File {
         if !many {
             return At::<Body>::read(value, path, reader).map(|body| File::One(Box::new(body)));
         }
+        if let Some(line) = single(&value, reader) {
+            let fault = Fault::new(
+                reader.place(line),
+                "unknown key \"rules\"",
+                "[rule] for the one rule of a file, or [rules.NAME.rule] for each of several",
+            );
+            reader.fault(fault.hint("did you mean \"rule\"?"));
+            return None;
+        }
         let mut table = reader.table(value, path)?;
         let bodies = table.take::<Bodies>("rules", reader);
         table.finish(reader);
         bodies.map(|Bodies(bodies)| File::Many(bodies))
     }
+}
+
+/// Where `[rules]` holds the keys of one rule, its line.
+fn single(value: &Spanned<DeValue<'_>>, reader: &Reader<'_>) -> Option<u32> {
+    let DeValue::Table(file) = value.get_ref() else { return None };
+    let rules = file.get("rules")?;
+    let DeValue::Table(keys) = rules.get_ref() else { return None };
+    let is_one = ["kind", "hazard"]
+        .iter()
+        .any(|key| keys.get(*key).is_some_and(|value| matches!(value.get_ref(), DeValue::String(_))));
+    is_one.then(|| reader.line(rules.span().start))
 }
 
 /// The rules of `[rules.NAME]`.

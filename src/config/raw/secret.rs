@@ -54,6 +54,17 @@ impl Read for SecretRef {
             DeValue::Table(table) if table.contains_key("env") => {
                 Env::read(value, path, reader).map(SecretRef::Env)
             }
+            DeValue::Table(table) if table.is_empty() => {
+                let place = reader.place(reader.line(value.span().start));
+                reader.fault(Fault::new(place, format!("{path} is empty"), EXPECTED));
+                None
+            }
+            DeValue::Table(_) => {
+                let place = reader.place(reader.line(value.span().start));
+                let fault = Fault::new(place, format!("{path} has neither env nor file"), EXPECTED);
+                reader.fault(fault.hint("a secret that stood in a file like this one should be replaced"));
+                None
+            }
             _ => {
                 let place = reader.place(reader.line(value.span().start));
                 let fault = Fault::new(place, format!("{path} is written out"), EXPECTED);

@@ -1,13 +1,14 @@
 //! `sensors.csv` as written: a row a sensor, and further rows of the same
 //! sensor where its conversion changes from a date on.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use jiff::civil::DateTime;
 
 use super::Names;
 use super::sheet::{Column, Row, Sheet, may, must};
-use super::words::{Day, INTERVALS_MAX, Id, Length, Number, Text, UnitWord, Whole};
+use super::words::{Day, INTERVALS_MAX, Id, Length, Number, Text, UnitWord, Whole, Word};
 use crate::config::fault::{Fault, Faults, Place};
 
 /// The file's name.
@@ -52,6 +53,8 @@ pub(crate) struct Sensors {
     pub(crate) stations: Names,
     /// Sensors of all rows, those at fault too.
     pub(crate) named: Names,
+    /// Stations with a row at fault: what it says is missing elsewhere.
+    pub(crate) faulty: BTreeSet<String>,
 }
 
 /// One row. What is empty is `None`.
@@ -98,9 +101,15 @@ pub(crate) fn read(dir: &Path, faults: &mut Faults) -> Option<Sensors> {
     for mut row in sheet.rows() {
         sensors.stations.insert(row.cell("station").to_owned());
         sensors.named.insert(format!("{}/{}", row.cell("station"), row.cell("quantity")));
+        if Id::parse(row.cell("station")).is_none() || Id::parse(row.cell("quantity")).is_none() {
+            sensors.stations.tear();
+            sensors.named.tear();
+        }
         row.shape(faults);
         if let Some(read) = sensor(&mut row, faults).filter(|_| row.sound()) {
             sensors.rows.push(read);
+        } else {
+            sensors.faulty.insert(row.cell("station").to_owned());
         }
     }
     Some(sensors)

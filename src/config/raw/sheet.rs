@@ -119,6 +119,7 @@ impl Sheet {
             place: Place { file: self.file.clone(), line: *line },
             record,
             sound: true,
+            told: Told::Each,
         })
     }
 }
@@ -221,6 +222,16 @@ pub(crate) struct Row<'s> {
     pub(crate) place: Place,
     record: &'s csv::StringRecord,
     sound: bool,
+    told: Told,
+}
+
+/// Whether a row's cells are worth a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    /// Each fault is told.
+    Each,
+    /// The row is at fault as a whole, and that was told.
+    Whole,
 }
 
 impl Row<'_> {
@@ -247,6 +258,8 @@ impl Row<'_> {
         if self.record.iter().any(|cell| cell.chars().any(char::is_control)) {
             let fault = Fault::new(self.place.clone(), "has a value of several lines", "one line a value");
             self.fault(fault.hint("is a quotation mark left open?"), faults);
+            // Its values are whole rows; what each of them lacks says nothing more.
+            self.told = Told::Whole;
         }
     }
 
@@ -307,7 +320,10 @@ impl Row<'_> {
     /// Notes a fault of this row.
     pub(crate) fn fault(&mut self, fault: Fault, faults: &mut Faults) {
         self.sound = false;
-        faults.push(fault);
+        match self.told {
+            Told::Each => faults.push(fault),
+            Told::Whole => {}
+        }
     }
 }
 

@@ -8,8 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::super::fault::{Fault, Faults, Place, list, nearest, quote};
-use super::words::Text;
+use super::super::fault::{Fault, Faults, Place, list, quote};
 
 /// Something as written, with its line.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +31,9 @@ impl<T: JsonSchema> JsonSchema for At<T> {
     }
 }
 
+/// What the parser says of a key that stands twice.
+const TWICE: &str = "duplicate key";
+
 /// A file being read: knows its lines and takes its faults.
 pub(crate) struct Reader<'f> {
     file: Arc<str>,
@@ -47,8 +49,14 @@ impl<'f> Reader<'f> {
         let mut reader = Reader { file: file.clone(), starts, faults };
         let (root, errors) = DeTable::parse_recoverable(text);
         if !errors.is_empty() {
+            let mut table_told = false;
             for error in &errors {
-                reader.syntax(error);
+                let twice = error.message() == TWICE;
+                // A table that stands twice has its keys twice as well.
+                if !(twice && table_told) {
+                    reader.syntax(error, text);
+                }
+                table_told |= twice && reader.heads_table(error, text);
             }
             return None;
         }
@@ -57,10 +65,24 @@ impl<'f> Reader<'f> {
     }
 
     /// An error of the parser itself. Its own text would print the line, and with it a secret.
-    fn syntax(&mut self, error: &toml::de::Error) {
+    fn syntax(&mut self, error: &toml::de::Error, text: &str) {
         let line = error.span().map_or(0, |span| self.line(span.start));
+        if error.message() == TWICE {
+            let key = error.span().and_then(|span| text.get(span)).unwrap_or_default();
+            let fault =
+                Fault::new(self.place(line), format!("key {} stands twice", quote(key)), "each key once");
+            let hint = format!("several of a kind are written [[{key}]]");
+            let is_table = self.heads_table(error, text);
+            return self.fault(if is_table { fault.hint(hint) } else { fault });
+        }
         let (what, expected) = error.message().split_once(", expected ").unwrap_or((error.message(), ""));
         self.fault(Fault::new(self.place(line), what, expected));
+    }
+
+    /// Whether an error lies in the head of a table.
+    fn heads_table(&self, error: &toml::de::Error, text: &str) -> bool {
+        let line = error.span().map_or(1, |span| self.line(span.start));
+        text.lines().nth(line as usize - 1).is_some_and(|line| line.trim_start().starts_with('['))
     }
 
     /// The line of an offset, from 1.
@@ -80,10 +102,52 @@ impl<'f> Reader<'f> {
 
     /// Notes that `path` holds something of the wrong kind.
     pub(crate) fn wrong<T>(&mut self, value: &Spanned<DeValue<'_>>, path: &str, expected: &str) -> Option<T> {
-        let place = self.place(self.line(value.span().start));
-        let kind = value.get_ref().type_str();
-        self.fault(Fault::new(place, format!("{path} is a {kind}"), expected));
+        let fault = self.mistaken(value, path, expected);
+        self.fault(fault);
         None
+    }
+
+    /// As [`wrong`](Reader::wrong), where a text was expected.
+    pub(crate) fn no_text<T>(
+        &mut self,
+        value: &Spanned<DeValue<'_>>,
+        path: &str,
+        expected: &str,
+    ) -> Option<T> {
+        let mut fault = self.mistaken(value, path, expected);
+        if !matches!(value.get_ref(), DeValue::Array(_) | DeValue::Table(_)) {
+            fault = fault.hint("write it in quotation marks");
+        }
+        self.fault(fault);
+        None
+    }
+
+    /// As [`wrong`](Reader::wrong), where a number, true or false was expected.
+    pub(crate) fn no_bare<T>(
+        &mut self,
+        value: &Spanned<DeValue<'_>>,
+        path: &str,
+        expected: &str,
+    ) -> Option<T> {
+        let mut fault = self.mistaken(value, path, expected);
+        if matches!(value.get_ref(), DeValue::String(_)) {
+            fault = fault.hint("write it without quotation marks");
+        }
+        self.fault(fault);
+        None
+    }
+
+    fn mistaken(&self, value: &Spanned<DeValue<'_>>, path: &str, expected: &str) -> Fault {
+        let kind = match value.get_ref() {
+            DeValue::String(_) => "text",
+            DeValue::Integer(_) => "a whole number",
+            DeValue::Float(_) => "a number",
+            DeValue::Boolean(_) => "true or false",
+            DeValue::Datetime(_) => "a date",
+            DeValue::Array(_) => "a list",
+            DeValue::Table(_) => "a table",
+        };
+        Fault::new(self.place(self.line(value.span().start)), format!("{path} is {kind}"), expected)
     }
 
     /// Opens a table.
@@ -223,7 +287,10 @@ impl<T: Read> Read for Vec<T> {
                     items.into_iter().map(|item| T::read(item, path, reader)).collect();
                 read.into_iter().collect()
             }
-            other => reader.wrong(&Spanned::new(span, other), path, "a list"),
+            other => {
+                let expected = format!("a list in brackets, each {}", T::expected());
+                reader.wrong(&Spanned::new(span, other), path, &expected)
+            }
         }
     }
 
@@ -255,7 +322,7 @@ impl Read for bool {
     fn read(value: Spanned<DeValue<'_>>, path: &str, reader: &mut Reader<'_>) -> Option<Self> {
         match value.get_ref() {
             DeValue::Boolean(on) => Some(*on),
-            _ => reader.wrong(&value, path, "true or false"),
+            _ => reader.no_bare(&value, path, "true or false"),
         }
     }
 
@@ -267,7 +334,7 @@ impl Read for bool {
 impl Read for u32 {
     fn read(value: Spanned<DeValue<'_>>, path: &str, reader: &mut Reader<'_>) -> Option<Self> {
         let DeValue::Integer(number) = value.get_ref() else {
-            return reader.wrong(&value, path, &Self::expected());
+            return reader.no_bare(&value, path, &Self::expected());
         };
         u32::from_str_radix(number.as_str(), number.radix()).ok().or_else(|| {
             let place = reader.place(reader.line(value.span().start));
@@ -310,48 +377,6 @@ impl<T: Read> Read for OneOrMany<T> {
     fn expected() -> String {
         format!("{}, or a list of such", T::expected())
     }
-}
-
-/// What a family made of its member's own keys, its error told with its line.
-pub(crate) fn member<T>(
-    read: Option<Result<T, toml::de::Error>>,
-    kind: &At<Text>,
-    (key, kinds): (&str, &[(&str, &str)]),
-    path: &str,
-    line: u32,
-    reader: &mut Reader<'_>,
-) -> Option<T> {
-    let error = match read {
-        Some(Ok(member)) => return Some(member),
-        Some(Err(error)) => error,
-        None => {
-            let names = || kinds.iter().map(|(name, _)| *name);
-            let what = format!("{path}.{key} is {}", quote(&kind.value.0));
-            let fault = Fault::new(reader.place(kind.line), what, format!("one of {}", list(names())));
-            reader.fault(fault.nearest(&kind.value.0, names()));
-            return None;
-        }
-    };
-    let line = error.span().map_or(line, |span| reader.line(span.start));
-    let (what, expected) = match error.message().split_once(", expected ") {
-        Some(halves) => halves,
-        None => match error.message().strip_suffix(", there are no fields") {
-            Some(what) => (what, "no key of its own"),
-            None => (error.message(), ""),
-        },
-    };
-    let what = format!("{path} ({key} {}): {}", quote(&kind.value.0), what.replace('`', "\""));
-    let mut fault = Fault::new(reader.place(line), what, expected.replace('`', "\""));
-    // serde names an unknown field and those that would do, all in backquotes.
-    let mut words = error.message().split('`').skip(1).step_by(2);
-    if let Some(word) = words.next()
-        && error.message().starts_with("unknown")
-        && let Some(near) = nearest(word, words)
-    {
-        fault = fault.hint(format!("did you mean {}?", quote(near)));
-    }
-    reader.fault(fault);
-    None
 }
 
 /// Declares a table as written: its struct, its JSON Schema, and how it is

@@ -35,7 +35,7 @@ pub(crate) trait Word: Sized {
 impl<T: Word> Read for T {
     fn read(value: Spanned<DeValue<'_>>, path: &str, reader: &mut Reader<'_>) -> Option<Self> {
         let DeValue::String(text) = value.get_ref() else {
-            return reader.wrong(&value, path, T::EXPECTED);
+            return reader.no_text(&value, path, T::EXPECTED);
         };
         T::parse(text).or_else(|| {
             let place = reader.place(reader.line(value.span().start));

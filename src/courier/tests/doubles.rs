@@ -203,9 +203,16 @@ pub(super) struct Seen {
 pub(super) struct FakeChannel {
     pub(super) moods: Mutex<BTreeMap<String, Mood>>,
     seen: Mutex<Vec<Seen>>,
+    /// The one server of all, where they share one.
+    server: Mutex<Option<String>>,
 }
 
 impl FakeChannel {
+    /// All targets are reached at this one server.
+    pub(super) fn server(&self, server: &str) {
+        *self.server.lock().unwrap() = Some(server.to_owned());
+    }
+
     pub(super) fn mood(&self, target: u32, mood: Mood) {
         self.moods.lock().unwrap().insert(target_id(target), mood);
     }
@@ -231,7 +238,7 @@ impl Channel<Live> for FakeChannel {
     }
 
     fn server(&self, target: &Target<Live>) -> String {
-        target.address.clone()
+        self.server.lock().unwrap().clone().unwrap_or_else(|| target.address.clone())
     }
 
     fn send<'a>(&'a self, envelope: &'a Envelope<Live>) -> Pin<Box<dyn Future<Output = Sent> + Send + 'a>> {

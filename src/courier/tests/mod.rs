@@ -7,6 +7,7 @@ mod histories;
 mod lanes;
 mod laws;
 mod stage;
+mod telling;
 
 use std::sync::Arc;
 
