@@ -166,9 +166,7 @@ pub enum Reason {
     /// Somebody asked for a test of notification.
     #[n(14)]
     NotifyTest,
-    /// Easing was broken off: a breach again.
-    #[n(15)]
-    BreachAgain,
+    // 15 stood for easing broken off by a breach. No log has it: it was never made. The number stays reserved.
 }
 
 impl Reason {
@@ -190,7 +188,6 @@ impl Reason {
             Reason::TroubleRaised => "trouble-raised",
             Reason::TroubleEnded => "trouble-ended",
             Reason::NotifyTest => "notify-test",
-            Reason::BreachAgain => "breach-again",
         }
     }
 }

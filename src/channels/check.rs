@@ -141,7 +141,7 @@ fn closed_sets() -> impl Iterator<Item = String> {
     levels.chain(kinds).chain(statuses).chain(certainties).chain(reasons).chain(troubles)
 }
 
-const REASONS: [Reason; 16] = [
+const REASONS: [Reason; 15] = [
     Reason::Raised,
     Reason::Upgraded,
     Reason::Downgraded,
@@ -157,7 +157,6 @@ const REASONS: [Reason; 16] = [
     Reason::TroubleRaised,
     Reason::TroubleEnded,
     Reason::NotifyTest,
-    Reason::BreachAgain,
 ];
 
 const TROUBLES: [TroubleCode; 17] = [
