@@ -58,6 +58,11 @@ impl Against {
         };
         Some(Against { limit, whose, stand: stand(limit, evidence, rule, plan) })
     }
+
+    /// Whether the measurement is on the safe side of the limit of the level people are told.
+    fn fell_short(self) -> bool {
+        matches!(self, Against { whose: Whose::Told(_), stand: Stand::Short, .. })
+    }
 }
 
 fn told(level: Level, evidence: &Evidence, rule: &Rule, plan: &Plan) -> Option<(f64, Whose)> {
@@ -133,7 +138,7 @@ impl Teller<'_> {
         let limit = self.in_words(against, rule, limit);
         let limit = match self.other_unit(evidence, rule) {
             None => limit,
-            Some(measured) if self.is_held(against) => {
+            Some(measured) if against.fell_short() => {
                 let measured = self.words.fill("text.measured", &[("measured", &measured)]);
                 format!("{measured}{}{limit}", self.words.get("join.comma"))
             }
@@ -156,7 +161,7 @@ impl Teller<'_> {
         let against = Against::of(self.revision, evidence, self.plan())?;
         let measured = self.other_unit(evidence, rule);
         // A rate is held against its limit, not the value that people see: only that it fell short is told.
-        if measured.is_some() && !self.is_held(against) {
+        if measured.is_some() && !against.fell_short() {
             return None;
         }
         let limit = self.in_words(against, rule, show::limit(against.limit, rule.unit));
@@ -196,15 +201,11 @@ impl Teller<'_> {
         Some(show::amount(evidence.measured?, rule.unit))
     }
 
-    fn is_held(&self, against: Against) -> bool {
-        matches!(against, Against { whose: Whose::Told(_), stand: Stand::Short, .. })
-    }
-
     /// The level that stands although the measurement does not support it.
     fn held_level(&self, against: Against) -> Option<&str> {
         let level = self.revision.level;
         let fell_short = match against.whose {
-            Whose::Told(_) => against.stand == Stand::Short,
+            Whose::Told(_) => against.fell_short(),
             Whose::Other(other) => other < level,
             Whose::First => false,
         };

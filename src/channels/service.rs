@@ -95,9 +95,10 @@ impl Teller<'_> {
     /// A trouble's subject, a sensor with its station's name; empty where there is none.
     fn subject(&self, key: &TroubleKey) -> String {
         if key.code == TroubleCode::Held {
-            return match self.setup.host.is_empty() {
-                true => self.data(),
-                false => self.words.fill("text.data_on", &[("data", &self.data()), ("host", &self.host())]),
+            return if self.setup.host.is_empty() {
+                self.data()
+            } else {
+                self.words.fill("text.data_on", &[("data", &self.data()), ("host", &self.host())])
             };
         }
         let is_sensor = matches!(key.code, TroubleCode::SensorSilent | TroubleCode::Conflict);

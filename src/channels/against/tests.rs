@@ -202,13 +202,7 @@ fn sensors_are_counted_as_they_stand_now() {
             "1 个最后测得时达到，现已中断",
         ),
         (Kind::Update, many(red), 14, "at least 10 of 14 now", "14 个中目前至少 10 个"),
-        (
-            Kind::Update,
-            lost,
-            14,
-            "14 in all; 10 at it when last measured, and lost since",
-            "共 14 个；10 个",
-        ),
+        (Kind::Update, lost, 14, "14 in all; 10 at it when last measured, and lost since", "共 14 个；10 个"),
         (Kind::Update, many(red), 10, "10 of 10 now", "10 个中目前 10 个"),
         (Kind::Update, ends_low, 14, "9 of 14 now", "14 个中目前 9 个"),
         (
