@@ -170,9 +170,7 @@ pub enum Reason {
     /// Somebody asked for a test of notification.
     #[n(14)]
     NotifyTest,
-    /// Easing was broken off: a breach again.
-    #[n(15)]
-    BreachAgain,
+    // 15 stood for easing broken off by a breach. No log has it: it was never made. The number stays reserved.
 }
 
 impl Reason {
@@ -194,7 +192,6 @@ impl Reason {
             Reason::TroubleRaised => "trouble-raised",
             Reason::TroubleEnded => "trouble-ended",
             Reason::NotifyTest => "notify-test",
-            Reason::BreachAgain => "breach-again",
         }
     }
 }

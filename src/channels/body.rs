@@ -1,18 +1,22 @@
 //! The JSON body of a webhook. Its schema is `docs/webhook.schema.json`, made
 //! from these types; fields are added, never renamed and never reused.
 
+mod evidence;
+
 use forewarn_core::ids::Key;
 use forewarn_core::level::Level;
-use forewarn_core::plan::{Plan, Side};
+use forewarn_core::plan::Plan;
 use forewarn_core::time::Timestamp;
-use forewarn_core::warning::{About, Evidence, Revision};
+use forewarn_core::warning::{About, Revision};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::at_level::AtLevel;
 use super::facts::Facts;
 use super::words::Words;
 use super::{naming, show};
 use crate::config::plan::Setup;
+pub use evidence::{EvidenceBody, Station};
 
 /// One delivery. Answer 2xx once you have it; the same `id` may come again.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -102,8 +106,12 @@ pub struct RevisionBody {
     pub next_update: Option<Time>,
     /// Whether what it rests on can no longer be measured: treat as dangerous.
     pub stale: bool,
-    /// How many sensors support it, beyond those listed.
+    /// How many sensors breach a limit or did since it began, those listed included.
     pub sensors: u32,
+    /// How many of those listed are measured at `level` or above it now: none
+    /// while a warning is held although they have fallen back. Null for the last revision, and for
+    /// what is about no incident.
+    pub sensors_at_level: Option<u32>,
     /// The worst sensors first, ten at most.
     pub evidence: Vec<EvidenceBody>,
     /// More to say, in the words of whoever said it.
@@ -126,9 +134,9 @@ pub struct Named {
 pub struct Trouble {
     /// What is the matter, as a word for machines.
     pub code: &'static str,
-    /// With what.
+    /// With what; empty where the code says all.
     pub subject: String,
-    /// What is the matter, in words.
+    /// What is the matter, in words; once it is over, what was.
     pub text: String,
 }
 
@@ -154,60 +162,6 @@ pub struct Time {
     /// RFC 3339 with the site's offset.
     #[schemars(extend("format" = "date-time"))]
     pub local: String,
-}
-
-/// What one sensor contributes.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-#[schemars(rename = "Evidence")]
-pub struct EvidenceBody {
-    /// The rule's id.
-    pub rule: String,
-    /// The sensor's id: `station/quantity`.
-    pub sensor: String,
-    /// Its station.
-    pub station: Station,
-    /// What it measures, as configuration calls it.
-    pub quantity: String,
-    /// The level it supports.
-    pub level: LevelBody,
-    /// The newest value, in `unit`; null when there is none.
-    pub value: Option<f64>,
-    /// The sensor's unit.
-    pub unit: String,
-    /// What a level is measured from; null where there is no datum.
-    pub datum: Option<String>,
-    /// What the rule measured, in `limit_unit`.
-    pub measured: Option<f64>,
-    /// The limit it is held against, in `limit_unit`.
-    pub limit: Option<f64>,
-    /// The unit of what the rule measures.
-    pub limit_unit: String,
-    /// Whether it warns at or above the limit, or at or below.
-    #[schemars(extend("enum" = ["above", "below"]))]
-    pub side: &'static str,
-    /// Change in `unit` an hour; null when not known.
-    pub trend_per_hour: Option<f64>,
-    /// Since when.
-    pub since: Time,
-    /// The newest reading.
-    pub observed: Time,
-    /// Whether it can no longer be measured: neither danger nor safety.
-    pub unknown: bool,
-    /// Whether the sensor is at the end of its range: the truth is there or beyond.
-    pub saturated: bool,
-}
-
-/// A place with sensors.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct Station {
-    /// As configuration calls it; stable.
-    pub id: String,
-    /// As people call it.
-    pub name: String,
-    /// Degrees north, WGS-84.
-    pub lat: f64,
-    /// Degrees east, WGS-84.
-    pub lon: f64,
 }
 
 /// A revision in words, in the delivery's language.
@@ -291,7 +245,7 @@ fn of_revision(revision: &Revision, setup: &Setup, words: &Words) -> RevisionBod
         About::Trouble(key) => Some(Trouble {
             code: key.code.word(),
             subject: show::clean(&key.subject),
-            text: words.get(&format!("troubles.{}", key.code.word())).to_owned(),
+            text: naming::trouble_text(key.code, revision.kind, words),
         }),
         About::Incident(_) | About::NotifyTest => None,
     };
@@ -327,7 +281,9 @@ fn of_revision(revision: &Revision, setup: &Setup, words: &Words) -> RevisionBod
         next_update: (!revision.kind.is_last()).then(|| time(naming::next_update(revision, setup))),
         stale: revision.stale,
         sensors: revision.sensors,
-        evidence: revision.evidence.iter().filter_map(|e| of_evidence(e, plan, words)).collect(),
+        sensors_at_level: (!revision.kind.is_last() && cell.is_some())
+            .then(|| AtLevel::of(revision).seen as u32),
+        evidence: revision.evidence.iter().filter_map(|e| evidence::of(e, revision, plan, words)).collect(),
         detail: show::clean(&revision.detail),
         text: text(facts),
     }
@@ -346,40 +302,6 @@ fn text(facts: Facts) -> TextBody {
             .map(|row| Field { key: row.key, label: row.label, text: row.text })
             .collect(),
     }
-}
-
-/// `None` when the plan no longer has the sensor: its unit and place are gone with it.
-fn of_evidence(evidence: &Evidence, plan: &Plan, words: &Words) -> Option<EvidenceBody> {
-    let sensor = plan.sensor(evidence.sensor)?;
-    let station = plan.station(sensor.station)?;
-    let rule = plan.rule(evidence.rule);
-    Some(EvidenceBody {
-        rule: rule.map(|rule| rule.id.clone()).unwrap_or_default(),
-        sensor: sensor.id.clone(),
-        station: Station {
-            id: station.id.clone(),
-            name: show::clean(show::name(&station.names, words.language())),
-            lat: station.lat,
-            lon: station.lon,
-        },
-        quantity: sensor.quantity.clone(),
-        level: level(evidence.level, words),
-        value: evidence.value,
-        unit: sensor.unit.to_string(),
-        datum: sensor.datum.as_ref().map(|datum| datum.0.clone()),
-        measured: evidence.measured,
-        limit: evidence.limit,
-        limit_unit: rule.map_or(sensor.unit, |rule| rule.unit).to_string(),
-        side: match rule.map_or(Side::Above, |rule| rule.side) {
-            Side::Above => "above",
-            Side::Below => "below",
-        },
-        trend_per_hour: evidence.trend,
-        since: time(evidence.since, plan),
-        observed: time(evidence.observed, plan),
-        unknown: evidence.unknown,
-        saturated: evidence.saturated,
-    })
 }
 
 fn level(level: Level, words: &Words) -> LevelBody {

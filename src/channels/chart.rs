@@ -17,7 +17,7 @@ use plotters::prelude::{
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontStyle, IntoFont, IntoTextStyle, TextStyle, register_font};
 
-use super::{png, show};
+use super::{naming, png, show};
 use crate::ports::Kept;
 
 /// Pixels across.
@@ -36,6 +36,8 @@ const DOTS_MAX: usize = 60;
 const VALUE_MAX: f64 = 1e12;
 /// Values nearer to each other than this are drawn as alike.
 const RANGE_MIN: f64 = 1e-6;
+/// Characters of a name that fit across the picture.
+const TITLE_CHARS_MAX: usize = 70;
 /// Pixels between the middles of two labels at the right edge.
 const LABEL_STEP: i32 = 14;
 
@@ -47,8 +49,11 @@ const FONT: &str = "forewarn-chart";
 /// What is drawn.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Chart {
-    /// `station/quantity`; what is not ASCII is drawn as `?`.
+    /// The sensor's id, `station/quantity`; what is not ASCII is drawn as `?`.
     pub title: String,
+    /// The sensor's name in the receiver's language, with the id; the id stands alone in the
+    /// picture where this has letters that the font lacks. The mail's text has it in any case.
+    pub name: String,
     /// The unit of values and limits.
     pub unit: Unit,
     /// The datum's name, or nothing.
@@ -74,7 +79,13 @@ pub struct ChartError(String);
 
 impl Chart {
     /// The chart of a revision's worst sensor; `None` when the plan no longer has it.
-    pub fn of(evidence: &Evidence, plan: &Plan, to: Timestamp, readings: &[Kept]) -> Option<Chart> {
+    pub fn of(
+        evidence: &Evidence,
+        plan: &Plan,
+        language: &str,
+        to: Timestamp,
+        readings: &[Kept],
+    ) -> Option<Chart> {
         let sensor = plan.sensor(evidence.sensor)?;
         let mut points: Vec<(Timestamp, f64)> = readings
             .iter()
@@ -94,6 +105,7 @@ impl Chart {
         let limits = Level::WARNING.into_iter().zip(row.map(|row| row.levels).unwrap_or_default());
         Some(Chart {
             title: sensor.id.clone(),
+            name: naming::sensor_name(sensor, plan, language),
             unit: sensor.unit,
             datum: sensor.datum.as_ref().map(|datum| datum.0.clone()).unwrap_or_default(),
             from: to - Span::from_hours(HOURS),
@@ -116,11 +128,12 @@ impl Chart {
     fn paint(&self, pixels: &mut [u8]) -> Result<(), Box<dyn std::error::Error + '_>> {
         let root = BitMapBackend::with_buffer(pixels, (WIDTH, HEIGHT)).into_drawing_area();
         root.fill(&WHITE).map_err(text)?;
-        root.draw(&Text::new(self.heading(), (10, 8), style(13, INK))).map_err(text)?;
+        root.draw(&Text::new(self.heading(), (10, 7), style(14, INK))).map_err(text)?;
+        root.draw(&Text::new(self.subheading(), (10, 24), style(12, GREY))).map_err(text)?;
         let (low, high) = self.bounds();
         let (from, to) = (self.hours(self.from), self.hours(self.to).max(self.hours(self.from) + 0.01));
         let mut chart = ChartBuilder::on(&root)
-            .margin_top(28)
+            .margin_top(44)
             .margin_left(4)
             .margin_bottom(4)
             .margin_right(112)
@@ -221,18 +234,20 @@ impl Chart {
         labels
     }
 
+    /// The name, where the font has it and it is not cut off; else the id.
     fn heading(&self) -> String {
+        let (id, name) = (show::clean(&self.title), show::clean(&self.name));
+        let fits = !name.is_empty() && name.chars().all(is_drawn) && name.chars().count() <= TITLE_CHARS_MAX;
+        ascii(if fits { &name } else { &id })
+    }
+
+    fn subheading(&self) -> String {
         let settings = &self.settings;
         let unit = [show::symbol(self.unit), self.datum.clone()];
         let unit: Vec<String> = unit.into_iter().filter(|part| !part.is_empty()).collect();
-        let unit = if unit.is_empty() { String::new() } else { format!(" [{}]", unit.join(", ")) };
+        let unit = if unit.is_empty() { String::new() } else { format!("{} · ", unit.join(", ")) };
         let (day, offset) = (show::local(self.to, settings), show::utc_offset(self.to, settings));
-        ascii(&format!(
-            "{}{unit} · {HOURS} h to {} {} ({offset})",
-            show::clean(&self.title),
-            day.unwrap_or_default(),
-            settings.zone
-        ))
+        ascii(&format!("{unit}{HOURS} h to {} {} ({offset})", day.unwrap_or_default(), settings.zone))
     }
 
     fn drawable(&self) -> impl Iterator<Item = (Timestamp, f64)> {
@@ -314,8 +329,12 @@ fn decimals(range: f64) -> usize {
 
 /// What the embedded font has; anything else is a question mark.
 fn ascii(words: &str) -> String {
-    let known = |c: char| matches!(c, ' '..='~' | '°' | 'µ' | '²' | '³' | '·' | '–');
-    words.chars().map(|c| if known(c) { c } else { '?' }).collect()
+    words.chars().map(|c| if is_drawn(c) { c } else { '?' }).collect()
+}
+
+/// Whether the embedded font has a letter.
+fn is_drawn(c: char) -> bool {
+    matches!(c, ' '..='~' | '°' | 'µ' | '²' | '³' | '·' | '–')
 }
 
 fn text(error: impl std::fmt::Display) -> String {

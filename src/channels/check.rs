@@ -122,8 +122,9 @@ fn closed_sets() -> impl Iterator<Item = String> {
     let levels = [Level::Normal].into_iter().chain(Level::WARNING);
     let levels =
         levels.flat_map(|level| ["levels", "grades", "actions.default"].map(|t| format!("{t}.{level}")));
+    let kinds = [Kind::Alert, Kind::Update, Kind::AllClear, Kind::Cancel];
     let kinds =
-        [Kind::Alert, Kind::Update, Kind::AllClear, Kind::Cancel].map(|k| format!("kinds.{}", k.word()));
+        kinds.into_iter().flat_map(|kind| ["kinds", "trouble_kinds"].map(|t| format!("{t}.{}", kind.word())));
     let statuses = [Status::Actual, Status::Exercise, Status::Test];
     let statuses = statuses.into_iter().flat_map(|s| [format!("status.{s}"), format!("marks.{s}")]);
     let certainties = [
@@ -135,13 +136,13 @@ fn closed_sets() -> impl Iterator<Item = String> {
     ]
     .map(|certainty| format!("certainty.{certainty}"));
     let reasons = REASONS.map(|reason| format!("reasons.{}", reason.word()));
-    let troubles = TROUBLES
-        .iter()
-        .flat_map(|code| [format!("troubles.{}", code.word()), format!("trouble_actions.{}", code.word())]);
+    let troubles = TROUBLES.iter().flat_map(|code| {
+        ["troubles", "troubles_over", "trouble_actions"].map(|t| format!("{t}.{}", code.word()))
+    });
     levels.chain(kinds).chain(statuses).chain(certainties).chain(reasons).chain(troubles)
 }
 
-const REASONS: [Reason; 16] = [
+const REASONS: [Reason; 15] = [
     Reason::Raised,
     Reason::Upgraded,
     Reason::Downgraded,
@@ -157,10 +158,9 @@ const REASONS: [Reason; 16] = [
     Reason::TroubleRaised,
     Reason::TroubleEnded,
     Reason::NotifyTest,
-    Reason::BreachAgain,
 ];
 
-const TROUBLES: [TroubleCode; 17] = [
+pub(super) const TROUBLES: [TroubleCode; 17] = [
     TroubleCode::SensorSilent,
     TroubleCode::DomainSilent,
     TroubleCode::SourceDown,
@@ -233,8 +233,8 @@ mod tests {
         );
         check(
             &[
-                ("zh", "words.toml", "[text]\nnone=\"x\"\n"),
-                ("en", "words.toml", "[text]\nnone=\"This is NOT A DRILL\"\n"),
+                ("zh", "words.toml", "[text]\nservice=\"x\"\n"),
+                ("en", "words.toml", "[text]\nservice=\"This is NOT A DRILL\"\n"),
             ],
             &["messages/en/words.toml: \"not a drill\" may not stand in a message"],
         );

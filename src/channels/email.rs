@@ -23,7 +23,7 @@ use super::kept::PerSetup;
 use super::mail::{self, Head};
 use super::render::{self, Rendered};
 use super::words::{Messages, Words};
-use super::{CONNECTIONS_MAX, Channel, Envelope, Now, Sent, admitted};
+use super::{CONNECTIONS_MAX, Channel, Envelope, Now, Sent, admitted, naming};
 use crate::config::plan::{self, MailSecurity, Setup};
 use crate::ports::{Current, History};
 
@@ -118,7 +118,7 @@ impl<W: World> Email<W> {
         let setup = &envelope.setup;
         let (drawn, chart) = match head.evidence.first() {
             None => (None, render::Chart::None),
-            Some(worst) => match self.chart(worst, setup, now.max(head.sent)).await {
+            Some(worst) => match self.chart(worst, setup, words, now.max(head.sent)).await {
                 None => (None, render::Chart::LeftOut),
                 Some(png) => (Some(png), render::Chart::Inline(mail::CHART_ID, "")),
             },
@@ -143,11 +143,11 @@ impl<W: World> Email<W> {
     }
 
     /// The chart of the worst sensor, if its readings are there in time.
-    async fn chart(&self, worst: &Evidence, setup: &Setup, to: Timestamp) -> Option<Vec<u8>> {
+    async fn chart(&self, worst: &Evidence, setup: &Setup, words: &Words, to: Timestamp) -> Option<Vec<u8>> {
         let from = to - Span::from_hours(chart::HOURS);
         let readings = self.history.recent(worst.sensor, from, to + Span(1));
         let readings = tokio::time::timeout(CHART_MAX, readings).await.ok()??;
-        let chart = Chart::of(worst, &setup.plan, to, &readings)?;
+        let chart = Chart::of(worst, &setup.plan, words.language(), to, &readings)?;
         // Some 10 ms of drawing: not on the threads that carry everybody's connections.
         let drawn = tokio::task::spawn_blocking(move || chart.draw()).await.ok()?;
         drawn.inspect_err(|error| tracing::warn!(%error, "a chart could not be drawn")).ok()
@@ -174,8 +174,10 @@ impl<W: World> Channel<W> for Email<W> {
 }
 
 fn alt(worst: &Evidence, setup: &Setup, words: &Words) -> String {
-    let sensor = setup.plan.sensor(worst.sensor).map_or("", |sensor| sensor.id.as_str());
-    words.fill("text.chart_alt", &[("sensor", sensor), ("hours", &chart::HOURS.to_string())])
+    let plan = &setup.plan;
+    let sensor = plan.sensor(worst.sensor);
+    let sensor = sensor.map(|sensor| naming::sensor_name(sensor, plan, words.language())).unwrap_or_default();
+    words.fill("text.chart_alt", &[("sensor", &sensor), ("hours", &chart::HOURS.to_string())])
 }
 
 fn connect(email: &plan::Email) -> Result<Transport, String> {

@@ -2,16 +2,13 @@
 //! place, in the language of whoever is told.
 
 use forewarn_core::level::{Level, Status};
-use forewarn_core::plan::{Plan, Rule, Sensor, Side};
+use forewarn_core::plan::{Plan, Sensor};
 use forewarn_core::time::Timestamp;
 use forewarn_core::warning::{About, Cell, Evidence, Kind, Revision};
 
 use super::words::Words;
 use super::{naming, show};
 use crate::config::plan::Setup;
-
-/// Stations named in the line of sensors; the count says how many there are.
-const NAMED_MAX: usize = 5;
 
 /// One field: its name for templates and tests, its label, its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -180,8 +177,12 @@ impl Teller<'_> {
         self.word(&format!("kinds.{}", self.revision.kind.word()))
     }
 
-    pub(super) fn reason(&self) -> String {
-        let reason = self.word(&format!("reasons.{}", self.revision.reason.word()));
+    pub(super) fn reason_word(&self) -> String {
+        self.word(&format!("reasons.{}", self.revision.reason.word()))
+    }
+
+    fn reason(&self) -> String {
+        let reason = self.reason_word();
         // What a person wrote when ending or cancelling belongs to the reason.
         match show::clean(&self.revision.detail).as_str() {
             "" => reason,
@@ -222,24 +223,6 @@ impl Teller<'_> {
     fn measured(&self, evidence: &Evidence) -> Option<String> {
         let value = show::amount(evidence.value?, self.sensor(evidence)?.unit);
         Some(if evidence.saturated { self.words.fill("text.saturated", &[("value", &value)]) } else { value })
-    }
-
-    fn limit(&self, evidence: &Evidence) -> Option<String> {
-        let rule = self.plan().rule(evidence.rule)?;
-        let limit = show::limit(evidence.limit?, rule.unit);
-        let side = match rule.side {
-            Side::Above => "text.at_or_above",
-            Side::Below => "text.at_or_below",
-        };
-        let limit = self.words.fill(side, &[("limit", &limit)]);
-        // A rate is held against its limit, not the value that people see.
-        match (evidence.measured, self.sensor(evidence)) {
-            (Some(measured), Some(sensor)) if sensor.unit != rule.unit => {
-                let measured = show::amount(measured, rule.unit);
-                Some(self.words.fill("text.over", &[("measured", &measured), ("limit", &limit)]))
-            }
-            _ => Some(limit),
-        }
     }
 
     fn datum(&self, evidence: &Evidence) -> Option<String> {
@@ -287,20 +270,6 @@ impl Teller<'_> {
             .fill("text.next_update", &[("time", &self.time(naming::next_update(self.revision, self.setup)))])
     }
 
-    fn sensors(&self) -> String {
-        if self.revision.sensors == 0 {
-            return self.word("text.no_sensors");
-        }
-        let mut names: Vec<String> = Vec::new();
-        for name in self.revision.evidence.iter().filter_map(|evidence| self.station(evidence)) {
-            if !names.contains(&name) && names.len() < NAMED_MAX {
-                names.push(name);
-            }
-        }
-        let names = names.join(self.words.get("join.comma"));
-        self.words.fill("text.sensors", &[("count", &self.revision.sensors.to_string()), ("names", &names)])
-    }
-
     pub(super) fn link(&self) -> String {
         self.setup.url.as_deref().map_or_else(|| self.word("text.no_link"), show::clean)
     }
@@ -324,14 +293,7 @@ impl Teller<'_> {
             Some(value) => format!("{place} {value}"),
             None => place,
         };
-        let rule = self.plan().rule(worst.rule);
-        let same_unit = |rule: &&Rule| self.sensor(worst).is_none_or(|sensor| sensor.unit == rule.unit);
-        if let (Some(rule), Some(limit)) = (rule.filter(same_unit), worst.limit) {
-            let path = match rule.side {
-                Side::Above => "text.short_above",
-                Side::Below => "text.short_below",
-            };
-            let limit = self.words.fill(path, &[("limit", &show::limit(limit, rule.unit))]);
+        if let Some(limit) = self.short_limit(worst) {
             line = format!("{line}{comma}{limit}");
         }
         if worst.trend.is_some() { format!("{line}{comma}{}", self.trend(worst)) } else { line }
@@ -357,7 +319,7 @@ impl Teller<'_> {
             .fill("join.zone", &[("time", &self.local(civil)), ("zone", &settings.zone), ("offset", &offset)])
     }
 
-    fn local(&self, civil: Timestamp) -> String {
+    pub(super) fn local(&self, civil: Timestamp) -> String {
         show::local(civil, &self.plan().settings).unwrap_or_else(|| self.word("text.time_unknown"))
     }
 
@@ -365,13 +327,8 @@ impl Teller<'_> {
         self.plan().sensor(evidence.sensor)
     }
 
-    fn station(&self, evidence: &Evidence) -> Option<String> {
+    pub(super) fn station(&self, evidence: &Evidence) -> Option<String> {
         let station = self.plan().station(self.sensor(evidence)?.station)?;
         Some(show::clean(show::name(&station.names, self.words.language())))
     }
-}
-
-/// The text, or another where it is empty.
-pub(super) fn or(text: String, other: impl FnOnce() -> String) -> String {
-    if text.is_empty() { other() } else { text }
 }

@@ -2,6 +2,8 @@
 //! channel makes one attempt and says what came of it; retries, order and
 //! receipts are the courier's.
 
+mod against;
+mod at_level;
 pub mod body;
 mod cause;
 pub mod chart;

@@ -1,9 +1,9 @@
 //! Names, words and signs of levels, areas and hazards, as all channels use them.
 
 use forewarn_core::level::Level;
-use forewarn_core::plan::Plan;
+use forewarn_core::plan::{Plan, Sensor};
 use forewarn_core::time::Timestamp;
-use forewarn_core::warning::{Cell, Revision};
+use forewarn_core::warning::{Cell, Kind, Revision, TroubleCode};
 
 use super::show;
 use super::words::Words;
@@ -24,6 +24,23 @@ pub fn area_name(plan: &Plan, cell: Cell, words: &Words) -> String {
 pub fn hazard_name(plan: &Plan, cell: Cell, words: &Words) -> String {
     let id = plan.hazard(cell.hazard);
     words.find(&format!("hazards.{id}")).map_or_else(|| show::clean(id), str::to_owned)
+}
+
+/// A sensor as people know it: its station's name in a language, and its id; the id alone where it has no name.
+pub fn sensor_name(sensor: &Sensor, plan: &Plan, language: &str) -> String {
+    let id = show::clean(&sensor.id);
+    let station =
+        plan.station(sensor.station).map(|station| show::clean(show::name(&station.names, language)));
+    match station.filter(|name| !name.is_empty()) {
+        Some(name) => format!("{name} ({id})"),
+        None => id,
+    }
+}
+
+/// What is the matter, or what was: the present tense ends with the trouble.
+pub fn trouble_text(code: TroubleCode, kind: Kind, words: &Words) -> String {
+    let table = if kind.is_last() { "troubles_over" } else { "troubles" };
+    words.get(&format!("{table}.{}", code.word())).to_owned()
 }
 
 /// Colour word and grade, never the colour alone.

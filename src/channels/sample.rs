@@ -132,7 +132,7 @@ pub(super) fn flood(status: Status) -> Revision {
         expires: NOW + Span::from_hours(6),
         stale: false,
         evidence: vec![evidence(), Evidence { sensor: SensorIx(1), trend: None, ..evidence() }],
-        sensors: 3,
+        sensors: 2,
         detail: String::new(),
         due: vec![],
         peak: Level::Orange,
@@ -145,12 +145,40 @@ pub(super) fn later(kind: Kind, reason: Reason, level: Level) -> Revision {
     Revision { id, number: 2, kind, reason, level, ..flood(Status::Actual) }
 }
 
+/// Red was told; the water has fallen since, to between the limits of orange and red.
+pub(super) fn held() -> Revision {
+    let fallen = Evidence { trend: Some(-0.3), ..evidence() };
+    Revision {
+        evidence: vec![fallen, Evidence { sensor: SensorIx(1), level: Level::Yellow, ..fallen }],
+        sensors: 2,
+        peak: Level::Red,
+        ..later(Kind::Update, Reason::Renewed, Level::Red)
+    }
+}
+
+/// The water has been below every limit for a whole hold.
+pub(super) fn all_clear() -> Revision {
+    let low = Evidence {
+        level: Level::Normal,
+        measured: Some(56.2),
+        limit: Some(57.0),
+        trend: Some(-0.3),
+        value: Some(56.2),
+        ..evidence()
+    };
+    Revision {
+        evidence: vec![low, Evidence { sensor: SensorIx(1), trend: None, ..low }],
+        ..later(Kind::AllClear, Reason::Eased, Level::Normal)
+    }
+}
+
 /// The gauge is lost while the water rises.
 pub(super) fn blind() -> Revision {
     let lost = Evidence { unknown: true, ..evidence() };
     Revision {
         stale: true,
         evidence: vec![lost],
+        sensors: 1,
         certainty: Certainty::Likely,
         ..later(Kind::Update, Reason::Blind, Level::Orange)
     }
@@ -167,6 +195,16 @@ pub(super) fn trouble(code: TroubleCode, subject: &str, detail: &str) -> Revisio
         sensors: 0,
         detail: detail.into(),
         ..flood(Status::Actual)
+    }
+}
+
+/// It was raised an hour ago, and is over.
+pub(super) fn trouble_over(code: TroubleCode, subject: &str) -> Revision {
+    Revision {
+        kind: Kind::AllClear,
+        reason: Reason::TroubleEnded,
+        level: Level::Normal,
+        ..trouble(code, subject, "no reading for 15 min")
     }
 }
 
@@ -216,7 +254,8 @@ pub(super) fn setup() -> Setup {
         addresses: Arc::default(),
         messages: Arc::new(BTreeMap::new()),
         url: Some("https://warn.example/".into()),
-        data: "data".into(),
+        data: "/srv/forewarn-sample/data".into(),
+        host: "fw-2".into(),
     }
 }
 

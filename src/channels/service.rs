@@ -1,66 +1,133 @@
 //! What is said of the service itself: troubles, and tests of notification.
 
+use std::path::Path;
+
 use forewarn_core::warning::{TroubleCode, TroubleKey};
 
-use super::facts::{Facts, Teller, or};
-use super::show;
+use super::facts::{Facts, Row, Teller};
+use super::{naming, show};
 
 impl Teller<'_> {
     pub(super) fn trouble(&self, key: &TroubleKey) -> Facts {
         let code = key.code.word();
-        let text = self.word(&format!("troubles.{code}"));
         let over = self.revision.kind.is_last();
-        let action = self.word(&format!("trouble_actions.{}", if over { "ended" } else { code }));
+        let text = naming::trouble_text(key.code, self.revision.kind, self.words);
         let subject = self.subject(key);
-        let detail = or(show::clean(&self.revision.detail), || self.word("text.none"));
-        let rows = vec![
+        let action = if over { self.word("trouble_actions.ended") } else { self.trouble_action(key.code) };
+        let kind = self.word(&format!("trouble_kinds.{}", self.revision.kind.word()));
+        let mut rows = vec![
             self.row("status", self.status()),
-            self.row("kind", self.kind()),
-            self.row("reason", self.reason()),
+            self.row("kind", kind.clone()),
+            self.row("reason", self.reason_word()),
             self.row("trouble", format!("{text} ({code})")),
-            self.row("subject", subject.clone()),
-            self.row("detail", detail),
+        ];
+        rows.extend(self.row_of_some("subject", subject.clone()));
+        rows.extend(self.row_of_some("detail", self.trouble_detail(key.code)));
+        rows.extend([
             self.row("place", show::clean(&self.plan().settings.site)),
             self.row("level", self.level()),
-            self.row("since", self.time(self.revision.onset)),
+            Row { label: self.word("labels.raised"), ..self.row("since", self.time(self.revision.onset)) },
+        ]);
+        rows.extend(over.then(|| self.row("over", self.time(self.revision.sent))));
+        rows.extend([
             self.row("action", action.clone()),
             self.row("next", self.next()),
             self.row("time", self.time(self.revision.sent)),
             self.row("link", self.link()),
-        ];
+        ]);
         let tag = self.word(if over { "tags.trouble-ended" } else { "tags.trouble" });
-        let headline = format!("{text} {subject}");
-        self.facts(tag, self.word("text.service"), headline, action, rows)
+        let headline = match (over, subject.is_empty()) {
+            (false, true) => text,
+            (false, false) => self.words.fill("join.trouble", &[("trouble", &text), ("subject", &subject)]),
+            (true, _) => {
+                let parts = [text, subject, self.raised_and_over()];
+                let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+                parts.join(self.words.get("join.list"))
+            }
+        };
+        Facts { kind, ..self.facts(tag, self.word("text.service"), headline, action, rows) }
     }
 
     pub(super) fn notify_test(&self) -> Facts {
         let action = self.word("text.notify_test_action");
         let site = show::clean(&self.plan().settings.site);
-        let detail = or(show::clean(&self.revision.detail), || self.word("text.none"));
-        let rows = vec![
+        let mut rows = vec![
             self.row("status", self.status()),
-            self.row("reason", self.reason()),
+            self.row("reason", self.reason_word()),
             self.row("place", site.clone()),
-            self.row("detail", detail),
+        ];
+        rows.extend(self.row_of_some("detail", show::clean(self.revision.detail.trim())));
+        rows.extend([
             self.row("action", action.clone()),
             self.row("time", self.time(self.revision.sent)),
             self.row("link", self.link()),
-        ];
+        ]);
         self.facts(self.word("tags.notify-test"), self.word("text.notify_test"), site, action, rows)
     }
 
-    /// A trouble's subject; a sensor with its station's name.
+    fn row_of_some(&self, key: &'static str, text: String) -> Option<Row> {
+        (!text.is_empty()).then(|| self.row(key, text))
+    }
+
+    fn trouble_action(&self, code: TroubleCode) -> String {
+        let (data, path) = (self.data(), format!("trouble_actions.{}", code.word()));
+        let host = if self.setup.host.is_empty() { self.word("text.this_machine") } else { self.host() };
+        self.words.fill(&path, &[("host", &host), ("data", &quoted(&data))])
+    }
+
+    /// What the engine or a room said of it; once it is over, as the last word on it.
+    fn trouble_detail(&self, code: TroubleCode) -> String {
+        let detail = show::clean(self.revision.detail.trim());
+        match code {
+            // Text, action and subject say it all, with the machine and the directory, which the engine cannot know.
+            TroubleCode::Held => String::new(),
+            _ if detail.is_empty() || !self.revision.kind.is_last() => detail,
+            _ => self.words.fill("text.was_told", &[("detail", &detail)]),
+        }
+    }
+
+    /// When it was told of first, and when it ended; since when it was so only its detail can say.
+    fn raised_and_over(&self) -> String {
+        let (raised, over) = (self.local(self.revision.onset), self.local(self.revision.sent));
+        self.words.fill("text.raised_and_over", &[("raised", &raised), ("over", &over)])
+    }
+
+    /// A trouble's subject, a sensor with its station's name; empty where there is none.
     fn subject(&self, key: &TroubleKey) -> String {
-        let id = or(show::clean(&key.subject), || self.word("text.none"));
+        if key.code == TroubleCode::Held {
+            return if self.setup.host.is_empty() {
+                self.data()
+            } else {
+                self.words.fill("text.data_on", &[("data", &self.data()), ("host", &self.host())])
+            };
+        }
         let is_sensor = matches!(key.code, TroubleCode::SensorSilent | TroubleCode::Conflict);
         let sensor =
             self.plan().sensors.iter().flatten().find(|sensor| is_sensor && sensor.id == key.subject);
-        let named = sensor.and_then(|sensor| self.plan().station(sensor.station));
-        match named {
-            Some(station) => {
-                format!("{} ({id})", show::clean(show::name(&station.names, self.words.language())))
-            }
-            None => id,
+        match sensor {
+            Some(sensor) => naming::sensor_name(sensor, self.plan(), self.words.language()),
+            None => show::clean(key.subject.trim()),
         }
     }
+
+    fn host(&self) -> String {
+        show::clean(&self.setup.host)
+    }
+
+    /// The data directory as somebody who has just logged in can name it.
+    fn data(&self) -> String {
+        let data = &self.setup.data;
+        let whole = std::fs::canonicalize(data).or_else(|_| std::path::absolute(data));
+        show::clean(&whole.as_deref().map_or_else(|_| data.display(), Path::display).to_string())
+    }
 }
+
+/// A path as a shell takes it for one word.
+fn quoted(path: &str) -> String {
+    let is_plain =
+        |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '-' | '_' | '+' | ':' | '@' | ',');
+    if path.chars().all(is_plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', "'\\''")) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -46,6 +46,8 @@ pub struct Setup {
     pub url: Option<String>,
     /// Where log, state and stores stand.
     pub data: PathBuf,
+    /// The machine's name, for what is told of the service itself; empty where the system does not say.
+    pub host: String,
 }
 
 /// From the names in payloads to dense indices.

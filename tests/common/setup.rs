@@ -54,6 +54,7 @@ pub(crate) fn setup(stations: &[&str]) -> Setup {
         messages: Arc::new(BTreeMap::new()),
         url: None,
         data: PathBuf::new(),
+        host: String::new(),
     }
 }
 

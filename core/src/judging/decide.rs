@@ -381,8 +381,7 @@ fn certainty(
             | Reason::EndedByHand
             | Reason::InError
             | Reason::TroubleRaised
-            | Reason::NotifyTest
-            | Reason::BreachAgain => Certainty::Likely,
+            | Reason::NotifyTest => Certainty::Likely,
         };
     }
     if incident.stale || incident.orphaned {

@@ -230,6 +230,5 @@ pub(super) fn reason_word(reason: Reason) -> &'static str {
         Reason::TroubleRaised => "trouble",
         Reason::TroubleEnded => "trouble over",
         Reason::NotifyTest => "test",
-        Reason::BreachAgain => "breach again",
     }
 }

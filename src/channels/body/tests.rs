@@ -74,7 +74,8 @@ fn the_schema_in_docs_is_the_one_that_bodies_follow() {
     for revisions in [
         vec![sample::flood(Status::Actual)],
         vec![sample::blind()],
-        vec![sample::later(Kind::AllClear, Reason::Eased, Level::Normal)],
+        vec![sample::held()],
+        vec![sample::all_clear()],
         vec![sample::later(Kind::Cancel, Reason::InError, Level::Normal)],
         vec![sample::trouble(TroubleCode::DeadLetter, "t-9", "the receiver answered 410")],
         vec![sample::notify_test()],
@@ -121,6 +122,28 @@ fn machines_get_ids_and_people_get_names() {
     check(&digest, "/revisions/1/evidence/0/unknown", true.into());
     let same = digest["revisions"][0]["warning"] == digest["revisions"][1]["warning"];
     assert!(same && digest["revisions"][0]["id"] != digest["revisions"][1]["id"]);
+}
+
+#[test]
+fn machines_learn_which_limit_the_level_has_and_whether_it_is_reached() {
+    let by_hand = sample::later(Kind::AllClear, Reason::EndedByHand, Level::Normal);
+    for (revision, limit, level_limit, reached, at_level) in [
+        (sample::flood(Status::Actual), 58.5, Some(58.5), Some(true), Some(2)),
+        (sample::held(), 58.5, Some(60.0), Some(false), Some(0)),
+        (sample::all_clear(), 57.0, Some(57.0), Some(false), None),
+        (by_hand, 58.5, Some(57.0), Some(true), None),
+    ] {
+        let body = body(&[revision], "en");
+        let evidence = &body["revisions"][0]["evidence"][0];
+        assert_eq!(evidence["limit"], limit);
+        assert_eq!(evidence["level_limit"].as_f64(), level_limit);
+        assert_eq!(evidence["level_limit_reached"].as_bool(), reached);
+        assert_eq!(body["revisions"][0]["sensors_at_level"].as_u64(), at_level);
+    }
+    let trouble = body(&[sample::trouble_over(TroubleCode::ClockUntrusted, "")], "en");
+    assert_eq!(trouble["revisions"][0]["sensors_at_level"], Value::Null);
+    let text = "Over: the clock could not be trusted; times shown meanwhile may be wrong";
+    assert_eq!(trouble["revisions"][0]["trouble"]["text"], text);
 }
 
 #[test]

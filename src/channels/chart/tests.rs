@@ -3,7 +3,8 @@ use crate::channels::png::tests::dimensions;
 use crate::channels::sample::{self, NOW};
 
 fn flood() -> Chart {
-    Chart::of(&sample::evidence(), &sample::plan(), NOW, &sample::rising()).expect("the plan has the sensor")
+    Chart::of(&sample::evidence(), &sample::plan(), "en", NOW, &sample::rising())
+        .expect("the plan has the sensor")
 }
 
 #[test]
@@ -49,10 +50,28 @@ fn whatever_is_there_is_drawn() {
 fn failed_readings_and_foreign_limits_are_not_drawn() {
     let mut readings = sample::rising();
     readings[3].checked.flag = Flag::Fail;
-    let chart = Chart::of(&sample::evidence(), &sample::plan(), NOW, &readings).expect("a chart");
+    let chart = Chart::of(&sample::evidence(), &sample::plan(), "en", NOW, &readings).expect("a chart");
     assert_eq!(chart.points.len(), readings.len() - 1);
     let rate = Evidence { rule: forewarn_core::ids::RuleIx(1), ..sample::evidence() };
-    assert_eq!(Chart::of(&rate, &sample::plan(), NOW, &readings).expect("a chart").limits, vec![]);
+    assert_eq!(Chart::of(&rate, &sample::plan(), "en", NOW, &readings).expect("a chart").limits, vec![]);
     let gone = Evidence { sensor: forewarn_core::ids::SensorIx(99), ..sample::evidence() };
-    assert_eq!(Chart::of(&gone, &sample::plan(), NOW, &readings), None);
+    assert_eq!(Chart::of(&gone, &sample::plan(), "en", NOW, &readings), None);
+}
+
+#[test]
+fn a_chart_bears_the_name_that_its_font_has() {
+    let of = |language| {
+        Chart::of(&sample::evidence(), &sample::plan(), language, NOW, &[]).expect("the plan has the sensor")
+    };
+    let long = Chart { name: "Qujiang ".repeat(12), ..of("en") };
+    for (chart, heading) in
+        [(of("en"), "Qujiang (qj-017/level)"), (of("zh"), "qj-017/level"), (long, "qj-017/level")]
+    {
+        assert_eq!(chart.heading(), heading);
+        assert_eq!(
+            chart.subheading(),
+            "m, 1985-national · 12 h to 2026-07-14 03:20 Asia/Shanghai (UTC+08:00)"
+        );
+    }
+    assert_eq!(of("zh").name, "曲江 (qj-017/level)");
 }

@@ -340,3 +340,20 @@ async fn the_highest_speaks_for_a_digest() {
     let heard = heard.lock().expect("an ear").join("\n");
     assert!(heard.contains("Subject: [ORANGE II] 2 warnings: Flood: Qujiang"), "{heard}");
 }
+
+#[test]
+fn the_chart_is_named_in_the_language_of_the_mail() {
+    let (setup, messages) = (sample::setup(), Messages::read(&sample::setup().messages));
+    for (language, caption) in [
+        ("en", "Chart: Qujiang (qj-017/level), last 12 hours, with its limits"),
+        ("zh", "图：曲江 (qj-017/level)，最近 12 小时，含各级限值"),
+    ] {
+        let words = messages.language(language);
+        let alt = alt(&sample::evidence(), &setup, words);
+        assert_eq!(alt, caption);
+        let chart = render::Chart::Inline(mail::CHART_ID, &alt);
+        let mail = render::render(&[&sample::flood(Status::Actual)], &setup, words, "k", chart);
+        let html = mail.html.replace("&#x2f;", "/");
+        assert!(html.contains(&format!(">{caption}</td>")) && html.contains(&format!("alt=\"{caption}\"")));
+    }
+}

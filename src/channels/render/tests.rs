@@ -45,7 +45,7 @@ fn every_fixed_field_stands_in_text_and_html() {
         "下次更新: 最迟 2026-07-14 08:50（Asia/Shanghai，UTC+08:00）",
         "发布时间: 2026-07-14 03:20",
         "确定性: 已观测",
-        "传感器: 3 个",
+        "传感器: 2 个中目前 2 个达到橙色（II级）或更高；最严重者在前：曲江，武江",
         "未知情况: 无",
         "详情: https://warn.example/",
     ];
@@ -64,7 +64,7 @@ fn every_fixed_field_stands_in_text_and_html() {
         "Next update: by 2026-07-14 08:50 (Asia/Shanghai, UTC+08:00)",
         "Issued: 2026-07-14 03:20",
         "Certainty: observed",
-        "Sensors: 3",
+        "Sensors: 2 of 2 now at ORANGE (grade II) or above; worst first: Qujiang, Wujiang",
         "Not known: nothing",
         "Details: https://warn.example/",
     ];
@@ -105,9 +105,14 @@ fn subjects_say_level_hazard_place_value_and_trend() {
             "[ORANGE II][EXERCISE] Flood: Qujiang 59.10 m, limit 58.50 m, rising, +0.62 m/h",
         ),
         (
-            sample::later(Kind::AllClear, Reason::Eased, Level::Normal),
-            "[解除] 洪水: 曲江 59.10 m，限值 58.50 m，上升，+0.62 m/h",
-            "[ALL CLEAR] Flood: Qujiang 59.10 m, limit 58.50 m, rising, +0.62 m/h",
+            sample::held(),
+            "[红色I级] 洪水: 曲江 59.10 m，低于红色限值 60.00 m，维持红色，下降，-0.30 m/h",
+            "[RED I] Flood: Qujiang 59.10 m, below the RED limit of 60.00 m, RED held, falling, -0.30 m/h",
+        ),
+        (
+            sample::all_clear(),
+            "[解除] 洪水: 曲江 56.20 m，未达到最低一级限值 57.00 m，下降，-0.30 m/h",
+            "[ALL CLEAR] Flood: Qujiang 56.20 m, clear of the first limit, 57.00 m, falling, -0.30 m/h",
         ),
         (
             sample::blind(),
@@ -220,7 +225,7 @@ fn a_rate_is_shown_against_its_own_limit() {
 
 #[test]
 fn the_end_says_so_and_a_cancel_says_why() {
-    let clear = Revision { peak: Level::Red, ..sample::later(Kind::AllClear, Reason::Eased, Level::Normal) };
+    let clear = Revision { peak: Level::Red, ..sample::all_clear() };
     check(
         &clear,
         "en",
@@ -250,8 +255,6 @@ fn troubles_and_tests_speak_of_the_service() {
         &[],
     );
     check(&silent, "zh", &["[故障]", "曲江 (qj-017/level)", "since 02:10", "检查传感器"], &[]);
-    let over = Revision { kind: Kind::AllClear, reason: Reason::TroubleEnded, ..silent };
-    check(&over, "en", &["[TROUBLE OVER]", "Nothing more to do."], &["Check the sensor,"]);
     let test = Revision { status: Status::Exercise, ..sample::notify_test() };
     check(&test, "en", &["EXERCISE", "you can be reached", "monthly"], &["Limit:"]);
 }
@@ -324,10 +327,15 @@ fn mails_read_as_they_did() {
         ("flood", sample::flood(Status::Actual), "en"),
         ("drill", sample::flood(Status::Exercise), "zh"),
         ("blind", sample::blind(), "zh"),
-        ("all-clear", sample::later(Kind::AllClear, Reason::Eased, Level::Normal), "en"),
+        ("held", sample::held(), "en"),
+        ("held", sample::held(), "zh"),
+        ("all-clear", sample::all_clear(), "en"),
+        ("restored", sample::trouble(TroubleCode::Held, "", "held"), "en"),
+        ("trouble-over", sample::trouble_over(TroubleCode::SensorSilent, "qj-017/level"), "zh"),
         ("trouble", sample::trouble(TroubleCode::SensorSilent, "qj-017/level", "silent since 02:10"), "en"),
     ] {
-        let mail = render(&[&revision], &setup, messages.language(language), "0123abcd", Chart::LeftOut);
+        let chart = if revision.evidence.is_empty() { Chart::None } else { Chart::LeftOut };
+        let mail = render(&[&revision], &setup, messages.language(language), "0123abcd", chart);
         golden(&format!("{name}.{language}.txt"), &format!("Subject: {}\n\n{}", mail.subject, mail.text));
         golden(&format!("{name}.{language}.html"), &mail.html);
     }

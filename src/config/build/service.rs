@@ -24,6 +24,9 @@ const MIB: u64 = 1 << 20;
 /// Shortest webhook secret, bytes, as Standard Webhooks asks.
 const WEBHOOK_SECRET_MIN: usize = 24;
 
+/// Where the machine's name stands: as it is now, or as it was given.
+const HOST_FILES: [&str; 2] = ["/proc/sys/kernel/hostname", "/etc/hostname"];
+
 /// All of the setup that is not the plan's.
 pub(super) struct Service {
     sources: Vec<Source>,
@@ -64,8 +67,15 @@ impl Service {
             messages: Arc::new(messages),
             url,
             data,
+            host: host(),
         }
     }
+}
+
+/// The machine's name as Linux says it; in a container, the container's.
+fn host() -> String {
+    let said = HOST_FILES.iter().find_map(|file| std::fs::read_to_string(file).ok());
+    said.unwrap_or_default().trim().to_owned()
 }
 
 impl Build<'_> {

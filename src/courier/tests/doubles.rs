@@ -391,6 +391,7 @@ pub(super) fn setup(targets: u32, erased: &[u32]) -> Arc<Setup> {
         messages: Arc::default(),
         url: None,
         data: PathBuf::new(),
+        host: String::new(),
     })
 }
 
