@@ -87,7 +87,8 @@ async fn restore_beside() {
     let resumed = resume(&copied, false).await;
     assert!(resumed.done, "{resumed:?}");
     // The copy may have been taken before the receipt of the yellow one; then it goes out once more.
-    let red = |it: &Attempt| it.accepted && it.revision["kind"] == "update" && it.revision["level"]["id"] == "red";
+    let red =
+        |it: &Attempt| it.accepted && it.revision["kind"] == "update" && it.revision["level"]["id"] == "red";
     theirs.wait_for("the red update", |seen| seen.iter().any(red)).await;
     let (known, told) = (warned(&ours), warned(&theirs));
     assert_eq!(told.last().map(|(_, words)| words.as_str()), Some("\"update\" \"red\""));

@@ -8,7 +8,7 @@ use super::admit::Admission;
 use super::judge::{Blind, Judge, Standing};
 use super::memory_size::Room;
 use super::trace::Bench;
-use super::window::{Ring, Sample};
+use super::window::{Edition, Ring, Sample};
 use crate::checks::{self, Checkup, End};
 use crate::finding::{Found, Why};
 use crate::ids::SourceIx;
@@ -112,20 +112,23 @@ impl Watch {
     /// what is ahead of a trusted clock all the same, and judges anew by what is
     /// left; where that is not all, how things stand is for the next reading to say.
     pub(crate) fn restamp(&mut self, by: Span, bench: &Bench<'_>, found: &mut Vec<Found>) {
-        let moved = |sample: &Sample| {
+        let moved = |(sample, edition): (&Sample, Edition)| {
             let observed = if is_stamped_by_us(sample) { sample.observed + by } else { sample.observed };
-            Sample { observed, ..*sample }
+            (Sample { observed, ..*sample }, edition)
         };
-        let mut kept: Vec<Sample> = self.ring.iter().map(moved).collect();
-        kept.retain(|sample| !bench.moment.trusted || sample.observed <= latest(bench));
+        let mut kept: Vec<_> = self.ring.newest_first().map(moved).collect();
+        kept.retain(|(sample, _)| !bench.moment.trusted || sample.observed <= latest(bench));
         if kept.len() < self.ring.len() && self.blind.is_none() {
             self.blind = Some(Blind { why: Why::Warming, since: bench.moment.civil() });
         }
-        kept.sort_by_key(|sample| sample.observed);
+        // Of two that come to one instant, the older stays.
+        kept.reverse();
+        kept.sort_by_key(|(sample, _)| sample.observed);
         self.ring = Ring::with_capacity(self.ring.capacity());
-        for sample in kept {
+        for (sample, edition) in kept {
             if let Err(number) = self.ring.find(sample.observed) {
                 self.ring.insert(number, sample);
+                self.ring.set_edition(number, edition);
             }
         }
         self.settled = 0;
@@ -177,7 +180,10 @@ impl Watch {
         let admission = self.admit(&mut reading, value, bench, broke);
         let sample = sample(&reading, value, checkup.flag, bench);
         let arrived = match admission {
-            Admission::Insert(number) => Some(self.insert(number, sample, bench)),
+            Admission::Insert(number) => {
+                self.insert(number, sample, bench);
+                Some(number)
+            }
             Admission::Replace(number) => {
                 if let Some(known) = self.ring.get_mut(number) {
                     *known = sample;
@@ -198,6 +204,10 @@ impl Watch {
         };
         if !reading.marks.has(Marks::RETAINED) && !reading.marks.has(Marks::UNJUDGED) {
             self.heard_through(reading.source, bench);
+        }
+        if let Some(number) = arrived {
+            let Reading { seq, identity, .. } = reading;
+            self.ring.set_edition(number, Edition { seq, identity });
         }
         let last = arrived.is_some_and(|arrived| arrived + 1 == self.ring.end());
         // A bad one behind others says nothing, neither of now nor of then.
@@ -233,8 +243,8 @@ impl Watch {
         dropped
     }
 
-    /// Makes room and puts the reading in; says under which number it came to stand.
-    fn insert(&mut self, number: u64, sample: Sample, bench: &Bench<'_>) -> u64 {
+    /// Makes room and puts the reading in.
+    fn insert(&mut self, number: u64, sample: Sample, bench: &Bench<'_>) {
         if self.ring.is_full() {
             // Readings come faster than planned: the oldest settle early, so that
             // what rules still need of the past is never lost.
@@ -245,7 +255,6 @@ impl Watch {
             self.ring.pop_oldest();
         }
         self.ring.insert(number, sample);
-        number
     }
 
     fn settle_next(&mut self, bench: &Bench<'_>) {
@@ -390,8 +399,6 @@ fn sample(reading: &Reading, value: f64, flag: Flag, bench: &Bench<'_>) -> Sampl
         value,
         flag,
         marks: reading.marks,
-        seq: reading.seq,
-        identity: reading.identity,
         source: reading.source,
         unproven: ahead && !bench.moment.trusted,
     }
