@@ -6,6 +6,7 @@
 //! rebuilt from the settled only when order breaks.
 
 mod admit;
+mod calm;
 mod change;
 mod judge;
 mod ladder;

@@ -5,14 +5,15 @@ use std::hint::black_box;
 use minicbor::{Decode, Encode};
 
 use super::admit::Admission;
-use super::judge::{Blind, Judge, Standing};
+use super::calm::Calm;
+use super::judge::{Blind, Judge, Rest, Standing};
 use super::memory_size::Room;
 use super::trace::Bench;
 use super::window::{Edition, Ring, Sample};
 use crate::checks::{self, Checkup, End};
 use crate::finding::{Found, Why};
-use crate::ids::SourceIx;
-use crate::plan::Plan;
+use crate::ids::{RuleIx, SensorIx, SourceIx};
+use crate::plan::{LimitRow, Plan};
 use crate::reading::{Checked, Flag, Marks, Reading};
 use crate::time::{Moment, Span, Timestamp};
 
@@ -45,12 +46,19 @@ pub(crate) struct Watch {
     /// How often another value came for an instant that was known.
     #[n(8)]
     pub(crate) conflicts: u64,
-    /// By rule, in order of index.
+    /// By rule, in order of index; none while they rest.
     #[n(9)]
-    pub(crate) judges: Vec<Judge>,
+    judges: Vec<Judge>,
     /// How many settled readings rules may still look back on.
     #[n(10)]
-    pub(crate) kept: u32,
+    kept: u32,
+    /// The judges at rest, likewise: all of them, or none.
+    #[n(11)]
+    #[cbor(default)]
+    rests: Vec<Rest>,
+    /// What a quiet reading is, while every judge rests.
+    #[cbor(skip)]
+    calm: Option<Calm>,
 }
 
 /// A plan has at most this many sources, counting those that left it: which of
@@ -77,7 +85,7 @@ impl Watch {
     }
 
     /// Forgets every reading and all that was made of them: they no longer
-    /// compare with what comes. A sensor in outage stays so.
+    /// compare with what comes. A sensor in outage stays so. Its judges sit.
     pub(crate) fn empty(&mut self, room: Room, moment: Moment) {
         let fresh = Watch::new(room, moment);
         let is_out = match self.blind.map(|blind| blind.why) {
@@ -95,6 +103,57 @@ impl Watch {
         for judge in &mut self.judges {
             *judge = Judge::new(judge.rule, judge.subject, moment);
         }
+    }
+
+    /// The rule and the subject of every judge, in order.
+    pub(crate) fn seats(&self) -> impl ExactSizeIterator<Item = (RuleIx, u32)> {
+        let sitting = self.judges.len();
+        (0..sitting.max(self.rests.len())).map(move |at| match self.judges.get(at) {
+            Some(judge) => (judge.rule, judge.subject),
+            None => (self.rests[at].rule, self.rests[at].subject),
+        })
+    }
+
+    /// The judges, every one of them called in from its rest.
+    pub(crate) fn sitting(&mut self, bench: &Bench<'_>) -> &mut Vec<Judge> {
+        self.calm = None;
+        if !self.rests.is_empty() {
+            let rests = std::mem::take(&mut self.rests);
+            let woken = rests.iter().map(|rest| rest.wake(&self.ring, self.settled, bench));
+            self.judges = woken.collect();
+        }
+        &mut self.judges
+    }
+
+    /// Lets the judges rest, if there is nothing for any of them to remember.
+    fn let_rest(&mut self, bench: &Bench<'_>) {
+        if !self.may_be_calm(bench) {
+            return;
+        }
+        let rests: Option<Vec<Rest>> =
+            self.judges.iter().map(|judge| judge.at_rest(&self.ring, bench)).collect();
+        let Some(rests) = rests else { return };
+        self.calm = Calm::of(&rests, &self.ring, bench);
+        if self.calm.is_some() {
+            self.judges = Vec::new();
+            self.rests = rests;
+        }
+    }
+
+    /// Learns anew what a quiet reading is: after a snapshot, which does not say.
+    pub(crate) fn calm_down(&mut self, bench: &Bench<'_>) {
+        let calm = || Calm::of(&self.rests, &self.ring, bench);
+        self.calm = (self.judges.is_empty() && self.may_be_calm(bench)).then(calm).flatten();
+    }
+
+    /// Whether a quiet reading is one whose time is certain, of a sensor of which something is known.
+    fn may_be_calm(&self, bench: &Bench<'_>) -> bool {
+        let proven = self.ring.newest().is_some_and(|newest| !newest.unproven);
+        bench.moment.trusted && self.blind.is_none() && self.settled > self.ring.first() && proven
+    }
+
+    pub(crate) fn is_calm(&self) -> bool {
+        self.calm.is_some()
     }
 
     /// Whether what is kept here, or settled, is from the future: a clock that
@@ -133,7 +192,7 @@ impl Watch {
         }
         self.settled = 0;
         self.watermark = Timestamp::MIN;
-        for judge in &mut self.judges {
+        for judge in self.sitting(bench) {
             *judge = Judge::new(judge.rule, judge.subject, bench.moment);
         }
         self.judge(None, Order::Broken, bench, found);
@@ -151,15 +210,67 @@ impl Watch {
 
     /// Reads what it holds itself.
     pub(crate) fn touch(&self) -> impl Sized + use<> {
-        (self.ring.end(), self.settled, self.watermark, self.counting, self.heard, self.judges.len())
+        let own = (self.settled, self.watermark, self.counting, self.heard, self.turned, self.kept);
+        (self.ring.end(), own, self.judges.len(), self.rests.len(), self.calm)
     }
 
-    /// Reads what it points at: the ends of its window, its rules' memories and their limits.
+    /// Reads what it points at: its window, and what its judges go by.
     pub(crate) fn touch_behind(&self, plan: &Plan) {
-        black_box((self.ring.newest().copied(), self.ring.get(self.settled).copied()));
-        for judge in &self.judges {
-            black_box((judge.clone(), judge.limit_rows(plan).first().map(|row| (row.from, row.levels))));
+        let looks_back = self.calm.is_none_or(|calm| calm.looks_back);
+        self.ring.touch(self.settled, looks_back);
+        if !looks_back {
+            return;
         }
+        let rows = |rule: RuleIx, subject: u32| -> &[LimitRow] {
+            let subject = plan.rule(rule).and_then(|rule| rule.subjects.get(subject as usize));
+            subject.map_or(&[], |subject| &subject.limits)
+        };
+        for (rule, subject) in self.seats() {
+            black_box(rows(rule, subject).first().map(|row| (row.from, row.levels)));
+        }
+        self.judges.iter().for_each(|judge| drop(black_box(judge.clone())));
+    }
+
+    /// Takes a quiet reading in, and says when the sensor is silent now; `None` where it is none.
+    pub(crate) fn quiet(
+        &mut self,
+        reading: &Reading,
+        plan: &Plan,
+        moment: Moment,
+    ) -> Option<(Checked, Timestamp)> {
+        let calm = self.calm?;
+        let newest = self.ring.newest()?.observed;
+        if !calm.holds(reading, newest, moment, plan.settings.future_tolerance) {
+            return None;
+        }
+        let number = self.ring.end();
+        if self.ring.is_full() {
+            self.settled = self.settled.max(self.settles_early(number));
+            self.ring.pop_oldest();
+        }
+        let Reading { observed, value, marks, source, .. } = *reading;
+        self.ring.insert(number, Sample { observed, value, flag: calm.flag, marks, source, unproven: false });
+        if calm.looks_back && !self.is_clear_at(number, reading.sensor, plan, moment) {
+            // The judges shall see it come in.
+            self.ring.pop_newest();
+            return None;
+        }
+        self.heard_through(source, moment.at, calm.outage_after);
+        self.last_seen = Some(moment.at);
+        self.counting = moment.at;
+        self.move_watermark(observed, calm.lateness, moment);
+        while self.is_past(self.settled) {
+            self.settled += 1;
+        }
+        Some((Checked { reading: *reading, flag: calm.flag }, self.counting + calm.outage_after))
+    }
+
+    /// Whether every judge at rest that looks back finds the reading clear.
+    fn is_clear_at(&self, number: u64, ix: SensorIx, plan: &Plan, moment: Moment) -> bool {
+        let Some(sensor) = plan.sensor(ix) else { return false };
+        let bench = Bench { plan, ix, sensor, moment };
+        let looks_back = |rest: &&Rest| rest.looks_back(plan);
+        self.rests.iter().filter(looks_back).all(|rest| rest.is_clear_at(&self.ring, number, &bench))
     }
 
     /// Takes a reading in: admits it, checks it, and judges by it.
@@ -179,6 +290,9 @@ impl Watch {
         let dropped = self.drop_disproved(&reading, bench);
         let admission = self.admit(&mut reading, value, bench, broke);
         let sample = sample(&reading, value, checkup.flag, bench);
+        if dropped > 0 || !matches!(admission, Admission::Refused(_)) {
+            self.sitting(bench);
+        }
         let arrived = match admission {
             Admission::Insert(number) => {
                 self.insert(number, sample, bench);
@@ -203,7 +317,7 @@ impl Watch {
             }
         };
         if !reading.marks.has(Marks::RETAINED) && !reading.marks.has(Marks::UNJUDGED) {
-            self.heard_through(reading.source, bench);
+            self.heard_through(reading.source, bench.moment.at, outage_after(bench));
         }
         if let Some(number) = arrived {
             let Reading { seq, identity, .. } = reading;
@@ -246,15 +360,19 @@ impl Watch {
     /// Makes room and puts the reading in.
     fn insert(&mut self, number: u64, sample: Sample, bench: &Bench<'_>) {
         if self.ring.is_full() {
-            // Readings come faster than planned: the oldest settle early, so that
-            // what rules still need of the past is never lost.
-            let until = (self.ring.first() + u64::from(self.kept) + 1).min(number);
-            while self.settled < until {
+            while self.settled < self.settles_early(number) {
                 self.settle_next(bench);
             }
             self.ring.pop_oldest();
         }
         self.ring.insert(number, sample);
+    }
+
+    /// Where the window is full, readings come faster than planned: those before
+    /// this number settle early, so that what rules still need of the past is
+    /// never lost when the oldest makes room for `number`.
+    fn settles_early(&self, number: u64) -> u64 {
+        (self.ring.first() + u64::from(self.kept) + 1).min(number)
     }
 
     fn settle_next(&mut self, bench: &Bench<'_>) {
@@ -275,24 +393,33 @@ impl Watch {
         }
         self.settle(bench);
         self.conclude(bench, found);
+        self.let_rest(bench);
     }
 
     /// Moves the watermark on, and settles what it passes.
     fn settle(&mut self, bench: &Bench<'_>) {
         let Some(newest) = self.ring.newest() else { return };
-        let lateness = bench.sensor.lateness;
-        // A reading exactly as late as is allowed is still in time.
-        let back = if lateness > Span::ZERO { lateness + Span(1) } else { Span::ZERO };
-        self.watermark = self.watermark.max(newest.observed.min(bench.moment.civil()) - back);
-        while self.ring.get(self.settled).is_some_and(|sample| sample.observed <= self.watermark) {
+        self.move_watermark(newest.observed, bench.sensor.lateness, bench.moment);
+        while self.is_past(self.settled) {
             self.settle_next(bench);
         }
     }
 
-    fn heard_through(&mut self, source: SourceIx, bench: &Bench<'_>) {
-        if bench.moment.at - self.turned > outage_after(bench) {
+    fn move_watermark(&mut self, newest: Timestamp, lateness: Span, moment: Moment) {
+        // A reading exactly as late as is allowed is still in time.
+        let back = if lateness > Span::ZERO { lateness + Span(1) } else { Span::ZERO };
+        self.watermark = self.watermark.max(newest.min(moment.civil()) - back);
+    }
+
+    /// Whether the watermark has passed the reading of that number.
+    fn is_past(&self, number: u64) -> bool {
+        self.ring.get(number).is_some_and(|sample| sample.observed <= self.watermark)
+    }
+
+    fn heard_through(&mut self, source: SourceIx, at: Timestamp, outage_after: Span) {
+        if at - self.turned > outage_after {
             self.heard = [0, self.heard[0]];
-            self.turned = bench.moment.at;
+            self.turned = at;
         }
         self.heard[0] |= source_bit(source);
     }
@@ -353,6 +480,7 @@ impl Watch {
 
     /// Says what is new, by every rule.
     pub(crate) fn conclude(&mut self, bench: &Bench<'_>, found: &mut Vec<Found>) {
+        self.sitting(bench);
         let standing =
             Standing { ring: &self.ring, blind: self.blind, heard: self.last_seen.unwrap_or(self.counting) };
         for judge in &mut self.judges {

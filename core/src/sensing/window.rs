@@ -1,5 +1,7 @@
 //! Bounded history of one sensor in event time order.
 
+use std::hint::black_box;
+
 use minicbor::{Decode, Encode};
 
 use crate::ids::SourceIx;
@@ -79,6 +81,16 @@ pub(crate) struct Ring {
 impl Ring {
     pub(crate) fn with_capacity(capacity: usize) -> Ring {
         Ring { slots: vec![Sample::default(); capacity], ..Ring::default() }
+    }
+
+    /// Reads, and makes nothing of, what a reading that comes next will need.
+    pub(crate) fn touch(&self, settled: u64, looks_back: bool) {
+        let next = self.slots.get(self.slot(if self.is_full() { 0 } else { self.len() }));
+        black_box((next.map(|slot| slot.observed), self.get(settled).map(|sample| sample.observed)));
+        black_box(self.newest().map(|newest| newest.observed));
+        if looks_back {
+            black_box(self.iter().rev().step_by(2).map(|sample| sample.observed.0).max());
+        }
     }
 
     /// The edition of a kept reading.
