@@ -25,7 +25,7 @@ use crate::warning::{About, Cell, Incident, Revision, TroubleKey};
 pub const ENGINE_VERSION: u32 = 1;
 
 /// As many inputs as it pays to foresee at once: more would drive each other out again.
-pub const FORESEEN_MAX: usize = 8;
+pub const FORESEEN_MAX: usize = 16;
 
 /// The deterministic state machine.
 #[derive(Debug, Clone, Default, Encode, Decode)]
@@ -275,6 +275,11 @@ impl Engine {
     }
 
     fn reading(&mut self, reading: &Reading, pen: &mut Pen<'_>) {
+        if let Some((checked, silent_at)) = self.stations.quiet(reading, self.moment) {
+            pen.outputs.push(Output::Flagged(checked));
+            self.timers.arm(Timer::Silence(reading.sensor), silent_at);
+            return;
+        }
         let checked = self.stations.reading(reading, self.moment, &mut self.found);
         pen.outputs.push(Output::Flagged(checked));
         self.absorb(pen);
@@ -374,7 +379,7 @@ impl Engine {
 
     fn apply(&mut self, decision: &Decision, pen: &mut Pen<'_>) {
         self.areas.apply(decision, self.moment);
-        pen.outputs.push(Output::Decision(decision.clone()));
+        pen.outputs.push(Output::Decision(Box::new(decision.clone())));
         pen.decided += 1;
     }
 

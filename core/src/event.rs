@@ -219,8 +219,9 @@ pub enum Decision {
 /// What comes out of one step.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Output {
-    /// Something was decided: it must be durable before anyone acts on it.
-    Decision(Decision),
+    /// Something was decided: it must be durable before anyone acts on it. Boxed,
+    /// so that the far more frequent other one stays small.
+    Decision(Box<Decision>),
     /// How a reading was judged: its flag and marks, for the store.
     Flagged(crate::reading::Checked),
 }

@@ -10,7 +10,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use crate::ids::SensorIx;
-use crate::pages::Pages;
+use crate::pages::{PAGE, Pages};
 use crate::time::Timestamp;
 use crate::warning::Cell;
 
@@ -130,23 +130,46 @@ pub enum Timer {
     Cell(Cell),
 }
 
-/// The engine's timers: at most one armed a subject, re-armed lazily.
+/// What waits in the wheel: sensors by the page, as each reading moves one of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Bell {
+    /// Some sensor of this page may be due.
+    Sensors(usize),
+    Outage,
+    Cell(Cell),
+}
+
+/// The engine's timers: at most one a subject.
 #[derive(Debug, Clone, Default)]
 pub struct Timers {
-    wheel: Wheel<Timer>,
+    wheel: Wheel<Bell>,
     /// When each sensor's timer rings; [`Timestamp::MAX`] while it has none.
     sensors: Pages<Timestamp>,
+    /// By page of them, when its bell rings: never after any of its sensors is due.
+    pages: Vec<Timestamp>,
     cells: BTreeMap<Cell, Timestamp>,
     outage: Option<Timestamp>,
 }
 
 impl Timers {
-    /// Makes sure that `timer` rings at `due` or before. Costs nothing where
-    /// it already does.
+    /// Makes sure that `timer` rings at `due`: a sensor's then and not before,
+    /// any other then or before.
     pub fn arm(&mut self, timer: Timer, due: Timestamp) {
-        if self.armed(timer).is_none_or(|armed| due < armed) {
-            self.set(timer, Some(due));
-            self.wheel.insert(due, timer);
+        let (armed, bell) = match timer {
+            Timer::Silence(sensor) => {
+                self.set_sensor(sensor, due);
+                let page = sensor.index() / PAGE;
+                if self.pages.len() <= page {
+                    self.pages.resize(page + 1, Timestamp::MAX);
+                }
+                (&mut self.pages[page], Bell::Sensors(page))
+            }
+            Timer::Outage => (self.outage.get_or_insert(Timestamp::MAX), Bell::Outage),
+            Timer::Cell(cell) => (self.cells.entry(cell).or_insert(Timestamp::MAX), Bell::Cell(cell)),
+        };
+        if due < *armed {
+            *armed = due;
+            self.wheel.insert(due, bell);
         }
     }
 
@@ -164,38 +187,53 @@ impl Timers {
 
     /// The first timer that rings at or before `at`. It is no longer armed.
     pub fn pop(&mut self, at: Timestamp) -> Option<(Timestamp, Timer)> {
-        while let Some((due, timer)) = self.wheel.pop(at) {
-            if self.armed(timer) == Some(due) {
-                self.set(timer, None);
-                return Some((due, timer));
+        while let Some((rung, bell)) = self.wheel.pop(at) {
+            // What was armed again for an earlier instant rang then.
+            let timer = match bell {
+                Bell::Sensors(page) if self.pages[page] == rung => self.first_of(page, rung),
+                Bell::Outage if self.outage == Some(rung) => {
+                    self.outage = None;
+                    Some(Timer::Outage)
+                }
+                Bell::Cell(cell) if self.cells.get(&cell) == Some(&rung) => {
+                    self.cells.remove(&cell);
+                    Some(Timer::Cell(cell))
+                }
+                Bell::Sensors(_) | Bell::Outage | Bell::Cell(_) => None,
+            };
+            if let Some(timer) = timer {
+                return Some((rung, timer));
             }
-            // It was armed again for an earlier instant, and rang then.
         }
         None
     }
 
-    fn armed(&self, timer: Timer) -> Option<Timestamp> {
-        match timer {
-            Timer::Silence(sensor) => {
-                self.sensors.get(sensor.index()).copied().filter(|&due| due != Timestamp::MAX)
-            }
-            Timer::Outage => self.outage,
-            Timer::Cell(cell) => self.cells.get(&cell).copied(),
+    /// The first sensor of a page, if it is due at `rung`, when the page's bell
+    /// rang. The page rings again when the next of its sensors is due.
+    fn first_of(&mut self, page: usize, rung: Timestamp) -> Option<Timer> {
+        let first = self.next_of(page);
+        let due = first.filter(|&(due, _)| due <= rung).map(|(_, sensor)| sensor);
+        if let Some(sensor) = due {
+            self.set_sensor(sensor, Timestamp::MAX);
         }
+        let next = if due.is_some() { self.next_of(page) } else { first };
+        self.pages[page] = next.map_or(Timestamp::MAX, |(due, _)| due);
+        if let Some((due, _)) = next {
+            self.wheel.insert(due, Bell::Sensors(page));
+        }
+        due.map(Timer::Silence)
     }
 
-    fn set(&mut self, timer: Timer, due: Option<Timestamp>) {
-        match (timer, due) {
-            (Timer::Silence(sensor), due) => {
-                self.sensors.grow(sensor.index() + 1, |_| Timestamp::MAX);
-                let armed =
-                    self.sensors.get_mut(sensor.index()).expect("the table was just grown to hold it");
-                *armed = due.unwrap_or(Timestamp::MAX);
-            }
-            (Timer::Outage, due) => self.outage = due,
-            (Timer::Cell(cell), Some(due)) => drop(self.cells.insert(cell, due)),
-            (Timer::Cell(cell), None) => drop(self.cells.remove(&cell)),
-        }
+    /// The sensor of a page that is due first, and when.
+    fn next_of(&self, page: usize) -> Option<(Timestamp, SensorIx)> {
+        let dues = self.sensors.page(page).iter().zip(page * PAGE..);
+        let (&due, at) = dues.min()?;
+        (due < Timestamp::MAX).then_some((due, SensorIx(at as u32)))
+    }
+
+    fn set_sensor(&mut self, sensor: SensorIx, due: Timestamp) {
+        self.sensors.grow(sensor.index() + 1, |_| Timestamp::MAX);
+        *self.sensors.get_mut(sensor.index()).expect("the table was just grown to hold it") = due;
     }
 }
 

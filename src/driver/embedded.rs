@@ -319,7 +319,7 @@ impl Loop {
                 match output {
                     Output::Decision(decision) => {
                         bytes += bytes_of(&decision);
-                        decisions.push((index as u32, decision));
+                        decisions.push((index as u32, *decision));
                     }
                     Output::Flagged(checked) => flagged.push(checked),
                 }

@@ -131,7 +131,7 @@ fn check(data: &Path, records: &[Record], replay: Replay) {
             }
             for output in outputs.drain(..) {
                 match output {
-                    Output::Decision(decision) => decided.push((index, decision)),
+                    Output::Decision(decision) => decided.push((index, *decision)),
                     Output::Flagged(checked) => flagged.push(checked),
                 }
             }

@@ -85,7 +85,7 @@ impl Bench {
             match output {
                 Output::Flagged(checked) => self.flagged.push(checked),
                 Output::Decision(decision) => {
-                    match &decision {
+                    match &*decision {
                         Decision::Revision(revision) => self.revisions.push((after, revision.clone())),
                         Decision::WouldHave(would_have) => self.would_have.push(*would_have),
                         _ => {}
@@ -190,7 +190,7 @@ impl Bench {
             let again: Vec<&Decision> = outputs
                 .iter()
                 .filter_map(|it| match it {
-                    Output::Decision(decision) => Some(decision),
+                    Output::Decision(decision) => Some(&**decision),
                     Output::Flagged(_) => None,
                 })
                 .collect();

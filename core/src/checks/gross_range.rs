@@ -1,6 +1,6 @@
 //! Gross range: outside what the sensor can measure, or what is credible.
 
-use super::{Check, Checkup, End};
+use super::{Band, Check, Checkup, End};
 use crate::plan::Sensor;
 use crate::reading::Flag;
 
@@ -38,6 +38,18 @@ impl Check for GrossRange {
             credible(value, sensor, Flag::Good)
         };
         Checkup { flag, end }
+    }
+
+    fn calm(&self, sensor: &Sensor) -> Option<Band> {
+        let flag =
+            if sensor.span.is_some() || sensor.suspect.is_some() { Flag::Good } else { Flag::Unevaluated };
+        let spans = [sensor.span, sensor.suspect].into_iter().flatten();
+        let all = Band { low: f64::NEG_INFINITY, high: f64::INFINITY, flag };
+        Some(spans.fold(all, |band, (low, high)| Band {
+            low: if low > band.low { low } else { band.low },
+            high: if high < band.high { high } else { band.high },
+            flag,
+        }))
     }
 }
 

@@ -231,7 +231,7 @@ impl Run {
 
 pub(super) fn decisions(outputs: &[Output]) -> Vec<Decision> {
     let decision = |output: &Output| match output {
-        Output::Decision(decision) => Some(decision.clone()),
+        Output::Decision(decision) => Some(Decision::clone(decision)),
         Output::Flagged(_) => None,
     };
     outputs.iter().filter_map(decision).collect()

@@ -9,7 +9,7 @@ use crate::plan::{Plan, PlanId};
 use crate::timers::Timer;
 
 /// Version of the snapshot's encoding: rises when an older reader could misread it.
-pub(super) const SNAPSHOT_VERSION: u32 = 1;
+pub(super) const SNAPSHOT_VERSION: u32 = 2;
 
 /// A snapshot cannot be used.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ impl Engine {
         if engine.plan != id {
             return Err(SnapshotError::Plan(engine.plan));
         }
-        engine.stations.attach(plan);
+        engine.stations.attach(plan, engine.moment);
         let intake = if engine.intake_stopped { Intake::Stopped } else { Intake::Taken };
         for (cell, due) in engine.areas.rearm(plan, intake, engine.moment) {
             engine.timers.arm(Timer::Cell(cell), due);

@@ -336,7 +336,8 @@ fn a_snapshot_of_a_later_version_or_another_plan_is_refused() {
     assert!(matches!(Engine::from_bytes(&bytes, variant(1).id(), &body), Err(SnapshotError::Plan(_))));
     assert!(matches!(Engine::from_bytes(&bytes[..9], plan().id(), &body), Err(SnapshotError::Bytes(_))));
     let later = minicbor::to_vec(Engine { version: SNAPSHOT_VERSION + 1, ..run.engine }).expect("into a Vec");
-    assert!(matches!(Engine::from_bytes(&later, plan().id(), &body), Err(SnapshotError::Version(2))));
+    let refused = Engine::from_bytes(&later, plan().id(), &body);
+    assert!(matches!(refused, Err(SnapshotError::Version(later)) if later == SNAPSHOT_VERSION + 1));
 }
 
 /// A red that was clear for half an hour when the disk ran full.

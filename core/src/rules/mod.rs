@@ -32,6 +32,20 @@ pub trait Rule {
 
     /// Whether what it measures is a rate: the sensor's unit an hour.
     fn measures_rate(&self) -> bool;
+
+    /// What a measure rests on: the less, the less has to be kept of a sensor where nothing stirs.
+    fn recall(&self) -> Recall;
+}
+
+/// What the measure of a rule kind rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recall {
+    /// It is the newest value itself.
+    Newest,
+    /// The view alone: with any memory it comes out the same.
+    View,
+    /// What was measured before.
+    Memory,
 }
 
 /// How much of the past a rule needs.

@@ -3,7 +3,7 @@
 use minicbor::{Decode, Encode};
 use serde::Deserialize;
 
-use super::{Memory, Needs, Rule, tells_trend};
+use super::{Memory, Needs, Recall, Rule, tells_trend};
 use crate::finding::Why;
 use crate::sensing::window::{Sample, View};
 use crate::time::{Span, Timestamp};
@@ -71,6 +71,10 @@ impl Rule for Rate {
 
     fn measures_rate(&self) -> bool {
         true
+    }
+
+    fn recall(&self) -> Recall {
+        Recall::Memory
     }
 }
 

@@ -3,10 +3,10 @@
 use minicbor::{Decode, Encode};
 use serde::Deserialize;
 
-use super::{Memory, Needs, Rule, tells_trend};
+use super::{Memory, Needs, Recall, Rule, tells_trend};
 use crate::finding::Why;
 use crate::sensing::window::View;
-use crate::time::Span;
+use crate::time::{Span, Timestamp};
 
 /// Measures the Theil-Sen slope of the readings in `window`, in the sensor's
 /// unit an hour; 0 where the Mann-Kendall test does not find a trend (p < 0.05,
@@ -53,42 +53,76 @@ impl Rule for Slope {
     }
 
     fn measure(&self, view: &View<'_>, _memory: &mut Memory) -> Result<f64, Why> {
-        let newest = view.newest().observed;
-        let (mut hours, mut values) = ([0.0; SLOPE_READINGS_MAX], [0.0; SLOPE_READINGS_MAX]);
-        let mut n = 0;
-        let mut reach = Span::ZERO;
-        for ((hour, value), sample) in hours.iter_mut().zip(&mut values).zip(view.back(self.window)) {
-            reach = newest - sample.observed;
-            (*hour, *value) = (-reach.as_secs_f64() / 3600.0, sample.value);
-            n += 1;
+        // Room for few readings where they are few: it has to be cleared each time.
+        match Points::<FEW>::gather(view, self.window) {
+            Some(points) => points.slope(view, self.window),
+            None => Points::<SLOPE_READINGS_MAX>::gather(view, self.window)
+                .expect("a view has no more readings than the rule needs")
+                .slope(view, self.window),
         }
-        if n < READINGS_MIN || !tells_trend(view, reach, self.window) {
-            return Err(Why::TooFew);
-        }
-        let (hours, values) = (&hours[..n], &values[..n]);
-        Ok(match has_trend(values) {
-            false => 0.0,
-            // Room for few pairs where there are few: it has to be cleared each time.
-            true if n <= FEW => median_slope::<{ pairs(FEW) }>(hours, values),
-            true => median_slope::<{ pairs(SLOPE_READINGS_MAX) }>(hours, values),
-        })
     }
 
     fn measures_rate(&self) -> bool {
         true
     }
+
+    fn recall(&self) -> Recall {
+        Recall::View
+    }
+}
+
+/// Readings of one window, the newest first.
+struct Points<const ROOM: usize> {
+    observed: [Timestamp; ROOM],
+    values: [f64; ROOM],
+    count: usize,
+}
+
+impl<const ROOM: usize> Points<ROOM> {
+    /// Reads them off a view; `None` where there are more than there is room for.
+    fn gather(view: &View<'_>, window: Span) -> Option<Self> {
+        let mut points = Points { observed: [Timestamp(0); ROOM], values: [0.0; ROOM], count: 0 };
+        for sample in view.back(window) {
+            *points.observed.get_mut(points.count)? = sample.observed;
+            points.values[points.count] = sample.value;
+            points.count += 1;
+        }
+        Some(points)
+    }
+
+    fn slope(&self, view: &View<'_>, window: Span) -> Result<f64, Why> {
+        let (observed, values) = (&self.observed[..self.count], &self.values[..self.count]);
+        let newest = view.newest().observed;
+        let reach = observed.last().map_or(Span::ZERO, |&oldest| newest - oldest);
+        if self.count < READINGS_MIN || !tells_trend(view, reach, window) {
+            return Err(Why::TooFew);
+        }
+        if !has_trend(values) {
+            return Ok(0.0);
+        }
+        let mut hours = [0.0; ROOM];
+        for (hour, &at) in hours.iter_mut().zip(observed) {
+            *hour = -(newest - at).as_secs_f64() / 3600.0;
+        }
+        let hours = &hours[..self.count];
+        Ok(if self.count <= FEW {
+            median_slope::<{ pairs(FEW) }>(hours, values)
+        } else {
+            median_slope::<{ pairs(SLOPE_READINGS_MAX) }>(hours, values)
+        })
+    }
 }
 
 /// Mann-Kendall, with the variance corrected for ties (Kendall 1975). The newest value comes first.
 fn has_trend(values: &[f64]) -> bool {
-    let (mut rises, mut falls) = (0_u32, 0_u32);
+    let (mut rises, mut falls) = (0_u64, 0_u64);
     for (at, value) in values.iter().enumerate() {
         for earlier in &values[at + 1..] {
-            rises += u32::from(value > earlier);
-            falls += u32::from(value < earlier);
+            rises += u64::from(value > earlier);
+            falls += u64::from(value < earlier);
         }
     }
-    let s = i64::from(rises) - i64::from(falls);
+    let s = rises as i64 - falls as i64;
     let ties = if (rises + falls) as usize == pairs(values.len()) { 0.0 } else { ties(values) };
     let n = values.len() as f64;
     let variance = (n * (n - 1.0) * (2.0 * n + 5.0) - ties) / 18.0;

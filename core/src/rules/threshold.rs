@@ -3,7 +3,7 @@
 use minicbor::{Decode, Encode};
 use serde::Deserialize;
 
-use super::{Memory, Needs, Rule};
+use super::{Memory, Needs, Recall, Rule};
 use crate::finding::Why;
 use crate::sensing::window::View;
 use crate::time::Span;
@@ -30,5 +30,9 @@ impl Rule for Threshold {
 
     fn measures_rate(&self) -> bool {
         false
+    }
+
+    fn recall(&self) -> Recall {
+        Recall::Newest
     }
 }

@@ -2,7 +2,7 @@
 
 use super::trace::Bench;
 use super::watch::Watch;
-use super::window::Sample;
+use super::window::{Edition, Sample};
 use crate::level::Status;
 use crate::reading::{Marks, Reading};
 use crate::time::{Span, Timestamp};
@@ -66,7 +66,8 @@ impl Watch {
         for _ in 0..SAME_INSTANT_MAX {
             let number = self.ring.find(reading.observed)?;
             let other = self.ring.get(number).is_some_and(|known| {
-                known.marks.has(Marks::NO_DEVICE_TIME) && known.identity != reading.identity
+                known.marks.has(Marks::NO_DEVICE_TIME)
+                    && self.ring.edition(number).identity != reading.identity
             });
             if !(timeless && other && reading.identity != 0) {
                 return Ok(number);
@@ -79,12 +80,13 @@ impl Watch {
     /// Two readings of one instant: the highest edition wins, else the first in the log.
     fn meet(&mut self, number: u64, reading: &Reading, value: f64) -> Admission {
         let settled = number < self.settled;
-        let Some(known) = self.ring.get_mut(number) else { return Admission::Insert(number) };
-        let higher = reading.seq > known.seq;
+        let Some(&known) = self.ring.get(number) else { return Admission::Insert(number) };
+        let edition = self.ring.edition(number);
+        let higher = reading.seq > edition.seq;
         if known.value.to_bits() == value.to_bits() {
             // The same in a live edition is news, where the one before was history.
-            let livens = !known.is_news() && Sample { marks: reading.marks, ..*known }.is_news();
-            known.seq = known.seq.max(reading.seq);
+            let livens = !known.is_news() && Sample { marks: reading.marks, ..known }.is_news();
+            self.ring.set_edition(number, Edition { seq: edition.seq.max(reading.seq), ..edition });
             return if livens && !settled {
                 Admission::Replace(number)
             } else {
@@ -94,7 +96,7 @@ impl Watch {
         match (higher, settled) {
             (true, false) => Admission::Replace(number),
             (true, true) => Admission::Behind,
-            (false, _) if reading.seq < known.seq => Admission::Refused(Marks::DUPLICATE),
+            (false, _) if reading.seq < edition.seq => Admission::Refused(Marks::DUPLICATE),
             (false, _) => {
                 self.conflicts = self.conflicts.saturating_add(1);
                 Admission::Refused(Marks::CONFLICT)
@@ -108,12 +110,12 @@ impl Watch {
         let half = Span(bench.sensor.interval.0 / 2);
         let broke = broke + bench.moment.offset;
         let after_break = reading.observed >= broke && reading.observed - broke <= half;
-        self.ring.iter().rev().take(IDENTITY_LOOKBACK).any(|known| {
+        self.ring.newest_first().take(IDENTITY_LOOKBACK).any(|(known, edition)| {
             let near = Span((reading.observed - known.observed).0.abs()) <= half;
             // Packet ids come round again, and a gauge may well say the same twice:
             // far apart, it needs the sender's own word, or a connection that broke in between.
             let again = reading.identity != 0
-                && known.identity == reading.identity
+                && edition.identity == reading.identity
                 && (near || reading.marks.has(Marks::REPEATED) || after_break && known.observed < broke);
             let twin = near
                 && known.source != reading.source

@@ -48,14 +48,23 @@ impl StationStage {
             rest = after;
             // Untouched sensors leave their page as a snapshot may hold it.
             let Some(watch) = self.watches.get(at) else { continue };
-            if !is_same(watch, here, &old, plan, ix)
-                && let Some(watch) = self.watches.get_mut(at)
-            {
+            let is_calm_otherwise = watch.is_calm() && old.settings != plan.settings;
+            let again =
+                |(rule, _): (RuleIx, u32)| plan.cell(rule, ix).is_some_and(|cell| shaken.contains(&cell));
+            if !is_same(watch, here, &old, plan, ix) {
+                let Some(watch) = self.watches.get_mut(at) else { continue };
                 change(watch, here, &old, plan, ix, moment, found);
             }
-            let Some(watch) = self.watches.get(at).filter(|_| !shaken.is_empty()) else { continue };
-            let again = |judge: &&Judge| plan.cell(judge.rule, ix).is_some_and(|cell| shaken.contains(&cell));
-            found.extend(watch.judges.iter().filter(again).filter_map(Judge::said));
+            // A kept rule has said it; it says it again.
+            let (Some(sensor), Some(watch)) = (plan.sensor(ix), self.watches.get(at)) else { continue };
+            let says_again = watch.seats().any(again);
+            if (is_calm_otherwise || says_again)
+                && let Some(watch) = self.watches.get_mut(at)
+            {
+                let judges = watch.sitting(&Bench { plan, ix, sensor, moment });
+                let asked = judges.iter().filter(|judge| again((judge.rule, judge.subject)));
+                found.extend(asked.filter_map(Judge::said));
+            }
         }
     }
 }
@@ -85,10 +94,11 @@ fn posts(plan: &Plan) -> Vec<Post> {
 
 fn is_same(watch: &Watch, posts: &[Post], old: &Plan, new: &Plan, ix: SensorIx) -> bool {
     old.sensor(ix) == new.sensor(ix)
-        && watch.judges.len() == posts.len()
-        && watch.judges.iter().zip(posts).all(|(judge, post)| {
-            judge.rule == post.rule && judge.subject == post.subject && judges_alike(judge, post, old, new)
-        })
+        && watch.seats().len() == posts.len()
+        && watch
+            .seats()
+            .zip(posts)
+            .all(|(seat, post)| seat == (post.rule, post.subject) && judges_alike(seat, post, old, new))
 }
 
 fn change(
@@ -100,7 +110,12 @@ fn change(
     moment: Moment,
     found: &mut Vec<Found>,
 ) {
-    for judge in &watch.judges {
+    // They are called in by the plan under which they went to rest.
+    let judges = match old.sensor(ix) {
+        Some(sensor) => std::mem::take(watch.sitting(&Bench { plan: old, ix, sensor, moment })),
+        None => vec![],
+    };
+    for judge in &judges {
         if !posts.iter().any(|post| post.rule == judge.rule) {
             found.push(Found::Finding(judge.removed(ix, moment)));
         }
@@ -110,25 +125,27 @@ fn change(
         return;
     };
     let room = Room::of(sensor, posts.iter().filter_map(|post| new.rule(post.rule)));
-    let kept = std::mem::take(&mut watch.judges);
     match old.sensor(ix) {
         None => *watch = Watch::new(room, moment),
         Some(before) if measures_alike(before, sensor) => watch.resize(room),
         Some(_) => watch.empty(room, moment),
     }
     let keeps = old.sensor(ix).is_some_and(|before| judged_alike(before, sensor));
-    watch.judges = posts
+    let bench = Bench { plan: new, ix, sensor, moment };
+    *watch.sitting(&bench) = posts
         .iter()
         .map(|post| {
-            let same = |judge: &&Judge| judge.rule == post.rule && judges_alike(judge, post, old, new);
-            match kept.iter().find(same).filter(|_| keeps) {
+            let same = |judge: &&Judge| {
+                judge.rule == post.rule && judges_alike((judge.rule, judge.subject), post, old, new)
+            };
+            match judges.iter().find(same).filter(|_| keeps) {
                 Some(judge) => judge.as_subject(post.subject),
                 None => Judge::new(post.rule, post.subject, moment),
             }
         })
         .collect();
     // A kept rule has nothing new to say; a new one says that it is warming up.
-    watch.conclude(&Bench { plan: new, ix, sensor, moment }, found);
+    watch.conclude(&bench, found);
 }
 
 /// Whether readings of the two compare: no leap is judged.
@@ -143,12 +160,12 @@ fn judged_alike(old: &Sensor, new: &Sensor) -> bool {
 
 /// Whether a judge's rule and limits are what they were. Hold, outage,
 /// corroboration and hazard are for the area stage, and change nothing here.
-fn judges_alike(judge: &Judge, post: &Post, old: &Plan, new: &Plan) -> bool {
-    let (Some(before), Some(after)) = (old.rule(judge.rule), new.rule(post.rule)) else { return false };
+fn judges_alike((rule, subject): (RuleIx, u32), post: &Post, old: &Plan, new: &Plan) -> bool {
+    let (Some(before), Some(after)) = (old.rule(rule), new.rule(post.rule)) else { return false };
     before.kind == after.kind
         && before.side == after.side
         && before.unit == after.unit
         && before.raise == after.raise
         && before.deadband.to_bits() == after.deadband.to_bits()
-        && before.subjects.get(judge.subject as usize) == after.subjects.get(post.subject as usize)
+        && before.subjects.get(subject as usize) == after.subjects.get(post.subject as usize)
 }

@@ -1,5 +1,7 @@
 //! One rule on one subject: what it says, and when that is news.
 
+mod rest;
+
 use minicbor::{Decode, Encode};
 
 use super::ladder::Rising;
@@ -9,9 +11,11 @@ use super::window::{Ring, Sample};
 use crate::finding::{Finding, Found, Pending, Verdict, Why, WouldHave};
 use crate::ids::{RuleIx, SensorIx};
 use crate::level::Level;
-use crate::plan::{LimitRow, Plan, Rule, Subject};
+use crate::plan::{Plan, Rule, Subject};
 use crate::reading::{Flag, Marks};
 use crate::time::{Moment, Span, Timestamp};
+
+pub(crate) use self::rest::Rest;
 
 /// Readings that evidence of trend rests on, at most.
 pub(crate) const EVIDENCE_READINGS: usize = 16;
@@ -104,11 +108,6 @@ impl Judge {
     fn terms<'p>(&self, plan: &'p Plan) -> Option<(&'p Rule, &'p Subject)> {
         let rule = plan.rule(self.rule)?;
         Some((rule, rule.subjects.get(self.subject as usize)?))
-    }
-
-    /// The rows of its limits.
-    pub(crate) fn limit_rows<'p>(&self, plan: &'p Plan) -> &'p [LimitRow] {
-        self.terms(plan).map_or(&[], |(_, subject)| &subject.limits)
     }
 
     /// Takes a reading that no late one can precede any more into the settled memory.
@@ -230,19 +229,20 @@ impl Judge {
         if finding.tip.level() > Level::Normal {
             self.breached = finding.observed;
         }
-        // While an all-clear is awaited, people are told how it stands now.
-        let awaited = rule.hold + bench.sensor.lateness + bench.sensor.lateness + bench.sensor.interval;
-        let values = if self.breached > Timestamp::MIN && finding.observed <= self.breached + awaited {
-            Values::Count
-        } else {
-            Values::OnlyInBreach
-        };
+        let is_awaited = self.is_awaited(finding.observed, rule, bench);
+        let values = if is_awaited { Values::Count } else { Values::OnlyInBreach };
         if self.said.is_none_or(|said| is_news(&said, &finding, values)) {
             // It looks back over the whole window, and is no news by itself: worked out only to be told.
             let finding = Finding { trend: trend(standing.ring, bench.sensor.interval), ..finding };
             self.said = Some(finding);
             found.push(Found::Finding(finding));
         }
+    }
+
+    /// Whether an all-clear is awaited: people are told how it stands now.
+    fn is_awaited(&self, now: Timestamp, rule: &Rule, bench: &Bench<'_>) -> bool {
+        let awaited = rule.hold + bench.sensor.lateness + bench.sensor.lateness + bench.sensor.interval;
+        self.breached > Timestamp::MIN && now <= self.breached + awaited
     }
 
     /// What it said last.

@@ -192,6 +192,14 @@ impl Ladder {
         }
     }
 
+    /// Whether there is nothing to remember: nothing held or on its way, in as
+    /// many readings as any rule counts, and nothing reached since `oldest`.
+    pub(crate) fn is_at_rest(&self, oldest: Timestamp) -> bool {
+        let forgotten = self.news.iter().all(|&news| news < oldest || news == Timestamp::MIN);
+        let idle = Track::default();
+        self.all == idle && self.sound == idle && forgotten && self.onset.is_none() && !self.censored
+    }
+
     /// Whether the last good readings breached: a rise to the end of the span is then credible.
     pub(crate) fn is_breaching(&self) -> bool {
         self.censored || self.sound.level() > Level::Normal || self.sound.reached_something()

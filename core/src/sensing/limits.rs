@@ -10,6 +10,8 @@ pub(crate) type Levels = [Option<f64>; 4];
 /// unit or `zero - value` must not take a breach away.
 const AT_LIMIT: f64 = 1e-9;
 
+const DAY: i64 = Span::from_hours(24).0;
+
 /// Whether a measure is at its limit, or on the dangerous side of it.
 pub(crate) fn reaches(side: Side, measured: f64, limit: f64) -> bool {
     let slack = AT_LIMIT * limit.abs().max(1.0);
@@ -54,6 +56,23 @@ pub(crate) fn in_force(
     row.map_or_else(|| cautious(rows, side), |row| row.levels)
 }
 
+/// Until when, after `observed`, the same rows are sure to be in force.
+pub(crate) fn holds_until(rows: &[LimitRow], observed: Timestamp, settings: &Settings) -> Timestamp {
+    let later = rows.iter().map(|row| row.from).filter(|&from| from > observed);
+    let next = later.min().unwrap_or(Timestamp::MAX);
+    if rows.iter().all(|row| row.season.is_none()) {
+        return next;
+    }
+    let local = settings.local(observed);
+    let left = Span(DAY - local.0.rem_euclid(DAY));
+    let same_day = |end: &Timestamp| {
+        *end > observed && day_of_year(settings.local(*end - Span(1))) == day_of_year(local)
+    };
+    // A day on which clocks go forward is an hour shorter.
+    let ends = [observed + left, observed + left - Span::from_hours(1)];
+    next.min(ends.into_iter().find(same_day).unwrap_or(observed))
+}
+
 fn cautious(rows: &[LimitRow], side: Side) -> Levels {
     let mut levels = [None; 4];
     let newest =
@@ -76,7 +95,6 @@ fn in_season(day: u16, (first, last): (u16, u16)) -> bool {
 
 /// Month * 100 + day of a civil instant (Hinnant, "chrono-compatible low-level date algorithms").
 fn day_of_year(local: Timestamp) -> u16 {
-    const DAY: i64 = Span::from_hours(24).0;
     let days = local.0.div_euclid(DAY) + 719_468;
     let of_era = days.rem_euclid(146_097);
     let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;

@@ -7,6 +7,7 @@
 
 mod admit;
 mod aside;
+mod calm;
 mod change;
 mod judge;
 mod ladder;

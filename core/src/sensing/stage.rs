@@ -59,8 +59,9 @@ pub struct RuleState {
 
 impl StationStage {
     /// Gives a stage that came out of a snapshot the plan that was in force when it was taken.
-    pub fn attach(&mut self, plan: &Arc<Plan>) {
+    pub fn attach(&mut self, plan: &Arc<Plan>, moment: Moment) {
         self.plan = Arc::clone(plan);
+        self.each(moment, &mut vec![], |watch, bench, _| watch.calm_down(bench));
     }
 
     /// Our own downtime is no sensor's silence: every timer starts anew, and
@@ -101,10 +102,16 @@ impl StationStage {
             let Some(sensor) = sensor else { continue };
             let bench = Bench { plan, ix: SensorIx(at as u32), sensor, moment };
             // Untouched sensors leave their page as a snapshot may hold it.
-            if watches.get(at).is_some_and(|watch| watch.is_ahead(&bench))
+            let Some(watch) = watches.get(at) else { continue };
+            let (is_ahead, is_calm) = (watch.is_ahead(&bench), watch.is_calm());
+            if (is_ahead || is_calm && !moment.trusted)
                 && let Some(watch) = watches.get_mut(at)
             {
-                watch.restamp(by, &bench, found);
+                // Other limits may hold while nobody knows the time.
+                watch.sitting(&bench);
+                if is_ahead {
+                    watch.restamp(by, &bench, found);
+                }
             }
         }
     }
@@ -119,6 +126,14 @@ impl StationStage {
             return Checked { reading: Reading { marks, ..*reading }, flag: Flag::Unevaluated };
         };
         watch.reading(reading, &Bench { plan, ix, sensor, moment }, *broke, found)
+    }
+
+    /// Takes in a reading by which nothing changes, but that it came: says when
+    /// its sensor is silent now. `None` where it is not certain to be such a one;
+    /// then it is for [`StationStage::reading`].
+    pub fn quiet(&mut self, reading: &Reading, moment: Moment) -> Option<(Checked, Timestamp)> {
+        let watch = self.watches.get_mut(reading.sensor.index())?;
+        watch.quiet(reading, &self.plan, moment)
     }
 
     /// A source came up or went down. A sensor whose last source is down is
@@ -151,12 +166,19 @@ impl StationStage {
     /// Reads, and makes nothing of, what readings of these sensors will need:
     /// the machine then waits for all of it at once, and not for one after the other.
     pub fn foresee(&self, sensors: &[SensorIx]) {
-        let watches = sensors.iter().filter_map(|sensor| self.watches.get(sensor.index()));
-        let known = sensors.iter().filter_map(|&sensor| self.plan.sensor(sensor));
-        for (watch, sensor) in watches.clone().zip(known) {
-            black_box((sensor.interval, sensor.span, sensor.outage_intervals, watch.touch()));
+        let watches = || {
+            let watches = sensors.iter().map(|&sensor| (sensor, self.watches.get(sensor.index())));
+            watches.filter_map(|(sensor, watch)| Some((sensor, watch?)))
+        };
+        for (_, watch) in watches() {
+            black_box(watch.touch());
         }
-        for watch in watches {
+        for (sensor, watch) in watches() {
+            if !watch.is_calm()
+                && let Some(sensor) = self.plan.sensor(sensor)
+            {
+                black_box((sensor.interval, sensor.span, sensor.outage_intervals));
+            }
             watch.touch_behind(&self.plan);
         }
     }
@@ -238,7 +260,8 @@ impl<'a> SensorState<'a> {
     pub fn rules(&self, moment: Moment) -> impl Iterator<Item = RuleState> + use<'a> {
         let SensorState { watch, plan, ix, .. } = *self;
         let bench = plan.sensor(ix).map(|sensor| Bench { plan, ix, sensor, moment });
-        watch.judges.iter().map(move |judge| RuleState {
+        let judges = bench.as_ref().map_or_else(Vec::new, |bench| watch.as_sitting(bench));
+        judges.into_iter().map(move |judge| RuleState {
             rule: judge.rule,
             said: judge.said,
             limits: bench.as_ref().map_or([None; 4], |bench| judge.limits_now(bench)),

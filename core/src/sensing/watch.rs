@@ -1,18 +1,18 @@
 //! One sensor under watch: its window, its rules' memories, its silence.
 
-use std::hint::black_box;
+mod quiet;
 
 use minicbor::{Decode, Encode};
 
 use super::admit::Admission;
-use super::judge::{Blind, Judge, Standing};
+use super::calm::Calm;
+use super::judge::{Blind, Judge, Rest, Standing};
 use super::memory_size::Room;
 use super::trace::Bench;
-use super::window::{Ring, Sample};
+use super::window::{Edition, Ring, Sample};
 use crate::checks::{self, Checkup, End};
 use crate::finding::{Found, Why};
 use crate::ids::SourceIx;
-use crate::plan::Plan;
 use crate::reading::{Checked, Flag, Marks, Reading};
 use crate::time::{Moment, Span, Timestamp};
 
@@ -45,12 +45,19 @@ pub(crate) struct Watch {
     /// How often another value came for an instant that was known.
     #[n(8)]
     pub(crate) conflicts: u64,
-    /// By rule, in order of index.
+    /// By rule, in order of index; none while they rest.
     #[n(9)]
-    pub(crate) judges: Vec<Judge>,
+    judges: Vec<Judge>,
     /// How many settled readings rules may still look back on.
     #[n(10)]
-    pub(crate) kept: u32,
+    kept: u32,
+    /// The judges at rest, likewise: all of them, or none.
+    #[n(11)]
+    #[cbor(default)]
+    rests: Vec<Rest>,
+    /// What a quiet reading is, while every judge rests.
+    #[cbor(skip)]
+    calm: Option<Calm>,
 }
 
 /// A plan has at most this many sources, counting those that left it: which of
@@ -77,7 +84,7 @@ impl Watch {
     }
 
     /// Forgets every reading and all that was made of them: they no longer
-    /// compare with what comes. A sensor in outage stays so.
+    /// compare with what comes. A sensor in outage stays so. Its judges sit.
     pub(crate) fn empty(&mut self, room: Room, moment: Moment) {
         let fresh = Watch::new(room, moment);
         let is_out = match self.blind.map(|blind| blind.why) {
@@ -112,25 +119,28 @@ impl Watch {
     /// what is ahead of a trusted clock all the same, and judges anew by what is
     /// left; where that is not all, how things stand is for the next reading to say.
     pub(crate) fn restamp(&mut self, by: Span, bench: &Bench<'_>, found: &mut Vec<Found>) {
-        let moved = |sample: &Sample| {
+        let moved = |(sample, edition): (&Sample, Edition)| {
             let observed = if is_stamped_by_us(sample) { sample.observed + by } else { sample.observed };
-            Sample { observed, ..*sample }
+            (Sample { observed, ..*sample }, edition)
         };
-        let mut kept: Vec<Sample> = self.ring.iter().map(moved).collect();
-        kept.retain(|sample| !bench.moment.trusted || sample.observed <= latest(bench));
+        let mut kept: Vec<_> = self.ring.newest_first().map(moved).collect();
+        kept.retain(|(sample, _)| !bench.moment.trusted || sample.observed <= latest(bench));
         if kept.len() < self.ring.len() && self.blind.is_none() {
             self.blind = Some(Blind { why: Why::Warming, since: bench.moment.civil() });
         }
-        kept.sort_by_key(|sample| sample.observed);
+        // Of two that come to one instant, the older stays.
+        kept.reverse();
+        kept.sort_by_key(|(sample, _)| sample.observed);
         self.ring = Ring::with_capacity(self.ring.capacity());
-        for sample in kept {
+        for (sample, edition) in kept {
             if let Err(number) = self.ring.find(sample.observed) {
                 self.ring.insert(number, sample);
+                self.ring.set_edition(number, edition);
             }
         }
         self.settled = 0;
         self.watermark = Timestamp::MIN;
-        for judge in &mut self.judges {
+        for judge in self.sitting(bench) {
             *judge = Judge::new(judge.rule, judge.subject, bench.moment);
         }
         self.judge(None, Order::Broken, bench, found);
@@ -144,19 +154,6 @@ impl Watch {
             self.settled = self.settled.max(self.ring.first());
         }
         self.kept = room.kept;
-    }
-
-    /// Reads what it holds itself.
-    pub(crate) fn touch(&self) -> impl Sized + use<> {
-        (self.ring.end(), self.settled, self.watermark, self.counting, self.heard, self.judges.len())
-    }
-
-    /// Reads what it points at: the ends of its window, its rules' memories and their limits.
-    pub(crate) fn touch_behind(&self, plan: &Plan) {
-        black_box((self.ring.newest().copied(), self.ring.get(self.settled).copied()));
-        for judge in &self.judges {
-            black_box((judge.clone(), judge.limit_rows(plan).first().map(|row| (row.from, row.levels))));
-        }
     }
 
     /// Takes a reading in: admits it, checks it, and judges by it.
@@ -176,8 +173,14 @@ impl Watch {
         let dropped = self.drop_disproved(&reading, bench);
         let admission = self.admit(&mut reading, value, bench, broke);
         let sample = sample(&reading, value, checkup.flag, bench);
+        if dropped > 0 || !matches!(admission, Admission::Refused(_)) {
+            self.sitting(bench);
+        }
         let arrived = match admission {
-            Admission::Insert(number) => Some(self.insert(number, sample, bench)),
+            Admission::Insert(number) => {
+                self.insert(number, sample, bench);
+                Some(number)
+            }
             Admission::Replace(number) => {
                 if let Some(known) = self.ring.get_mut(number) {
                     *known = sample;
@@ -197,7 +200,11 @@ impl Watch {
             }
         };
         if !reading.marks.has(Marks::RETAINED) && !reading.marks.has(Marks::UNJUDGED) {
-            self.heard_through(reading.source, bench);
+            self.heard_through(reading.source, bench.moment.at, outage_after(bench));
+        }
+        if let Some(number) = arrived {
+            let Reading { seq, identity, .. } = reading;
+            self.ring.set_edition(number, Edition { seq, identity });
         }
         let last = arrived.is_some_and(|arrived| arrived + 1 == self.ring.end());
         // A bad one behind others says nothing, neither of now nor of then.
@@ -233,19 +240,22 @@ impl Watch {
         dropped
     }
 
-    /// Makes room and puts the reading in; says under which number it came to stand.
-    fn insert(&mut self, number: u64, sample: Sample, bench: &Bench<'_>) -> u64 {
+    /// Makes room and puts the reading in.
+    fn insert(&mut self, number: u64, sample: Sample, bench: &Bench<'_>) {
         if self.ring.is_full() {
-            // Readings come faster than planned: the oldest settle early, so that
-            // what rules still need of the past is never lost.
-            let until = (self.ring.first() + u64::from(self.kept) + 1).min(number);
-            while self.settled < until {
+            while self.settled < self.settles_early(number) {
                 self.settle_next(bench);
             }
             self.ring.pop_oldest();
         }
         self.ring.insert(number, sample);
-        number
+    }
+
+    /// Where the window is full, readings come faster than planned: those before
+    /// this number settle early, so that what rules still need of the past is
+    /// never lost when the oldest makes room for `number`.
+    fn settles_early(&self, number: u64) -> u64 {
+        (self.ring.first() + u64::from(self.kept) + 1).min(number)
     }
 
     fn settle_next(&mut self, bench: &Bench<'_>) {
@@ -266,24 +276,33 @@ impl Watch {
         }
         self.settle(bench);
         self.conclude(bench, found);
+        self.let_rest(bench);
     }
 
     /// Moves the watermark on, and settles what it passes.
     fn settle(&mut self, bench: &Bench<'_>) {
         let Some(newest) = self.ring.newest() else { return };
-        let lateness = bench.sensor.lateness;
-        // A reading exactly as late as is allowed is still in time.
-        let back = if lateness > Span::ZERO { lateness + Span(1) } else { Span::ZERO };
-        self.watermark = self.watermark.max(newest.observed.min(bench.moment.civil()) - back);
-        while self.ring.get(self.settled).is_some_and(|sample| sample.observed <= self.watermark) {
+        self.move_watermark(newest.observed, bench.sensor.lateness, bench.moment);
+        while self.is_past(self.settled) {
             self.settle_next(bench);
         }
     }
 
-    fn heard_through(&mut self, source: SourceIx, bench: &Bench<'_>) {
-        if bench.moment.at - self.turned > outage_after(bench) {
+    fn move_watermark(&mut self, newest: Timestamp, lateness: Span, moment: Moment) {
+        // A reading exactly as late as is allowed is still in time.
+        let back = if lateness > Span::ZERO { lateness + Span(1) } else { Span::ZERO };
+        self.watermark = self.watermark.max(newest.min(moment.civil()) - back);
+    }
+
+    /// Whether the watermark has passed the reading of that number.
+    fn is_past(&self, number: u64) -> bool {
+        self.ring.get(number).is_some_and(|sample| sample.observed <= self.watermark)
+    }
+
+    fn heard_through(&mut self, source: SourceIx, at: Timestamp, outage_after: Span) {
+        if at - self.turned > outage_after {
             self.heard = [0, self.heard[0]];
-            self.turned = bench.moment.at;
+            self.turned = at;
         }
         self.heard[0] |= source_bit(source);
     }
@@ -344,6 +363,7 @@ impl Watch {
 
     /// Says what is new, by every rule.
     pub(crate) fn conclude(&mut self, bench: &Bench<'_>, found: &mut Vec<Found>) {
+        self.sitting(bench);
         let standing =
             Standing { ring: &self.ring, blind: self.blind, heard: self.last_seen.unwrap_or(self.counting) };
         for judge in &mut self.judges {
@@ -390,8 +410,6 @@ fn sample(reading: &Reading, value: f64, flag: Flag, bench: &Bench<'_>) -> Sampl
         value,
         flag,
         marks: reading.marks,
-        seq: reading.seq,
-        identity: reading.identity,
         source: reading.source,
         unproven: ahead && !bench.moment.trusted,
     }

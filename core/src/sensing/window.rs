@@ -1,5 +1,7 @@
 //! Bounded history of one sensor in event time order.
 
+use std::hint::black_box;
+
 use minicbor::{Decode, Encode};
 
 use crate::ids::SourceIx;
@@ -21,12 +23,6 @@ pub struct Sample {
     /// What else is known of it.
     #[n(3)]
     pub marks: Marks,
-    /// The device's own counter.
-    #[n(4)]
-    pub seq: u64,
-    /// Stands in for identity where the device gives no time; else zero.
-    #[n(5)]
-    pub identity: u64,
     /// Which way it came in first.
     #[n(6)]
     pub source: SourceIx,
@@ -50,21 +46,36 @@ impl Sample {
     }
 }
 
+/// How a reading is told from a repeat of it, where its time alone does not tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Encode, Decode)]
+pub(crate) struct Edition {
+    /// The device's own counter.
+    #[n(0)]
+    pub(crate) seq: u64,
+    /// Stands in for identity where the device gives no time; else zero.
+    #[n(1)]
+    pub(crate) identity: u64,
+}
+
 /// The kept readings of one sensor, oldest first, each under a number that
-/// stays its own as long as nothing is put in before it. Never allocates once
-/// made.
+/// stays its own as long as nothing is put in before it. Allocates when it is
+/// made, and once more at the first reading that has an edition.
 #[derive(Debug, Clone, PartialEq, Default, Encode, Decode)]
 pub(crate) struct Ring {
     /// Always full of something; only `len` of them, from `head`, are readings.
     #[n(0)]
     slots: Vec<Sample>,
     #[n(1)]
-    head: usize,
+    head: u32,
     #[n(2)]
-    len: usize,
+    len: u32,
     /// The number of the oldest.
     #[n(3)]
     first: u64,
+    /// By slot; empty while none was given, as most devices give none.
+    #[n(4)]
+    #[cbor(default)]
+    editions: Vec<Edition>,
 }
 
 impl Ring {
@@ -72,16 +83,48 @@ impl Ring {
         Ring { slots: vec![Sample::default(); capacity], ..Ring::default() }
     }
 
+    /// Reads, and makes nothing of, what a reading that comes next will need.
+    pub(crate) fn touch(&self, settled: u64, looks_back: bool) {
+        let next = self.slots.get(self.slot(if self.is_full() { 0 } else { self.len() }));
+        black_box((next.map(|slot| slot.observed), self.get(settled).map(|sample| sample.observed)));
+        black_box(self.newest().map(|newest| newest.observed));
+        if looks_back {
+            black_box(self.iter().rev().step_by(2).map(|sample| sample.observed.0).max());
+        }
+    }
+
+    /// The edition of a kept reading.
+    pub(crate) fn edition(&self, number: u64) -> Edition {
+        self.place(number).and_then(|slot| self.editions.get(slot)).copied().unwrap_or_default()
+    }
+
+    /// Notes the edition of a kept reading.
+    pub(crate) fn set_edition(&mut self, number: u64, edition: Edition) {
+        if self.editions.is_empty() && edition != Edition::default() {
+            self.editions = vec![Edition::default(); self.slots.len()];
+        }
+        if let Some(slot) = self.place(number)
+            && let Some(known) = self.editions.get_mut(slot)
+        {
+            *known = edition;
+        }
+    }
+
+    /// Kept readings with their editions, newest first.
+    pub(crate) fn newest_first(&self) -> impl Iterator<Item = (&Sample, Edition)> {
+        (self.first..self.end()).rev().filter_map(|number| Some((self.get(number)?, self.edition(number))))
+    }
+
     pub(crate) fn capacity(&self) -> usize {
         self.slots.len()
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.len
+        self.len as usize
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.len == self.slots.len()
+        self.len() == self.slots.len()
     }
 
     /// The number of the oldest reading.
@@ -91,18 +134,16 @@ impl Ring {
 
     /// The number after the newest's.
     pub(crate) fn end(&self) -> u64 {
-        self.first + self.len as u64
+        self.first + u64::from(self.len)
     }
 
     pub(crate) fn get(&self, number: u64) -> Option<&Sample> {
-        let offset = number.checked_sub(self.first)? as usize;
-        (offset < self.len).then(|| &self.slots[self.slot(offset)])
+        self.slots.get(self.place(number)?)
     }
 
     pub(crate) fn get_mut(&mut self, number: u64) -> Option<&mut Sample> {
-        let offset = number.checked_sub(self.first)? as usize;
-        let slot = self.slot(offset);
-        (offset < self.len).then(|| &mut self.slots[slot])
+        let slot = self.place(number)?;
+        self.slots.get_mut(slot)
     }
 
     pub(crate) fn newest(&self) -> Option<&Sample> {
@@ -111,7 +152,10 @@ impl Ring {
 
     /// The kept readings, oldest first.
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &Sample> {
-        (0..self.len).map(|offset| &self.slots[self.slot(offset)])
+        let head = self.head as usize;
+        let before = (head + self.len()).saturating_sub(self.slots.len());
+        let after = (head + self.len()).min(self.slots.len());
+        self.slots[head..after].iter().chain(&self.slots[..before])
     }
 
     /// The number of the reading of that instant, or else the number it would get.
@@ -119,7 +163,7 @@ impl Ring {
         if self.newest().is_none_or(|newest| newest.observed < observed) {
             return Err(self.end());
         }
-        let (mut low, mut high) = (0, self.len);
+        let (mut low, mut high) = (0, self.len());
         while low < high {
             let middle = usize::midpoint(low, high);
             if self.slots[self.slot(middle)].observed < observed {
@@ -140,18 +184,22 @@ impl Ring {
         assert!(!self.is_full(), "room is made before a reading is put in");
         let at = (number - self.first) as usize;
         self.len += 1;
-        for offset in (at + 1..self.len).rev() {
+        for offset in (at + 1..self.len()).rev() {
             let (to, from) = (self.slot(offset), self.slot(offset - 1));
             self.slots[to] = self.slots[from];
+            if !self.editions.is_empty() {
+                self.editions[to] = self.editions[from];
+            }
         }
         let slot = self.slot(at);
         self.slots[slot] = sample;
+        self.set_edition(number, Edition::default());
     }
 
     /// Forgets the oldest reading.
     pub(crate) fn pop_oldest(&mut self) {
         if self.len > 0 {
-            self.head = self.slot(1);
+            self.head = self.slot(1) as u32;
             self.len -= 1;
             self.first += 1;
         }
@@ -165,18 +213,24 @@ impl Ring {
     /// The same readings, the newest of them if need be, in a ring of another size.
     pub(crate) fn resized(&self, capacity: usize) -> Ring {
         let mut ring = Ring::with_capacity(capacity);
-        let left = self.len.saturating_sub(capacity);
-        ring.first = self.first + left as u64;
-        for (slot, sample) in ring.slots.iter_mut().zip(self.iter().skip(left)) {
-            *slot = *sample;
-            ring.len += 1;
+        ring.first = self.first + self.len().saturating_sub(capacity) as u64;
+        for number in ring.first..self.end() {
+            let Some(&sample) = self.get(number) else { continue };
+            ring.insert(number, sample);
+            ring.set_edition(number, self.edition(number));
         }
         ring
     }
 
     fn slot(&self, offset: usize) -> usize {
-        let slot = self.head + offset;
+        let slot = self.head as usize + offset;
         if slot >= self.slots.len() { slot - self.slots.len() } else { slot }
+    }
+
+    /// Where the reading of a number stands.
+    fn place(&self, number: u64) -> Option<usize> {
+        let offset = number.checked_sub(self.first)? as usize;
+        (offset < self.len()).then(|| self.slot(offset))
     }
 }
 
@@ -237,12 +291,16 @@ impl<'a> View<'a> {
 
     /// The reading to be judged, then the good ones before it, newest first, no further back than `span`.
     pub fn back(&self, span: Span) -> impl Iterator<Item = &'a Sample> + use<'a> {
-        let view = *self;
-        let from = self.newest.observed - span;
-        (view.first..=view.last)
+        let newest = self.newest;
+        let from = newest.observed - span;
+        let (skipped, seen) = (self.ring.end() - 1 - self.last, self.last + 1 - self.first);
+        self.ring
+            .iter()
             .rev()
-            .map_while(move |number| view.kept(number).filter(|sample| sample.observed >= from))
-            .filter(move |sample| sample.is_good() || std::ptr::eq(*sample, view.newest))
+            .skip(skipped as usize)
+            .take(seen as usize)
+            .take_while(move |sample| sample.observed >= from)
+            .filter(move |sample| sample.is_good() || std::ptr::eq(*sample, newest))
     }
 }
 

@@ -162,6 +162,6 @@ impl Bench {
     pub fn restore(&mut self) {
         let bytes = minicbor::to_vec(&self.stage).expect("encoding into a Vec cannot fail");
         self.stage = minicbor::decode(&bytes).expect("a snapshot reads back");
-        self.stage.attach(&self.plan);
+        self.stage.attach(&self.plan, self.moment);
     }
 }

@@ -272,7 +272,7 @@ fn command(which: u8) -> Command {
 
 pub fn decisions(outputs: &[Output]) -> Vec<Decision> {
     let decision = |output: &Output| match output {
-        Output::Decision(decision) => Some(decision.clone()),
+        Output::Decision(decision) => Some(Decision::clone(decision)),
         Output::Flagged(_) => None,
     };
     outputs.iter().filter_map(decision).collect()
