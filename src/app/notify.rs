@@ -10,7 +10,7 @@ use forewarn_core::warning::{About, Death};
 use tokio::time::Instant;
 
 use super::control::Response;
-use crate::state::{DeliveryRow, DeliveryState, StateReader, death_word};
+use crate::state::{DeliveryRow, DeliveryState, StateReader};
 
 /// How often it is looked what became of the deliveries.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -105,8 +105,8 @@ fn told(plan: &Plan, rows: &[DeliveryRow], targets: usize, wait: Duration) -> Re
         let became = match (row.state, cause) {
             (DeliveryState::Accepted, _) => "delivered".to_owned(),
             (DeliveryState::Superseded, _) => "overtaken by a later one".to_owned(),
-            (DeliveryState::Dead(death), None) => format!("failed: {}", death_word(death)),
-            (DeliveryState::Dead(death), Some(cause)) => format!("failed: {}: {cause}", death_word(death)),
+            (DeliveryState::Dead(death), None) => format!("failed: {}", death.word()),
+            (DeliveryState::Dead(death), Some(cause)) => format!("failed: {}: {cause}", death.word()),
             (DeliveryState::Queued, Some(cause)) => format!("failed so far, it is tried again: {cause}"),
             (DeliveryState::Queued, None) => format!("not yet, after {} s", wait.as_secs_f64()),
         };

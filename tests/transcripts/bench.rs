@@ -90,7 +90,7 @@ impl Bench {
                         Decision::WouldHave(would_have) => self.would_have.push(*would_have),
                         _ => {}
                     }
-                    decisions.push(decision);
+                    decisions.push(*decision);
                 }
             }
         }

@@ -212,7 +212,7 @@ impl Transcript {
 }
 
 fn is_refusal(output: &Output) -> bool {
-    matches!(output, Output::Decision(Decision::PlanRefused(_)))
+    matches!(output, Output::Decision(decision) if matches!(**decision, Decision::PlanRefused(_)))
 }
 
 fn shown(evidence: &Evidence, plan: &Plan) -> String {

@@ -170,8 +170,7 @@ impl<'a> Narrator<'a> {
                 | Reason::InError
                 | Reason::TroubleRaised
                 | Reason::TroubleEnded
-                | Reason::NotifyTest
-                | Reason::BreachAgain => "▲",
+                | Reason::NotifyTest => "▲",
             },
         };
         let about = match &revision.about {
