@@ -78,12 +78,14 @@ impl Teller<'_> {
     /// What the engine or a room said of it; once it is over, as the last word on it.
     fn trouble_detail(&self, code: TroubleCode) -> String {
         let detail = show::clean(self.revision.detail.trim());
-        match code {
+        if code == TroubleCode::Held {
             // Text, action and subject say it all, with the machine and the directory, which the engine cannot know.
-            TroubleCode::Held => String::new(),
-            _ if detail.is_empty() || !self.revision.kind.is_last() => detail,
-            _ => self.words.fill("text.was_told", &[("detail", &detail)]),
+            return String::new();
         }
+        if detail.is_empty() || !self.revision.kind.is_last() {
+            return detail;
+        }
+        self.words.fill("text.was_told", &[("detail", &detail)])
     }
 
     /// When it was told of first, and when it ended; since when it was so only its detail can say.
