@@ -275,11 +275,6 @@ impl Engine {
     }
 
     fn reading(&mut self, reading: &Reading, pen: &mut Pen<'_>) {
-        if let Some((checked, silent_at)) = self.stations.quiet(reading, self.moment) {
-            pen.outputs.push(Output::Flagged(checked));
-            self.timers.arm(Timer::Silence(reading.sensor), silent_at);
-            return;
-        }
         let checked = self.stations.reading(reading, self.moment, &mut self.found);
         pen.outputs.push(Output::Flagged(checked));
         self.absorb(pen);

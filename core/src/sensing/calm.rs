@@ -95,8 +95,6 @@ impl Calm {
         reading.value > self.low
             && reading.value < self.high
             && reading.marks == Marks::default()
-            && reading.seq == 0
-            && reading.identity == 0
             && reading.observed > newest
             && reading.observed < self.until
             && reading.observed <= civil + future_tolerance

@@ -192,12 +192,15 @@ impl Ladder {
         }
     }
 
-    /// Whether there is nothing to remember: nothing held or on its way, in as
-    /// many readings as any rule counts, and nothing reached since `oldest`.
-    pub(crate) fn is_at_rest(&self, oldest: Timestamp) -> bool {
-        let forgotten = self.news.iter().all(|&news| news < oldest || news == Timestamp::MIN);
-        let idle = Track::default();
-        self.all == idle && self.sound == idle && forgotten && self.onset.is_none() && !self.censored
+    /// One on which nothing is reached, with the news that there were.
+    pub(crate) fn idle(news: [Timestamp; 4]) -> Ladder {
+        Ladder { news, ..Ladder::default() }
+    }
+
+    /// Its news, where there is nothing else to remember: nothing held or on
+    /// its way, and nothing reached in as many readings as any rule counts.
+    pub(crate) fn at_rest(&self) -> Option<[Timestamp; 4]> {
+        (*self == Ladder::idle(self.news)).then_some(self.news)
     }
 
     /// Whether the last good readings breached: a rise to the end of the span is then credible.

@@ -108,6 +108,7 @@ fn day_of_year(local: Timestamp) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::ZoneOffset;
 
     const Y2020: i64 = 1_577_836_800;
 
@@ -150,6 +151,33 @@ mod tests {
             Moment { trusted: false, ..Moment::default() },
         );
         assert_eq!(below[3], Some(9.0));
+    }
+
+    #[test]
+    fn limits_hold_until_the_next_row_or_the_end_of_the_local_day() {
+        const HOUR: i64 = 3_600;
+        let east = |from: i64, hours: i32| ZoneOffset {
+            from: Timestamp::from_secs(from),
+            east_secs: hours * HOUR as i32,
+        };
+        // Clocks go forward at 01:00 UTC of 2020-03-29, and back at 01:00 UTC of 2020-10-25.
+        let (spring, autumn) = (1_585_443_600, 1_603_587_600);
+        let settings =
+            Settings { offsets: vec![east(0, 1), east(spring, 2), east(autumn, 1)], ..Settings::default() };
+        let all_year = [row(0, None, 9.0), row(Y2020, None, 8.0)];
+        let season = Some((601, 930));
+        let seasonal = [row(0, season, 4.0)];
+        let check = |rows: &[LimitRow], at: i64, until: Timestamp| {
+            assert_eq!(holds_until(rows, Timestamp::from_secs(at), &settings), until, "{at}");
+        };
+        check(&all_year, Y2020 - 1, Timestamp::from_secs(Y2020));
+        check(&all_year, Y2020, Timestamp::MAX);
+        // Noon of a plain day, an hour east; the day that is an hour shorter, and one that is longer.
+        check(&seasonal, Y2020 + 11 * HOUR, Timestamp::from_secs(Y2020 + 23 * HOUR));
+        check(&seasonal, spring - HOUR, Timestamp::from_secs(spring + 21 * HOUR));
+        check(&seasonal, autumn - 2 * HOUR, Timestamp::from_secs(autumn + 21 * HOUR));
+        // The hour that was left out comes then.
+        check(&seasonal, autumn + 21 * HOUR, Timestamp::from_secs(autumn + 22 * HOUR));
     }
 
     #[test]

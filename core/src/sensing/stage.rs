@@ -121,19 +121,15 @@ impl StationStage {
     pub fn reading(&mut self, reading: &Reading, moment: Moment, found: &mut Vec<Found>) -> Checked {
         let StationStage { watches, plan, broke, .. } = self;
         let ix = reading.sensor;
-        let (Some(sensor), Some(watch)) = (plan.sensor(ix), watches.get_mut(ix.index())) else {
+        let mut watch = watches.get_mut(ix.index());
+        if let Some(checked) = watch.as_mut().and_then(|watch| watch.quiet(reading, plan, moment)) {
+            return checked;
+        }
+        let (Some(sensor), Some(watch)) = (plan.sensor(ix), watch) else {
             let marks = reading.marks.with(Marks::UNJUDGED);
             return Checked { reading: Reading { marks, ..*reading }, flag: Flag::Unevaluated };
         };
         watch.reading(reading, &Bench { plan, ix, sensor, moment }, *broke, found)
-    }
-
-    /// Takes in a reading by which nothing changes, but that it came: says when
-    /// its sensor is silent now. `None` where it is not certain to be such a one;
-    /// then it is for [`StationStage::reading`].
-    pub fn quiet(&mut self, reading: &Reading, moment: Moment) -> Option<(Checked, Timestamp)> {
-        let watch = self.watches.get_mut(reading.sensor.index())?;
-        watch.quiet(reading, &self.plan, moment)
     }
 
     /// A source came up or went down. A sensor whose last source is down is
@@ -187,6 +183,9 @@ impl StationStage {
     /// before; `None` when it does already, or when that is its source's fault.
     pub fn silence_due(&self, sensor: SensorIx) -> Option<Timestamp> {
         let watch = self.watches.get(sensor.index())?;
+        if let Some(due) = watch.silent_at() {
+            return Some(due);
+        }
         let bench = Bench {
             plan: &self.plan,
             ix: sensor,

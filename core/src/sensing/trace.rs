@@ -61,14 +61,8 @@ impl Trace {
     }
 
     /// One that has been clear since the reading of that time, with nothing else to remember.
-    pub(crate) fn clear(turned: Timestamp, measured: Option<f64>) -> Trace {
-        Trace {
-            memory: Memory::default(),
-            ladder: Ladder::default(),
-            verdict: Verdict::Clear,
-            turned,
-            measured,
-        }
+    pub(crate) fn clear(turned: Timestamp, ladder: Ladder, measured: Option<f64>) -> Trace {
+        Trace { memory: Memory::default(), ladder, verdict: Verdict::Clear, turned, measured }
     }
 
     /// Judges the reading numbered `number`, the one after those judged before.

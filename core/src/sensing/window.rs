@@ -23,6 +23,7 @@ pub struct Sample {
     /// What else is known of it.
     #[n(3)]
     pub marks: Marks,
+    // 4 and 5 were what editions are now.
     /// Which way it came in first.
     #[n(6)]
     pub source: SourceIx,

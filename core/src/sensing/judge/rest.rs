@@ -8,6 +8,7 @@
 
 use minicbor::{Decode, Encode};
 
+use super::super::ladder::Ladder;
 use super::super::limits::reaches;
 use super::super::trace::{Bench, Trace, in_rule_unit, limits};
 use super::super::window::{Ring, View};
@@ -30,6 +31,12 @@ pub(crate) struct Rest {
     /// The reading with which it came to be clear.
     #[n(2)]
     clear: Timestamp,
+    /// By level: the newest reading that ever reached it and was news; `MIN` for none.
+    #[n(3)]
+    news: [Timestamp; 4],
+    /// Level and reading of the last entry in the ledger.
+    #[n(4)]
+    would: Option<(Level, Timestamp)>,
 }
 
 impl Rest {
@@ -59,9 +66,11 @@ impl Rest {
         let mut judge = Judge::new(self.rule, self.subject, bench.moment);
         let Some((rule, subject)) = self.terms(bench.plan) else { return judge };
         let at = |number: u64| measure(rule, ring, number, bench);
-        judge.settled = Trace::clear(self.clear, at(unsettled.saturating_sub(1)));
-        judge.tip = Trace::clear(self.clear, at(ring.end().saturating_sub(1)));
+        let clear = |measured| Trace::clear(self.clear, Ladder::idle(self.news), measured);
+        judge.settled = clear(at(unsettled.saturating_sub(1)));
+        judge.tip = clear(at(ring.end().saturating_sub(1)));
         judge.begun = true;
+        judge.would = self.would;
         let newest = ring.newest();
         let observed = newest.map_or(Timestamp::default(), |newest| newest.observed);
         judge.said = Some(Finding {
@@ -87,7 +96,6 @@ impl Judge {
             Recall::Newest | Recall::View => true,
             Recall::Memory => false,
         };
-        let oldest = bench.oldest();
         let stands_clear = |trace: &Trace| trace.verdict == Verdict::Clear && trace.turned == self.tip.turned;
         let said_so = self.said.is_some_and(|said| {
             let verdicts = (said.tip, said.settled, said.pending, said.since);
@@ -95,6 +103,7 @@ impl Judge {
                 && !(said.firm || said.suspect || said.saturated)
         });
         let newest = ring.newest()?;
+        let news = self.settled.ladder.at_rest()?;
         let rests = keeps_nothing
             && self.begun
             && self.told == Level::Normal
@@ -102,11 +111,10 @@ impl Judge {
             && stands_clear(&self.tip)
             && stands_clear(&self.settled)
             && said_so
-            && self.would.is_none_or(|(_, observed)| observed < oldest)
-            && self.tip.ladder.is_at_rest(oldest)
-            && self.settled.ladder.is_at_rest(oldest)
+            && self.tip.ladder.at_rest() == Some(news)
             && !self.is_awaited(newest.observed, rule, bench);
-        rests.then_some(Rest { rule: self.rule, subject: self.subject, clear: self.tip.turned })
+        let Judge { rule, subject, would, .. } = *self;
+        rests.then_some(Rest { rule, subject, clear: self.tip.turned, news, would })
     }
 }
 

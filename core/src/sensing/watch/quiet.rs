@@ -5,7 +5,7 @@ use std::hint::black_box;
 use super::super::calm::Calm;
 use super::super::judge::{Judge, Rest};
 use super::super::trace::Bench;
-use super::super::window::Sample;
+use super::super::window::{Edition, Sample};
 use super::Watch;
 use crate::ids::{RuleIx, SensorIx};
 use crate::plan::{LimitRow, Plan};
@@ -94,13 +94,15 @@ impl Watch {
         }
     }
 
-    /// Takes a quiet reading in, and says when the sensor is silent now; `None` where it is none.
-    pub(crate) fn quiet(
-        &mut self,
-        reading: &Reading,
-        plan: &Plan,
-        moment: Moment,
-    ) -> Option<(Checked, Timestamp)> {
+    /// Engine time at which a calm sensor counts as silent unless it is heard
+    /// before; `None` where more has to be looked at.
+    pub(crate) fn silent_at(&self) -> Option<Timestamp> {
+        self.calm.map(|calm| self.counting + calm.outage_after)
+    }
+
+    /// Takes a reading in by which nothing changes, but that it came; `None`
+    /// where it is not certain to be such a one.
+    pub(crate) fn quiet(&mut self, reading: &Reading, plan: &Plan, moment: Moment) -> Option<Checked> {
         let calm = self.calm?;
         let newest = self.ring.newest()?.observed;
         if !calm.holds(reading, newest, moment, plan.settings.future_tolerance) {
@@ -111,8 +113,9 @@ impl Watch {
             self.settled = self.settled.max(self.settles_early(number));
             self.ring.pop_oldest();
         }
-        let Reading { observed, value, marks, source, .. } = *reading;
+        let Reading { observed, value, marks, source, seq, identity, .. } = *reading;
         self.ring.insert(number, Sample { observed, value, flag: calm.flag, marks, source, unproven: false });
+        self.ring.set_edition(number, Edition { seq, identity });
         if calm.looks_back && !self.is_clear_at(number, reading.sensor, plan, moment) {
             // The judges shall see it come in.
             self.ring.pop_newest();
@@ -125,7 +128,7 @@ impl Watch {
         while self.is_past(self.settled) {
             self.settled += 1;
         }
-        Some((Checked { reading: *reading, flag: calm.flag }, self.counting + calm.outage_after))
+        Some(Checked { reading: *reading, flag: calm.flag })
     }
 
     /// Whether every judge at rest that looks back finds the reading clear.
