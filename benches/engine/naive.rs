@@ -69,7 +69,7 @@ pub(crate) struct Bare {
 }
 
 /// Words of one reading as the engine keeps it.
-const WORDS_A_READING: usize = 7;
+const WORDS_A_READING: usize = 3;
 
 impl Bare {
     pub(crate) fn new(sensors: u32, bytes: usize, rules: Rules) -> Bare {
