@@ -143,6 +143,17 @@ pub struct Checked {
     pub flag: Flag,
 }
 
+impl Checked {
+    /// Whether it carries no mark, and its flag does not keep it from counting.
+    pub fn is_plain(&self) -> bool {
+        let passes = match self.flag {
+            Flag::Good | Flag::Unevaluated | Flag::Suspect => true,
+            Flag::Fail | Flag::Missing => false,
+        };
+        passes && self.reading.marks == Marks::default()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::Flag::{Fail, Good, Missing, Suspect, Unevaluated};

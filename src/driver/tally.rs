@@ -4,7 +4,7 @@
 use forewarn_core::event::{DeliveryOutcome, Input};
 use forewarn_core::plan::Plan;
 use forewarn_core::sensing::Aside;
-use forewarn_core::time::Moment;
+use forewarn_core::time::{Moment, Span};
 use forewarn_core::warning::{Death, Kind, Outcome};
 use metrics::{Counter, counter};
 
@@ -17,6 +17,8 @@ pub(super) struct Tally {
     aside: [Counter; Aside::ALL.len()],
     /// In the order of [`Death::ALL`].
     dead: [Counter; Death::ALL.len()],
+    /// The shortest `max_age` of any sensor: what is younger is too old for none.
+    youngest_old: Span,
 }
 
 impl Tally {
@@ -31,21 +33,13 @@ impl Tally {
             aside: Aside::ALL
                 .map(|reason| counter!("forewarn_readings_not_judged_total", "reason" => reason.word())),
             dead: Death::ALL.map(|death| counter!("forewarn_dead_letters_total", "cause" => death.word())),
+            youngest_old: youngest_old(plan),
         }
     }
 
     /// Counts a record that is durable; its readings were judged under this
     /// plan at this moment.
-    pub(super) fn count(&self, record: &Record, plan: &Plan, moment: Moment) {
-        let mut aside = [0; Aside::ALL.len()];
-        for checked in &record.flagged {
-            if let Some(reason) = Aside::of(checked, plan, moment) {
-                aside[reason as usize] += 1;
-            }
-        }
-        self.readings.increment(record.flagged.len() as u64);
-        let some = self.aside.iter().zip(aside).filter(|(_, times)| *times > 0);
-        some.for_each(|(counter, times)| counter.increment(times));
+    pub(super) fn count(&mut self, record: &Record, plan: &Plan, moment: Moment) {
         for refused in &record.refused {
             let name = plan.sources.get(refused.source.index()).filter(|name| !name.is_empty());
             quarantined(name.map_or("none", String::as_str)).increment(1);
@@ -55,7 +49,10 @@ impl Tally {
                 Input::Outcome(DeliveryOutcome { outcome: Outcome::Dead(death), .. }) => {
                     self.dead[*death as usize].increment(1);
                 }
-                Input::Plan(_) => register_sources(plan),
+                Input::Plan(_) => {
+                    register_sources(plan);
+                    self.youngest_old = youngest_old(plan);
+                }
                 Input::Reading(_)
                 | Input::Tick
                 | Input::Started(_)
@@ -68,11 +65,26 @@ impl Tally {
                 | Input::Intake(_) => {}
             }
         }
+        let mut aside = [0; Aside::ALL.len()];
+        let young = moment.civil() - self.youngest_old;
+        // Almost every reading is a plain one, and its sensor need not be looked at.
+        for checked in record.flagged.iter().filter(|it| !it.is_plain() || it.reading.observed < young) {
+            if let Some(reason) = Aside::of(checked, plan, moment) {
+                aside[reason as usize] += 1;
+            }
+        }
+        self.readings.increment(record.flagged.len() as u64);
+        let some = self.aside.iter().zip(aside).filter(|(_, times)| *times > 0);
+        some.for_each(|(counter, times)| counter.increment(times));
     }
 }
 
 fn quarantined(source: &str) -> Counter {
     counter!("forewarn_quarantined_total", "source" => source.to_owned())
+}
+
+fn youngest_old(plan: &Plan) -> Span {
+    plan.sensors.iter().flatten().map(|sensor| sensor.max_age).min().unwrap_or(Span::ZERO)
 }
 
 fn register_sources(plan: &Plan) {
