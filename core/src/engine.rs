@@ -417,7 +417,9 @@ fn cell_of(decision: &Decision) -> Option<Cell> {
         | Decision::Trouble(_)
         | Decision::PlanRefused(_)
         | Decision::Resumed
-        | Decision::Resent { .. } => None,
+        | Decision::Resent { .. }
+        | Decision::Asked { .. }
+        | Decision::Acknowledged { .. } => None,
     }
 }
 
@@ -425,3 +427,5 @@ fn cell_of(decision: &Decision) -> Option<Cell> {
 mod run;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod upgrade_tests;

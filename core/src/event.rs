@@ -9,7 +9,7 @@ use crate::ids::{IndexKind, Key, LogId, OutputId, Position, RunId, SourceIx, Tar
 use crate::plan::{Plan, PlanId};
 use crate::reading::Reading;
 use crate::time::{Span, Timestamp};
-use crate::warning::{Cell, Due, Incident, Outcome, Revision, TroubleKey};
+use crate::warning::{Ask, Cell, Due, Incident, Outcome, Revision, TroubleKey};
 
 /// One input, stamped and numbered.
 #[derive(Debug, Clone)]
@@ -149,6 +149,9 @@ pub enum Command {
     /// Let a restored directory act again.
     #[n(5)]
     Resume,
+    /// Somebody acknowledges a warning, as of the revision with this number.
+    #[n(6)]
+    Acknowledge(#[n(0)] OutputId, #[n(1)] u32, #[n(2)] TargetIx),
 }
 
 /// A trouble that the shell has to tell.
@@ -213,6 +216,36 @@ pub enum Decision {
         /// To whom, in which round.
         #[n(2)]
         due: Due,
+    },
+    /// What is asked of a warning's targets is now so; some are due its newest
+    /// revision: those it goes on to, or those who are asked again.
+    #[n(7)]
+    Asked {
+        /// The warning.
+        #[n(0)]
+        warning: OutputId,
+        /// Its newest revision.
+        #[n(1)]
+        number: u32,
+        /// One a route; empty where nothing is asked any more.
+        #[n(2)]
+        asks: Vec<Ask>,
+        /// Who is due it now, in which round.
+        #[n(3)]
+        due: Vec<Due>,
+    },
+    /// Somebody acknowledged a warning.
+    #[n(8)]
+    Acknowledged {
+        /// The warning.
+        #[n(0)]
+        warning: OutputId,
+        /// Which revision they had before them.
+        #[n(1)]
+        number: u32,
+        /// At which address it had reached them.
+        #[n(2)]
+        target: TargetIx,
     },
 }
 

@@ -8,6 +8,7 @@ use minicbor::{Decode, Encode};
 
 use crate::ids::{AreaIx, HazardIx, OutputId, RuleIx, SensorIx, TargetIx};
 use crate::level::{Certainty, Level, Severity, Status, Urgency};
+use crate::plan::AckTerms;
 use crate::time::Timestamp;
 
 /// One hazard in one area: where incidents happen.
@@ -262,6 +263,55 @@ pub struct Due {
     pub round: u32,
 }
 
+/// Those whom one route told of a warning, one of whom is to acknowledge it.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Ask {
+    /// Whom the route reached, in order of index.
+    #[n(0)]
+    pub asked: Vec<TargetIx>,
+    /// Who was told since, because nobody acknowledged.
+    #[n(1)]
+    pub also: Vec<TargetIx>,
+    /// The route's terms, as they were when it was asked.
+    #[n(2)]
+    pub terms: AckTerms,
+    /// The channels that the route takes.
+    #[n(3)]
+    pub via: Vec<String>,
+    /// How many groups of the terms were told; one more than there are is the operator.
+    #[n(4)]
+    pub step: u32,
+    /// Whether one of them has acknowledged.
+    #[n(5)]
+    pub acknowledged: bool,
+    /// Engine time at which it goes on: to the next group, or once acknowledged
+    /// to asking again; `None` once there is nothing more to do.
+    #[n(6)]
+    pub due: Option<Timestamp>,
+    /// The revision that asked: whoever had an earlier one before them has not seen it.
+    #[n(7)]
+    pub number: u32,
+}
+
+impl Ask {
+    /// All who were told, by the route or since.
+    pub fn told(&self) -> impl Iterator<Item = TargetIx> {
+        self.asked.iter().chain(&self.also).copied()
+    }
+}
+
+/// How many of those who were told of a warning have acknowledged it as it
+/// holds now; contacts, not addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct Seen {
+    /// Have.
+    #[n(0)]
+    pub by: u32,
+    /// Were told.
+    #[n(1)]
+    pub of: u32,
+}
+
 /// One revision of a warning, complete in itself, with its frozen targets.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
 pub struct Revision {
@@ -325,6 +375,9 @@ pub struct Revision {
     /// The highest level of the incident so far.
     #[n(19)]
     pub peak: Level,
+    /// Who had acknowledged what was told before; `None` where this is news to all.
+    #[n(20)]
+    pub seen: Option<Seen>,
 }
 
 /// What became of a delivery.

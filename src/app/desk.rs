@@ -306,7 +306,9 @@ fn refusal(answer: Option<&Answer>) -> Option<String> {
         | Decision::WouldHave(_)
         | Decision::Trouble(_)
         | Decision::Resumed
-        | Decision::Resent { .. } => None,
+        | Decision::Resent { .. }
+        | Decision::Asked { .. }
+        | Decision::Acknowledged { .. } => None,
     })
 }
 

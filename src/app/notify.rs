@@ -54,6 +54,8 @@ pub(super) fn decided(decisions: &[Decision]) -> Option<Key> {
         | Decision::Trouble(_)
         | Decision::PlanRefused(_)
         | Decision::Resent { .. }
+        | Decision::Asked { .. }
+        | Decision::Acknowledged { .. }
         | Decision::Resumed => None,
     })
 }

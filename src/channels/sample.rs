@@ -136,6 +136,7 @@ pub(super) fn flood(status: Status) -> Revision {
         detail: String::new(),
         due: vec![],
         peak: Level::Orange,
+        seen: None,
     }
 }
 

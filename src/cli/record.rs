@@ -1,11 +1,11 @@
 //! One record of the log in words: what happened, and what was decided on it.
 
 use forewarn_core::event::{Command, Decision, Input, TroubleReport};
-use forewarn_core::ids::IndexKind;
+use forewarn_core::ids::{IndexKind, OutputId};
 use forewarn_core::reading::{Checked, Marks, Reading};
 use forewarn_core::sensing::Aside;
 use forewarn_core::time::Moment;
-use forewarn_core::warning::Outcome;
+use forewarn_core::warning::{Ask, Due, Outcome};
 use serde_json::{Value, json};
 
 use super::Surroundings;
@@ -71,7 +71,9 @@ pub(super) fn json(names: &Names, record: &Record) -> Value {
                 | Decision::Trouble(_)
                 | Decision::PlanRefused(_)
                 | Decision::Resumed
-                | Decision::Resent { .. } => None,
+                | Decision::Resent { .. }
+                | Decision::Asked { .. }
+                | Decision::Acknowledged { .. } => None,
             },
         })
     });
@@ -208,6 +210,10 @@ fn asked(names: &Names, command: &Command) -> String {
             let warning = &warning.digest().to_string()[..8];
             format!("a person asked to send {warning} to {} again", names.target(*target))
         }
+        Command::Acknowledge(warning, number, target) => {
+            let warning = &warning.digest().to_string()[..8];
+            format!("{} acknowledges {warning}, having seen revision {number}", names.target(*target))
+        }
         Command::Resume => "a person let the restored directory act again".to_owned(),
     }
 }
@@ -257,5 +263,23 @@ fn decided(names: &Names, decision: &Decision) -> String {
             names.target(due.target),
             due.round + 1,
         ),
+        Decision::Asked { warning, asks, due, .. } => asks_now(names, *warning, asks, due),
+        Decision::Acknowledged { warning, number, target } => format!(
+            "warning {} revision {number} is acknowledged by {}",
+            &warning.digest().to_string()[..8],
+            names.target(*target),
+        ),
+    }
+}
+
+fn asks_now(names: &Names, warning: OutputId, asks: &[Ask], due: &[Due]) -> String {
+    let warning = &warning.digest().to_string()[..8];
+    let open = asks.iter().filter(|ask| !ask.acknowledged).count();
+    let told: Vec<String> = due.iter().map(|due| names.target(due.target)).collect();
+    match (told.is_empty(), open) {
+        (false, _) => format!("warning {warning} is not acknowledged: it goes to {}", told.join(", ")),
+        (true, 0) if asks.is_empty() => format!("warning {warning} asks nobody to acknowledge any more"),
+        (true, 0) => format!("warning {warning} is acknowledged by all who were asked"),
+        (true, open) => format!("warning {warning} is to be acknowledged, by one of each of {open} groups"),
     }
 }

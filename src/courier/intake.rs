@@ -116,7 +116,9 @@ impl<W: World> Shell<W> {
                 | Decision::Revision(_)
                 | Decision::WouldHave(_)
                 | Decision::PlanRefused(_)
-                | Decision::Resent { .. } => {}
+                | Decision::Resent { .. }
+                | Decision::Asked { .. }
+                | Decision::Acknowledged { .. } => {}
             }
         }
     }
@@ -174,7 +176,11 @@ impl<W: World> Shell<W> {
                         .extend(due.map(|due| self.door.delivery(&revision, due.target, due.round, &setup)));
                 }
                 &Decision::Resent { warning, number, due } => resent.push(Resent { warning, number, due }),
-                Decision::Incident(_)
+                &Decision::Asked { warning, number, ref due, .. } => {
+                    resent.extend(due.iter().map(|&due| Resent { warning, number, due }));
+                }
+                Decision::Acknowledged { .. }
+                | Decision::Incident(_)
                 | Decision::WouldHave(_)
                 | Decision::Trouble(_)
                 | Decision::PlanRefused(_)

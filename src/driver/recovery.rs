@@ -265,7 +265,9 @@ fn decided_in(gone: &Range<Position>, mut standing: Vec<Decision>) -> Vec<Decisi
         | Decision::Trouble(_)
         | Decision::PlanRefused(_)
         | Decision::Resumed
-        | Decision::Resent { .. } => true,
+        | Decision::Resent { .. }
+        | Decision::Asked { .. }
+        | Decision::Acknowledged { .. } => true,
     });
     standing.retain(|decision| {
         let Decision::Incident(incident) = decision else { return true };

@@ -58,7 +58,17 @@ pub(super) fn tell(decision: &Decision) {
             );
         }
         Decision::PlanRefused(why) => warn!(why, "plan refused"),
-        Decision::Incident(_) | Decision::WouldHave(_) | Decision::Resumed | Decision::Resent { .. } => {}
+        Decision::Acknowledged { warning, number, target } => {
+            info!(warning = %warning.digest(), number, target = target.0, "acknowledged");
+        }
+        Decision::Asked { warning, number, due, .. } if !due.is_empty() => {
+            info!(warning = %warning.digest(), number, targets = due.len(), "not acknowledged, goes on");
+        }
+        Decision::Incident(_)
+        | Decision::WouldHave(_)
+        | Decision::Resumed
+        | Decision::Resent { .. }
+        | Decision::Asked { .. } => {}
     }
 }
 

@@ -3,7 +3,7 @@
 use forewarn_core::time::Span;
 
 /// Rises whenever a table changes: an older file is rebuilt from the log.
-pub(super) const SCHEMA_VERSION: i64 = 1;
+pub(super) const SCHEMA_VERSION: i64 = 2;
 
 /// Rows kept of each kind of news (`ledger`, `notices`); the oldest go.
 pub const NEWS_ROWS_MAX: i64 = 10_000;
@@ -53,6 +53,13 @@ CREATE TABLE deliveries (
 CREATE INDEX deliveries_by_warning ON deliveries (warning, number, target);
 CREATE INDEX deliveries_queued ON deliveries (position, ordinal, target, round) WHERE state = 'queued';
 CREATE INDEX deliveries_dead ON deliveries (decided) WHERE state = 'dead';
+CREATE TABLE asks (
+    warning BLOB PRIMARY KEY, body BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE acknowledgements (
+    warning BLOB NOT NULL, number INTEGER NOT NULL, target INTEGER NOT NULL, at INTEGER NOT NULL,
+    PRIMARY KEY (warning, number, target)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE attempts (
     id INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB NOT NULL, at INTEGER NOT NULL, outcome TEXT NOT NULL
 ) STRICT;

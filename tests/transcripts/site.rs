@@ -56,6 +56,7 @@ pub fn route(plan: &mut Plan, role: &str, from: Level) {
         language: None,
         group: Group::AreaRole(role.into()),
         via: vec![],
+        ack: None,
     });
 }
 

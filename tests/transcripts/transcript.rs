@@ -107,6 +107,16 @@ impl Transcript {
             Decision::Resumed => {
                 let _ = self.line(after, "resumed", "resumed");
             }
+            Decision::Asked { number, due, .. } => {
+                if !due.is_empty() {
+                    let text = format!("revision {number} not acknowledged, goes to {}", names(due, plan));
+                    let _ = self.line(after, "asked", &text);
+                }
+            }
+            Decision::Acknowledged { number, target, .. } => {
+                let who = names(&[Due { target: *target, round: 0 }], plan);
+                let _ = self.line(after, "seen", &format!("revision {number} acknowledged by {who}"));
+            }
             Decision::Resent { number, due, .. } => {
                 let text = format!("revision {number} again to {}", names(&[*due], plan));
                 let _ = self.line(after, "resent", &text);

@@ -11,7 +11,7 @@ use crate::event::{
 use crate::ids::{AreaIx, LogId, OutputId, Position, RunId, SensorIx, SourceIx, TargetIx};
 use crate::judging::world;
 use crate::level::Level;
-use crate::plan::{LimitRow, Plan, Route};
+use crate::plan::{AckTerms, Group, LimitRow, Plan, Route};
 use crate::reading::{Marks, Reading};
 use crate::time::{Moment, Span, Timestamp};
 use crate::warning::{About, Cell, Death, Incident, Outcome, Reason, Revision, TroubleCode, TroubleKey};
@@ -20,7 +20,8 @@ use crate::warning::{About, Cell, Death, Incident, Outcome, Reason, Revision, Tr
 pub(super) const OFFSET: Span = Span::from_secs(1_750_000_000);
 
 /// Six gauges in two areas, two gateways; red also goes to the mayor, orange
-/// and above to a second duty officer by day.
+/// and above to a second duty officer by day, who also stands in for those who
+/// do not acknowledge.
 pub(super) fn plan() -> Plan {
     let mut plan = world::gauges(&[&[0], &[0], &[0], &[1], &[1], &[]]);
     plan.areas.push(world::area("town", Some(0)));
@@ -30,7 +31,13 @@ pub(super) fn plan() -> Plan {
     limited(&mut plan);
     plan.targets.push(world::target("t2", "mayor", Some(0)));
     plan.targets.push(world::target("t3", "day", Some(0)));
-    plan.routes.push(Route { from: Level::Red, ..world::route("mayor") });
+    let terms = AckTerms {
+        within: Span::from_mins(5),
+        then: vec![Group::AreaRole("day".into())],
+        again: Some(Span::from_mins(30)),
+    };
+    plan.routes[0].ack = Some(terms.clone());
+    plan.routes.push(Route { from: Level::Red, ack: Some(terms), ..world::route("mayor") });
     plan.routes.push(Route { from: Level::Orange, hours: Some((480, 1080)), ..world::route("day") });
     plan
 }
@@ -77,6 +84,7 @@ pub(super) enum Deed {
     Trouble(TroubleCode, bool),
     Command(u8),
     Resend(usize, u32),
+    Acknowledge(usize, u32),
     Outcome(usize, u32, u8),
     Clock(i64, bool),
     Plan(u8, bool),
@@ -98,6 +106,7 @@ pub(super) fn wild() -> impl Strategy<Value = Deed> {
         1 => (code, any::<bool>()).prop_map(|(code, present)| Deed::Trouble(code, present)),
         3 => (0..6u8).prop_map(Deed::Command),
         1 => (0..4usize, 0..4u32).prop_map(|(back, target)| Deed::Resend(back, target)),
+        2 => (0..4usize, 0..4u32).prop_map(|(back, target)| Deed::Acknowledge(back, target)),
         3 => (0..4usize, 0..4u32, 0..4u8).prop_map(|(back, target, what)| Deed::Outcome(back, target, what)),
         1 => (-90..90i64, any::<bool>()).prop_map(|(minutes, trusted)| Deed::Clock(minutes, trusted)),
         1 => (0..3u8, any::<bool>()).prop_map(|(which, orphan)| Deed::Plan(which, orphan)),
@@ -186,6 +195,11 @@ impl Run {
                     self.put(Input::Command(Command::Resend(revision.warning, TargetIx(target))));
                 }
             }
+            Deed::Acknowledge(back, target) => {
+                if let Some(Revision { warning, number, .. }) = self.back(back) {
+                    self.put(Input::Command(Command::Acknowledge(warning, number, TargetIx(target))));
+                }
+            }
             Deed::Outcome(back, target, what) => self.outcome(back, target, what),
             Deed::Clock(minutes, trusted) => {
                 self.put(Input::Clock(ClockStep { offset: OFFSET + Span::from_mins(minutes), trusted }));
@@ -246,6 +260,10 @@ pub(super) fn nameless(decision: &Decision) -> Decision {
         }
         Decision::Revision(it) => Decision::Revision(Revision { id: none, warning: none, ..it }),
         Decision::Resent { number, due, .. } => Decision::Resent { warning: none, number, due },
+        Decision::Asked { number, asks, due, .. } => Decision::Asked { warning: none, number, asks, due },
+        Decision::Acknowledged { number, target, .. } => {
+            Decision::Acknowledged { warning: none, number, target }
+        }
         other => other,
     }
 }

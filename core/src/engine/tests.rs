@@ -5,18 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::run::{
-    Deed, Run, calm, decisions, histories, limited, pass, plan, plan_ref, said, started, troubles, variant,
-    wild,
+    Deed, Run, calm, decisions, histories, limited, pass, plan, plan_ref, said, troubles, variant, wild,
 };
 use super::snapshot::SNAPSHOT_VERSION;
 use super::*;
 use crate::event::{Command, TroubleReport};
-use crate::ids::{AreaIx, HazardIx, Position, TargetIx};
+use crate::ids::{AreaIx, HazardIx, TargetIx};
 use crate::judging::{routing, world};
-use crate::level::Level;
 use crate::reading::Marks;
 use crate::time::Span;
-use crate::warning::{Phase, Reason, TroubleCode};
+use crate::warning::{Reason, TroubleCode};
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
@@ -75,7 +73,15 @@ proptest! {
         let run = Run::play(plan(), &deeds);
         let plan = plan();
         let mut heard: BTreeMap<OutputId, BTreeSet<TargetIx>> = BTreeMap::new();
-        for revision in &run.revisions {
+        for decision in run.log.iter().flat_map(|(_, decisions)| decisions) {
+            let revision = match decision {
+                Decision::Revision(revision) => revision,
+                Decision::Asked { warning, due, .. } => {
+                    heard.entry(*warning).or_default().extend(due.iter().map(|due| due.target));
+                    continue;
+                }
+                _ => continue,
+            };
             let due: BTreeSet<TargetIx> = revision.due.iter().map(|due| due.target).collect();
             let mut expected = heard.get(&revision.warning).cloned().unwrap_or_default();
             match &revision.about {
@@ -156,81 +162,8 @@ fn a_tick_is_only_due_when_something_fires() {
     assert_eq!(run.engine.wake_at(), Some(wake), "asking takes nothing away");
 }
 
-/// What a version recorded that decided otherwise, then a live start: nothing
-/// is known until the gauge is heard again, and its first word decides.
-fn check_upgrade(recorded: fn(Vec<Decision>) -> Vec<Decision>, expected: &[(Reason, u32)]) {
-    let mut run = Run::new(plan());
-    run.at = run.at + Span::from_mins(1);
-    run.read(0, 4.0);
-    let mut engine = Engine::default();
-    let last = run.log.len() - 1;
-    for (ix, (event, decided)) in run.log.iter().enumerate() {
-        let recorded = if ix == last { recorded(decided.clone()) } else { decided.clone() };
-        assert_eq!(engine.recover(event, &recorded, &mut Vec::new()), ix == last);
-    }
-    run.engine = engine;
-    run.revisions.clear();
-    run.put(Input::Started(started(Some(Span::ZERO))));
-    assert_eq!(run.revisions, [], "a start knows nothing, and tells nobody");
-    run.at = run.at + Span::from_mins(10);
-    run.read(0, 4.0);
-    let said: Vec<(Reason, u32)> = run.revisions.iter().map(|it| (it.reason, it.number)).collect();
-    assert_eq!(said, expected);
-}
-
-#[test]
-fn upgrade_differs() {
-    check_upgrade(|_| vec![], &[(Reason::Raised, 1)]);
-    let lower = |decided: Vec<Decision>| {
-        let lower = |decision| match decision {
-            Decision::Incident(it) => {
-                Decision::Incident(Incident { level: Level::Blue, peak: Level::Blue, ..it })
-            }
-            Decision::Revision(it) => Decision::Revision(Revision { level: Level::Blue, ..it }),
-            other => other,
-        };
-        decided.into_iter().map(lower).collect()
-    };
-    check_upgrade(lower, &[(Reason::Upgraded, 2)]);
-}
-
-#[test]
-fn a_trouble_that_the_former_version_kept_to_itself_is_told_at_the_next_start() {
-    let mut run = Run::new(plan());
-    let event = Event { at: run.at, position: Position(3), input: Input::Source(SourceIx(0), false) };
-    assert!(run.engine.recover(&event, &[], &mut Vec::new()));
-    assert_eq!(run.engine.troubles().count(), 0);
-    run.put(Input::Started(started(Some(Span::ZERO))));
-    let told: Vec<_> = run.engine.troubles().map(|(key, _)| key.code).collect();
-    assert_eq!(told, [TroubleCode::SourceDown]);
-}
-
-#[test]
-fn a_recorded_red_that_this_version_would_not_send_stands_and_ends() {
-    let mut sent = Run::new(plan());
-    sent.at = sent.at + Span::from_mins(1);
-    sent.read(0, 4.0);
-    let (_, red) = sent.log.pop().expect("the red was recorded");
-    let mut run = Run::new(plan());
-    run.at = sent.at;
-    let event = Event { at: run.at, position: Position(3), input: Input::Tick };
-    assert!(run.engine.recover(&event, &red, &mut Vec::new()));
-    assert_eq!(run.engine.incidents().map(|it| it.phase).collect::<Vec<_>>(), [Phase::Active]);
-    run.put(Input::Started(started(Some(Span::ZERO))));
-    assert_eq!(run.engine.incidents().next().map(|it| it.level), Some(Level::Red));
-    // No gauge says anything: time alone ends nothing, and the operator knows.
-    pass(&mut run, 300);
-    assert_eq!(said(&run, Cell::default()), [Reason::Orphaned]);
-    assert_eq!(troubles(&run, TroubleCode::Orphaned), ["flood/ford"]);
-    clear_for_a_hold(&mut run, 1);
-    assert_eq!(troubles(&run, TroubleCode::Orphaned), [""; 0]);
-    let end = run.revisions.iter().rfind(|it| it.about == About::Incident(Cell::default()));
-    let end = end.expect("its end was told");
-    assert_eq!((end.reason, end.number, end.due.len()), (Reason::Eased, 3, 3));
-}
-
 /// One gauge is clear until a whole hold has passed, and nothing is said before.
-fn clear_for_a_hold(run: &mut Run, sensor: u32) {
+pub(super) fn clear_for_a_hold(run: &mut Run, sensor: u32) {
     let ended = |run: &Run| counted(run, Reason::Eased) + counted(run, Reason::Unconfirmed);
     let before = ended(run);
     for minutes in [0, 20, 20, 19] {

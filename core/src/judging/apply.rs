@@ -18,8 +18,15 @@ impl AreaStage {
                 self.held |= report.present && report.key.code == TroubleCode::Held;
                 self.troubles.apply(report, moment.civil());
             }
-            Decision::Resumed => self.resumed(),
+            Decision::Resumed => self.resumed(moment.at),
             Decision::Resent { warning, number: _, due } => self.warnings.resent(*warning, *due),
+            Decision::Asked { warning, number: _, asks, due } => {
+                self.asking.set(*warning, asks);
+                due.iter().for_each(|&due| self.warnings.resent(*warning, due));
+            }
+            Decision::Acknowledged { warning, number, target } => {
+                self.warnings.acknowledged(*warning, *number, *target);
+            }
             Decision::WouldHave(_) | Decision::PlanRefused(_) => {}
         }
     }
@@ -76,6 +83,7 @@ impl AreaStage {
         let ends = revision.kind.is_last() || revision.about == About::NotifyTest;
         if ends {
             self.warnings.end(revision.warning);
+            self.asking.set(revision.warning, &[]);
         }
         match &revision.about {
             About::Incident(cell) => {
@@ -106,7 +114,7 @@ impl AreaStage {
         }
     }
 
-    fn resumed(&mut self) {
+    fn resumed(&mut self, at: Timestamp) {
         self.held = false;
         for (&cell, state) in &mut self.cells {
             if state.incident.is_some() || state.warning.is_some() {
@@ -114,6 +122,7 @@ impl AreaStage {
                 self.dirty.insert(cell);
             }
         }
+        self.asking.restart(at);
         self.troubles.end(TroubleCode::Held, String::new());
         let held: Vec<TroubleKey> =
             self.troubles.standing().keys().filter(|key| key.code == TroubleCode::Held).cloned().collect();

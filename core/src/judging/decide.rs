@@ -11,7 +11,7 @@ use crate::ids::{OutputId, TargetIx};
 use crate::level::{Certainty, Level, Status, Urgency};
 use crate::sensing::SOURCES_MAX;
 use crate::time::{Moment, Timestamp};
-use crate::warning::{About, Cell, Due, Evidence, Incident, Kind, Phase, Reason, Revision, TroubleKey};
+use crate::warning::{About, Cell, Due, Evidence, Incident, Kind, Phase, Reason, Revision, Seen, TroubleKey};
 
 /// When something is decided, and what the next decision is called.
 #[derive(Debug, Clone, Copy)]
@@ -40,12 +40,14 @@ struct Words<'a> {
     stale: bool,
     evidence: (Vec<Evidence>, u32),
     detail: &'a str,
+    seen: Option<Seen>,
 }
 
 impl AreaStage {
     /// What follows from one piece of work.
     pub fn decide(&self, work: &Work, stamp: &Stamp) -> Vec<Decision> {
         match work {
+            Work::Asks(warning) => self.decide_asks(*warning, stamp),
             Work::Cell(cell) => self.decide_cell(*cell, stamp),
             Work::Claim(claim) => {
                 let untold = || self.is_untold(claim).then_some(Turn::Grew);
@@ -67,6 +69,9 @@ impl AreaStage {
             Command::AllClear(cell, text) => self.end_by_hand(*cell, Kind::AllClear, text, stamp),
             Command::Cancel(cell, text) => self.end_by_hand(*cell, Kind::Cancel, text, stamp),
             Command::Resend(warning, target) => self.resend(*warning, *target).into_iter().collect(),
+            Command::Acknowledge(warning, number, target) => {
+                self.acknowledge(*warning, *number, *target, stamp.moment.at)
+            }
             Command::Resume if self.held => vec![Decision::Resumed],
             // Held, nothing but Trouble goes out; and what is not held need not resume.
             Command::NotifyTest(..) | Command::Resume => Vec::new(),
@@ -124,7 +129,8 @@ impl AreaStage {
         incident.warning = Some(state.warning.unwrap_or(id));
         let revision = self.incident_revision((kind, reason), &incident, state, id, stamp.moment, "");
         let incident = changed.then_some(Decision::Incident(incident));
-        incident.into_iter().chain([Decision::Revision(revision)]).collect()
+        let asked = self.asked_by(&revision, stamp);
+        incident.into_iter().chain([Decision::Revision(revision)]).chain(asked).collect()
     }
 
     /// The all-clear of an incident that ended while a restored directory was held.
@@ -207,8 +213,7 @@ impl AreaStage {
             (Kind::Alert | Kind::Update | Kind::AllClear | Kind::Cancel, _) => (kind, reason),
         };
         let goes_to_all = kind == Kind::Alert
-            || reason == Reason::Raised
-            || reason == Reason::Upgraded
+            || is_news(reason)
             || (kind == Kind::Update && former.is_some_and(super::warnings::Sent::is_unheard));
         let routed = if goes_to_all {
             let Cell { hazard, area } = incident.cell;
@@ -231,6 +236,8 @@ impl AreaStage {
             stale: incident.stale,
             evidence: state.votes.evidence(incident, moment.at, &self.plan),
             detail,
+            // What is news has been seen by nobody.
+            seen: former.filter(|_| !is_news(reason)).map(|sent| sent.seen(&self.plan)),
         };
         self.revision(words, former.map(|sent| &sent.newest), due, id, moment)
     }
@@ -283,6 +290,7 @@ impl AreaStage {
             onset: standing.map_or(stamp.moment.civil(), |trouble| trouble.since),
             stale: false,
             evidence: (Vec::new(), 0),
+            seen: former.filter(|_| turn != Turn::Grew).map(|sent| sent.seen(&self.plan)),
             // What is over is named by what stood.
             detail: if detail.is_empty() { standing.map_or("", |trouble| &trouble.detail) } else { detail },
         };
@@ -308,6 +316,7 @@ impl AreaStage {
             stale: false,
             evidence: (Vec::new(), 0),
             detail: text,
+            seen: None,
         };
         Revision { status: Status::Exercise, ..self.revision(words, None, due, stamp.id(0), stamp.moment) }
     }
@@ -344,8 +353,14 @@ impl AreaStage {
             detail: words.detail.into(),
             due,
             peak: words.peak,
+            seen: words.seen,
         }
     }
+}
+
+/// Whether a level was reached that people have not heard of.
+pub(super) fn is_news(reason: Reason) -> bool {
+    matches!(reason, Reason::Raised | Reason::Upgraded)
 }
 
 fn urgency(level: Level) -> Urgency {

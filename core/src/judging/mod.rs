@@ -6,6 +6,10 @@
 //! alone, so that recovery can apply what was recorded instead.
 
 mod apply;
+mod asking;
+#[cfg(test)]
+mod asking_tests;
+mod cell;
 mod decide;
 mod domains;
 #[cfg(test)]
@@ -34,13 +38,15 @@ use std::sync::Arc;
 
 use minicbor::{Decode, Encode};
 
+use self::asking::Asking;
+use self::cell::{CellState, cell_name, state_of};
 pub use self::decide::Stamp;
 use self::index::Index;
 use self::outages::Outages;
 use self::shared::Shared;
 pub use self::troubles::Trouble;
 use self::troubles::Troubles;
-use self::votes::{Terms, Votes};
+use self::votes::Terms;
 use self::warnings::Warnings;
 use crate::event::{DeliveryOutcome, TroubleReport};
 use crate::finding::{Finding, Found};
@@ -49,45 +55,6 @@ use crate::level::Level;
 use crate::plan::Plan;
 use crate::time::{Moment, Span, Timestamp};
 use crate::warning::{About, Cell, Death, Incident, Outcome, Revision, TroubleCode, TroubleKey};
-
-/// All that is known of one cell.
-#[derive(Debug, Clone, PartialEq, Default, Encode, Decode)]
-struct CellState {
-    /// The open incident, if any.
-    #[n(0)]
-    incident: Option<Incident>,
-    #[n(1)]
-    votes: Votes,
-    /// The warning that has not ended yet.
-    #[n(2)]
-    warning: Option<OutputId>,
-    /// How things stand is still to be told: a restored directory was released.
-    #[n(3)]
-    owes: bool,
-    /// `hazard/area-id` as it was called when it came to be: the subject of its
-    /// troubles, which outlives the area's leaving the plan.
-    #[n(4)]
-    name: String,
-    /// All that supported the incident has left the plan. That its neighbours
-    /// are clear says nothing of the place that was in breach.
-    #[n(5)]
-    #[cbor(default)]
-    bereft: bool,
-    /// When it has to be judged again; follows from the rest.
-    #[cbor(skip)]
-    due: Option<Timestamp>,
-}
-
-impl CellState {
-    /// Whether anything that is still there supports the incident.
-    fn is_supported(&self, at: Timestamp) -> bool {
-        self.incident.as_ref().is_some_and(|it| self.votes.contributing(it, at).next().is_some())
-    }
-
-    fn is_empty(&self) -> bool {
-        self.incident.is_none() && self.votes.is_empty() && self.warning.is_none()
-    }
-}
 
 /// Whether readings are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -106,6 +73,8 @@ pub enum Work {
     Cell(Cell),
     /// What a report of a trouble comes to.
     Claim(TroubleReport),
+    /// Who is told of a warning that was not acknowledged, or is asked again.
+    Asks(OutputId),
 }
 
 /// Every area's stage at once: hazards in areas, and the troubles of the service.
@@ -130,6 +99,9 @@ pub struct AreaStage {
     /// makes: taken up again at the next start, as every cell is.
     #[n(6)]
     deferred: Vec<TroubleReport>,
+    #[n(7)]
+    #[cbor(default)]
+    asking: Asking,
     /// The engine's own; a snapshot holds it there.
     #[cbor(skip)]
     intake: Intake,
@@ -174,9 +146,12 @@ impl AreaStage {
         self.held
     }
 
-    /// When an outage is to be told, or is over, or a trouble is to be renewed.
+    /// When an outage is to be told, or is over, or a trouble is to be renewed,
+    /// or a warning was to be acknowledged.
     pub fn outage_due(&self) -> Option<Timestamp> {
-        self.outages.due().into_iter().chain(self.troubles.renewal_due()).min()
+        // Held, nobody is asked: nothing but Trouble goes out.
+        let asks = self.asking.due().filter(|_| !self.held);
+        self.outages.due().into_iter().chain(self.troubles.renewal_due()).chain(asks).min()
     }
 
     /// When a cell has to be judged though nothing new comes.
@@ -257,6 +232,7 @@ impl AreaStage {
     /// The service started: nothing was seen meanwhile, so that every hold starts anew.
     pub fn started(&mut self, downtime: Option<Span>, moment: Moment) {
         self.intake(Intake::Taken, moment);
+        self.asking.started(downtime.unwrap_or_default());
         self.outages.own_downtime(downtime, moment.at, &self.plan, &mut self.troubles);
         for report in std::mem::take(&mut self.deferred) {
             self.troubles.report(report);
@@ -340,8 +316,11 @@ impl AreaStage {
         self.outages.source_up(source, moment.at, &self.plan);
     }
 
-    /// An outage is to be told, or is over, or a trouble is to be renewed.
+    /// What [`AreaStage::outage_due`] told of has come.
     pub fn outage(&mut self, at: Timestamp) {
+        if !self.held {
+            self.asking.ring(at);
+        }
         self.troubles.claim_expiring(at);
         self.outages.tell(at, &self.plan, &self.index, &mut self.troubles);
     }
@@ -394,7 +373,9 @@ impl AreaStage {
         let cell = self.dirty.first().map(|&cell| Work::Cell(cell));
         // A trouble of the very first start waits until a plan says whom to tell.
         let claims = || self.troubles.next_claim().filter(|_| !self.plan.operator.is_empty());
-        held().cloned().map(Work::Claim).or(cell).or_else(|| claims().cloned().map(Work::Claim))
+        let asks = || self.asking.next_rung().map(Work::Asks);
+        let claims = || claims().cloned().map(Work::Claim);
+        held().cloned().map(Work::Claim).or(cell).or_else(asks).or_else(claims)
     }
 
     /// Takes work out of the queue.
@@ -402,6 +383,7 @@ impl AreaStage {
         match work {
             Work::Cell(cell) => drop(self.dirty.remove(cell)),
             Work::Claim(claim) => self.troubles.drop_claim(&claim.key),
+            Work::Asks(warning) => self.asking.take(*warning),
         }
     }
 
@@ -410,26 +392,11 @@ impl AreaStage {
     pub fn defer(&mut self, work: Work) {
         match work {
             Work::Cell(_) => {}
+            Work::Asks(warning) => self.asking.defer(warning),
             Work::Claim(report) => {
                 self.deferred.retain(|former| former.key != report.key);
                 self.deferred.push(report);
             }
         }
     }
-}
-
-/// What is known of a cell, to change; nothing yet where it is new.
-fn state_of<'a>(
-    cells: &'a mut BTreeMap<Cell, Shared<CellState>>,
-    cell: Cell,
-    plan: &Plan,
-) -> &'a mut CellState {
-    let fresh = || Shared::new(CellState { name: cell_name(cell, plan), ..CellState::default() });
-    cells.entry(cell).or_insert_with(fresh).edit()
-}
-
-/// `hazard/area-id`.
-fn cell_name(cell: Cell, plan: &Plan) -> String {
-    let area = plan.area(cell.area).map_or_else(|| format!("area {}", cell.area.0), |area| area.id.clone());
-    format!("{}/{area}", plan.hazard(cell.hazard))
 }

@@ -11,21 +11,42 @@ const DAY_MINS: i64 = 24 * 60;
 /// Everyone whom the plan routes a warning of `hazard` in `area` at `level`
 /// to, at civil time `civil`; in order of index, each once.
 pub fn targets(plan: &Plan, hazard: HazardIx, area: AreaIx, level: Level, civil: Timestamp) -> Vec<TargetIx> {
-    if plan.area(area).is_none() || level == Level::Normal {
-        return Vec::new();
-    }
-    let minute = local_minute(plan, civil);
-    let mut due: Vec<TargetIx> = plan
-        .routes
-        .iter()
-        .filter(|route| route_holds(plan, route, hazard, area, level, minute))
-        .flat_map(|route| group(plan, route, area))
-        .filter(|&(_, target)| level >= target.min_level && within(target.hours, minute))
-        .map(|(ix, _)| ix)
-        .collect();
+    let reached = plan.routes.iter().flat_map(|route| reached(plan, route, hazard, area, level, civil));
+    let mut due: Vec<TargetIx> = reached.collect();
     due.sort_unstable();
     due.dedup();
     due
+}
+
+/// Those whom one route takes it to, in order of index.
+pub(super) fn reached(
+    plan: &Plan,
+    route: &Route,
+    hazard: HazardIx,
+    area: AreaIx,
+    level: Level,
+    civil: Timestamp,
+) -> Vec<TargetIx> {
+    let minute = local_minute(plan, civil);
+    if plan.area(area).is_none()
+        || level == Level::Normal
+        || !route_holds(plan, route, hazard, area, level, minute)
+    {
+        return Vec::new();
+    }
+    let told = |target: &Target| level >= target.min_level && within(target.hours, minute);
+    let speaks = |target: &Target| route.language.as_ref().is_none_or(|only| *only == target.language);
+    group(plan, &route.group, &route.via, area)
+        .into_iter()
+        .filter(|(_, target)| told(target) && speaks(target))
+        .map(|(ix, _)| ix)
+        .collect()
+}
+
+/// Everybody in a group, at whatever level and hour: whoever stands in for
+/// those who do not answer is told all the same.
+pub(super) fn members(plan: &Plan, group: &Group, via: &[String], area: AreaIx) -> Vec<TargetIx> {
+    self::group(plan, group, via, area).into_iter().map(|(ix, _)| ix).collect()
 }
 
 fn route_holds(
@@ -42,14 +63,14 @@ fn route_holds(
         && within(route.hours, minute)
 }
 
-/// The targets that a route's group, channels and language mean.
-fn group<'a>(plan: &'a Plan, route: &'a Route, area: AreaIx) -> Vec<(TargetIx, &'a Target)> {
+/// The targets that a group means, on these channels.
+fn group<'a>(plan: &'a Plan, group: &Group, via: &[String], area: AreaIx) -> Vec<(TargetIx, &'a Target)> {
     let with_role = |role: &str, area: AreaIx| -> Vec<(TargetIx, &'a Target)> {
         everyone(plan)
             .filter(|(_, target)| target.area == Some(area) && target.roles.iter().any(|own| own == role))
             .collect()
     };
-    let mut found = match &route.group {
+    let mut found = match group {
         // The nearest area that has anyone in that role; those who answer for everywhere come last.
         Group::AreaRole(role) => plan
             .around(area)
@@ -63,10 +84,7 @@ fn group<'a>(plan: &'a Plan, route: &'a Route, area: AreaIx) -> Vec<(TargetIx, &
         Group::Role(area, role) => with_role(role, *area),
         Group::Contact(contact) => everyone(plan).filter(|(_, target)| target.contact == *contact).collect(),
     };
-    found.retain(|(_, target)| {
-        (route.via.is_empty() || route.via.contains(&target.channel))
-            && route.language.as_ref().is_none_or(|only| *only == target.language)
-    });
+    found.retain(|(_, target)| via.is_empty() || via.contains(&target.channel));
     found
 }
 

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use minicbor::{Decode, Encode};
 
+use super::decide::is_news;
 use super::shared::Shared;
 use crate::event::DeliveryOutcome;
 use crate::ids::{OutputId, TargetIx};
-use crate::plan::Settings;
+use crate::plan::{Plan, Settings};
 use crate::time::{Moment, Span, Timestamp};
-use crate::warning::{Death, Due, Kind, Outcome, Revision};
+use crate::warning::{Death, Due, Kind, Outcome, Revision, Seen};
 
 /// Ended warnings kept for late outcomes and for `resend`; the oldest go first.
 const ENDED_MAX: usize = 1024;
@@ -29,6 +30,10 @@ pub(super) struct Sent {
     /// Everyone who was ever due a revision of it.
     #[n(2)]
     heard: BTreeMap<TargetIx, Heard>,
+    /// The newest revision that was news: what came before it acknowledges nothing now.
+    #[n(3)]
+    #[cbor(default)]
+    news: u32,
 }
 
 /// What one target was due of a warning.
@@ -47,6 +52,9 @@ struct Heard {
     /// The contact was erased: nothing is due any more.
     #[n(4)]
     erased: bool,
+    /// The newest revision that was acknowledged at this address.
+    #[n(5)]
+    seen: Option<u32>,
 }
 
 impl Heard {
@@ -84,6 +92,25 @@ impl Sent {
         Some(Due { target, round: if was_due { heard.round + 1 } else { 0 } })
     }
 
+    /// The newest revision for one target, in its next round if it was ever due
+    /// it; `None` for one that was erased.
+    pub(super) fn due_again(&self, target: TargetIx) -> Option<Due> {
+        if self.heard.contains_key(&target) { self.again(target) } else { Some(first_round(target)) }
+    }
+
+    /// Whether an acknowledgement of this revision says anything new.
+    pub(super) fn is_unseen(&self, target: TargetIx, number: u32) -> bool {
+        let heard = self.heard.get(&target).filter(|heard| !heard.erased);
+        heard.is_some_and(|heard| heard.seen.is_none_or(|seen| seen < number))
+    }
+
+    /// How many of those who were told have acknowledged it as it holds now.
+    pub(super) fn seen(&self, plan: &Plan) -> Seen {
+        let told = self.heard.iter().filter(|(_, heard)| !heard.erased);
+        let seen = told.clone().filter(|(_, heard)| heard.seen >= Some(self.news));
+        Seen { by: contacts(plan, seen.map(|(&it, _)| it)), of: contacts(plan, told.map(|(&it, _)| it)) }
+    }
+
     /// Engine time at which it is renewed: before it expires by either clock, the
     /// civil one only where it can be trusted.
     pub(super) fn renewal(&self, settings: &Settings, moment: Moment) -> Timestamp {
@@ -103,7 +130,21 @@ impl Sent {
         let heard = self.heard.entry(due.target).or_default();
         heard.round = due.round;
         heard.open.insert(number);
+        if due.round > 0 {
+            // Whoever is asked again is to answer again.
+            heard.seen = None;
+        }
     }
+}
+
+/// How many contacts these addresses belong to.
+fn contacts(plan: &Plan, targets: impl Iterator<Item = TargetIx>) -> u32 {
+    let contact = |target| match plan.target(target) {
+        Some(known) => (Some(known.contact.as_str()), None),
+        // It has left the plan, so that it counts by itself.
+        None => (None, Some(target)),
+    };
+    targets.map(contact).collect::<BTreeSet<_>>().len() as u32
 }
 
 /// A target in its first round.
@@ -127,10 +168,13 @@ impl Warnings {
 
     /// A revision goes out.
     pub(super) fn record(&mut self, revision: &Revision, at: Timestamp) {
-        let fresh = || Sent { newest: revision.clone(), made: at, heard: BTreeMap::new() };
+        let fresh = || Sent { newest: revision.clone(), made: at, heard: BTreeMap::new(), news: 0 };
         let sent = self.sent.entry(revision.warning).or_insert_with(|| Shared::new(fresh())).edit();
         sent.newest = revision.clone();
         sent.made = at;
+        if is_news(revision.reason) {
+            sent.news = revision.number;
+        }
         revision.due.iter().for_each(|&due| sent.deliver(due));
     }
 
@@ -153,6 +197,14 @@ impl Warnings {
                 sent.newest.due.push(due);
                 sent.newest.due.sort_unstable();
             }
+        }
+    }
+
+    /// Somebody acknowledged a revision.
+    pub(super) fn acknowledged(&mut self, warning: OutputId, number: u32, target: TargetIx) {
+        let sent = self.sent.get_mut(&warning).map(Shared::edit);
+        if let Some(heard) = sent.and_then(|sent| sent.heard.get_mut(&target)) {
+            heard.seen = heard.seen.max(Some(number));
         }
     }
 

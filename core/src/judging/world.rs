@@ -50,6 +50,7 @@ pub(crate) fn route(role: &str) -> Route {
         language: None,
         group: Group::AreaRole(role.into()),
         via: vec![],
+        ack: None,
     }
 }
 
@@ -200,6 +201,15 @@ impl World {
                 Decision::Resent { due, .. } => {
                     self.said.push(format!("{} again {} t{}", self.minute(), due.round, due.target.0));
                 }
+                Decision::Asked { due, .. } => {
+                    let minute = self.minute();
+                    let told =
+                        due.iter().map(|due| format!("{minute} asked {} t{}", due.round, due.target.0));
+                    self.said.extend(told);
+                }
+                Decision::Acknowledged { number, target, .. } => {
+                    self.said.push(format!("{} acknowledged {number} t{}", self.minute(), target.0));
+                }
                 _ => {}
             }
             self.decisions.push(decision);
@@ -243,6 +253,12 @@ impl World {
             ["resend", target] => {
                 let warning = self.revisions.last().expect("something was sent").warning;
                 self.command(&Command::Resend(warning, TargetIx(number(&target[1..]) as u32)));
+            }
+            ["ack", target, rest @ ..] => {
+                let sent = self.revisions.last().expect("something was sent");
+                let seen = rest.first().map_or(sent.number, |seen| number(seen) as u32);
+                let target = TargetIx(number(&target[1..]) as u32);
+                self.command(&Command::Acknowledge(sent.warning, seen, target));
             }
             ["trouble", code, present] => self.stage.reported(&TroubleReport {
                 key: TroubleKey { code: trouble(code), subject: "x".into() },

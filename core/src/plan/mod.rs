@@ -7,7 +7,7 @@
 
 mod people;
 
-pub use people::{Group, Route, Target};
+pub use people::{AckTerms, Group, Route, Target};
 
 use minicbor::{Decode, Encode};
 

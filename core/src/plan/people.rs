@@ -4,6 +4,7 @@ use minicbor::{Decode, Encode};
 
 use crate::ids::{AreaIx, HazardIx};
 use crate::level::Level;
+use crate::time::Span;
 
 /// Who hears of what.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
@@ -33,6 +34,25 @@ pub struct Route {
     /// The channels it takes, by name, in order.
     #[n(7)]
     pub via: Vec<String>,
+    /// Whether those it reaches are to acknowledge, and what follows if they do not.
+    #[n(8)]
+    pub ack: Option<AckTerms>,
+}
+
+/// That a warning is to be acknowledged: by one of those whom its route reaches.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct AckTerms {
+    /// How long they have, from the revision that asked.
+    #[n(0)]
+    pub within: Span,
+    /// Who is told next if nobody does, one group after the other, each with as
+    /// long; after the last of them the operator is.
+    #[n(1)]
+    pub then: Vec<Group>,
+    /// A warning that is still red so long after its acknowledgement is asked
+    /// about again.
+    #[n(2)]
+    pub again: Option<Span>,
 }
 
 /// Whose targets a route means.

@@ -273,7 +273,9 @@ impl Areas {
     fn is_mine(&self, command: &Command) -> bool {
         match command {
             Command::AllClear(cell, _) | Command::Cancel(cell, _) => self.charge == Charge::Area(cell.area),
-            Command::NotifyTest(..) | Command::Resend(..) | Command::Resume => false,
+            Command::NotifyTest(..) | Command::Resend(..) | Command::Resume | Command::Acknowledge(..) => {
+                false
+            }
         }
     }
 }
@@ -290,9 +292,12 @@ fn concerns(decision: &Decision, charge: Charge) -> bool {
         Decision::Trouble(report) => {
             return charge == Charge::Outages && is_outage(report.key.code, &report.key.subject);
         }
-        Decision::WouldHave(_) | Decision::PlanRefused(_) | Decision::Resumed | Decision::Resent { .. } => {
-            None
-        }
+        Decision::WouldHave(_)
+        | Decision::PlanRefused(_)
+        | Decision::Resumed
+        | Decision::Resent { .. }
+        | Decision::Asked { .. }
+        | Decision::Acknowledged { .. } => None,
     };
     cell.is_some_and(|cell| charge == Charge::Area(cell.area))
 }

@@ -128,6 +128,7 @@ fn people(plan: &mut Plan) {
         language: None,
         group: Group::AreaRole("duty".into()),
         via: vec![],
+        ack: None,
     };
     let role = |role: &str| Group::AreaRole(role.into());
     plan.routes = vec![

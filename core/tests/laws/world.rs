@@ -286,7 +286,9 @@ pub fn revisions(decisions: &[Decision]) -> impl Iterator<Item = &Revision> {
         | Decision::Trouble(_)
         | Decision::PlanRefused(_)
         | Decision::Resumed
-        | Decision::Resent { .. } => None,
+        | Decision::Resent { .. }
+        | Decision::Asked { .. }
+        | Decision::Acknowledged { .. } => None,
     })
 }
 
@@ -299,6 +301,10 @@ pub fn nameless(decision: &Decision) -> Decision {
         }
         Decision::Revision(it) => Decision::Revision(Revision { id: none, warning: none, ..it }),
         Decision::Resent { number, due, .. } => Decision::Resent { warning: none, number, due },
+        Decision::Asked { number, asks, due, .. } => Decision::Asked { warning: none, number, asks, due },
+        Decision::Acknowledged { number, target, .. } => {
+            Decision::Acknowledged { warning: none, number, target }
+        }
         other => other,
     }
 }

@@ -85,7 +85,9 @@ impl<'a> Narrator<'a> {
                 | Decision::WouldHave(_)
                 | Decision::PlanRefused(_)
                 | Decision::Resumed
-                | Decision::Resent { .. } => {}
+                | Decision::Resent { .. }
+                | Decision::Asked { .. }
+                | Decision::Acknowledged { .. } => {}
             }
         }
         Ok(())

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use forewarn_core::ids::{IndexKind, TargetIx};
 use forewarn_core::level::Level;
-use forewarn_core::plan::{Group, Route, Target};
+use forewarn_core::plan::{AckTerms, Group, Route, Target};
+use forewarn_core::time::Span;
 
 use super::{Build, put};
 use crate::config::fault::{Fault, Place, list, nearest, quote};
@@ -15,6 +16,10 @@ use crate::config::raw::routes::{self, To};
 
 /// Roles that a message lists.
 const ROLES_LISTED: usize = 12;
+
+/// Least and most time that people have to acknowledge, or until they are asked again.
+const ACK_MIN: Span = Span::from_secs(1);
+const ACK_MAX: Span = Span::from_hours(24);
 
 /// Addresses by target id.
 pub(super) type Addresses = BTreeMap<String, Address>;
@@ -90,21 +95,8 @@ impl Build<'_> {
             self.hazard(&hazard.value.0)
         });
         let area = route.area.as_ref().map(|area| self.named_area(&area.value.0, &at(area.line)));
-        let to = at(route.to.line);
-        let group = match &route.to.value {
-            To::AreaRole(role) => {
-                self.role(role, &to);
-                Some(Group::AreaRole(role.clone()))
-            }
-            To::Role(area, role) => {
-                self.role(role, &to);
-                self.named_area(area, &to).map(|area| Group::Role(area, role.clone()))
-            }
-            To::Contact(id) => {
-                self.known_contact(id, &to, "to");
-                Some(Group::Contact(id.clone()))
-            }
-        };
+        let group = self.group(&route.to.value, &at(route.to.line), "to");
+        let ack = route.ack.as_ref().map(|ack| self.ack(&ack.value, &at(ack.line)));
         if route.via.is_empty() {
             self.fault(place, "route goes via no channel", "via = [\"webhook\", \"email\"], or one of them");
         }
@@ -127,7 +119,50 @@ impl Build<'_> {
             language: route.language.as_ref().map(|language| language.0.clone()),
             group: group?,
             via,
+            ack,
         })
+    }
+
+    /// Whom a word of a route means.
+    fn group(&mut self, to: &To, place: &Place, path: &str) -> Option<Group> {
+        match to {
+            To::AreaRole(role) => {
+                self.role(role, place);
+                Some(Group::AreaRole(role.clone()))
+            }
+            To::Role(area, role) => {
+                self.role(role, place);
+                self.named_area(area, place).map(|area| Group::Role(area, role.clone()))
+            }
+            To::Contact(id) => {
+                self.known_contact(id, place, path);
+                Some(Group::Contact(id.clone()))
+            }
+        }
+    }
+
+    fn ack(&mut self, ack: &routes::Ack, place: &Place) -> AckTerms {
+        let at = |line| Place::new(routes::FILE, line);
+        let again = ack.again.as_ref();
+        for (path, length) in [("ack.within", Some(&ack.within)), ("ack.again", again)]
+            .into_iter()
+            .filter_map(|(path, it)| Some((path, it?)))
+        {
+            if !(ACK_MIN..=ACK_MAX).contains(&length.value.0) {
+                let what = format!("{path} is {}", length.value.0);
+                self.fault(&at(length.line), what, format!("from {ACK_MIN} to {ACK_MAX}"));
+            }
+        }
+        if self.raw.main.as_ref().is_some_and(|main| main.site.url.is_none()) {
+            let what = "those this route reaches are asked to acknowledge, and site.url is missing";
+            self.warn(place, what, "without it no message carries a link to acknowledge with");
+        }
+        let then = ack.then.iter().flatten();
+        AckTerms {
+            within: ack.within.value.0,
+            then: then.filter_map(|to| self.group(&to.value, &at(to.line), "ack.then")).collect(),
+            again: again.map(|again| again.value.0),
+        }
     }
 
     /// A hazard is known by the rules that warn of it.

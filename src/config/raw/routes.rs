@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::table::{At, Reader, raw};
-use super::words::{Hours, Id, Language, Levels, Word, word_schema};
+use super::words::{Hours, Id, Language, Length, Levels, Word, word_schema};
 use crate::config::fault::Faults;
 
 /// The file's name.
@@ -41,6 +41,22 @@ raw! {
         to: At<To>,
         /// The channels it takes, in order: "webhook", "email".
         via: Vec<At<Via>>,
+        /// Whether those it reaches are to acknowledge; nobody is asked if absent.
+        ack: Option<At<Ack>>,
+    }
+}
+
+raw! {
+    /// That one of those whom a route reaches is to acknowledge a warning.
+    pub(crate) struct Ack {
+        /// How long they have.
+        within: At<Length>,
+        /// Who is told next if nobody does, one after the other, each with as
+        /// long; after the last of them the operator is. Default: the operator at once.
+        then: Option<Vec<At<To>>>,
+        /// A warning that is still red so long after its acknowledgement is asked
+        /// about again; never if absent.
+        again: Option<At<Length>>,
     }
 }
 

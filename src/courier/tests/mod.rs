@@ -51,5 +51,6 @@ pub(super) fn revision(
         detail: String::new(),
         due: targets.iter().map(|&target| Due { target: TargetIx(target), round: 0 }).collect(),
         peak: level,
+        seen: None,
     })
 }

@@ -289,5 +289,6 @@ fn revision(id: OutputId, cell: Cell) -> Revision {
         detail: String::new(),
         due: vec![Due { target: TargetIx(4), round: 0 }],
         peak: Level::Red,
+        seen: None,
     }
 }

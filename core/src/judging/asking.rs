@@ -1,0 +1,222 @@
+//! Acknowledgement: who is asked for it, who is told next where nobody gives
+//! it, and when people are asked again.
+//!
+//! Every route that wants one asks by itself. One of those it reached, or of
+//! those told since, is enough; until then it goes on from group to group, and
+//! last to the operator. A higher level asks anew: what was seen is not what
+//! now holds.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use minicbor::{Decode, Encode};
+
+use super::decide::{Stamp, is_news};
+use super::shared::Shared;
+use super::warnings::Sent;
+use super::{AreaStage, routing};
+use crate::event::Decision;
+use crate::ids::{OutputId, TargetIx};
+use crate::level::Level;
+use crate::plan::Plan;
+use crate::time::{Span, Timestamp};
+use crate::warning::{About, Ask, Cell, Due, Revision};
+
+/// What is asked about every standing warning.
+#[derive(Debug, Clone, PartialEq, Default, Encode, Decode)]
+pub(super) struct Asking {
+    #[n(0)]
+    asks: BTreeMap<OutputId, Shared<Vec<Ask>>>,
+    /// Warnings whose time came, not yet decided on.
+    #[n(1)]
+    rung: BTreeSet<OutputId>,
+    /// Those on which the log records something else than this version
+    /// decides: taken up again at the next start.
+    #[n(2)]
+    deferred: BTreeSet<OutputId>,
+}
+
+impl Asking {
+    /// What is asked about a warning, one a route.
+    pub(super) fn of(&self, warning: OutputId) -> &[Ask] {
+        self.asks.get(&warning).map_or(&[], |asks| asks)
+    }
+
+    /// Engine time at which one of them goes on.
+    pub(super) fn due(&self) -> Option<Timestamp> {
+        let waits = |warning| !self.rung.contains(warning) && !self.deferred.contains(warning);
+        let waiting = self.asks.iter().filter(|(warning, _)| waits(warning));
+        waiting.flat_map(|(_, asks)| asks.iter().filter_map(|ask| ask.due)).min()
+    }
+
+    /// Time has come to `at`: what is due is to be decided on.
+    pub(super) fn ring(&mut self, at: Timestamp) {
+        let is_due = |asks: &[Ask]| asks.iter().any(|ask| ask.is_due(at));
+        self.rung.extend(self.asks.iter().filter(|(_, asks)| is_due(asks)).map(|(&warning, _)| warning));
+    }
+
+    /// The first that is to be decided on.
+    pub(super) fn next_rung(&self) -> Option<OutputId> {
+        self.rung.first().copied()
+    }
+
+    /// It is being decided on.
+    pub(super) fn take(&mut self, warning: OutputId) {
+        self.rung.remove(&warning);
+    }
+
+    /// It is decided on again at the next start.
+    pub(super) fn defer(&mut self, warning: OutputId) {
+        self.deferred.insert(warning);
+    }
+
+    /// The service started: its own downtime took nobody's time to acknowledge.
+    pub(super) fn started(&mut self, downtime: Span) {
+        self.rung.append(&mut self.deferred);
+        for asks in self.asks.values_mut() {
+            for due in asks.edit().iter_mut().filter_map(|ask| ask.due.as_mut()) {
+                *due = *due + downtime;
+            }
+        }
+    }
+
+    /// A restored directory acts again: from here on people have their whole time.
+    pub(super) fn restart(&mut self, at: Timestamp) {
+        self.rung.clear();
+        for asks in self.asks.values_mut() {
+            for ask in asks.edit().iter_mut().filter(|ask| ask.due.is_some()) {
+                ask.due = Some(at + ask.terms.within);
+            }
+        }
+    }
+
+    /// What is asked about a warning is now so.
+    pub(super) fn set(&mut self, warning: OutputId, asks: &[Ask]) {
+        self.rung.remove(&warning);
+        self.deferred.remove(&warning);
+        if asks.is_empty() {
+            self.asks.remove(&warning);
+        } else {
+            self.asks.insert(warning, Shared::new(asks.to_vec()));
+        }
+    }
+}
+
+impl Ask {
+    fn is_due(&self, at: Timestamp) -> bool {
+        self.due.is_some_and(|due| due <= at)
+    }
+}
+
+impl AreaStage {
+    /// What a revision asks of those whom the plan routes it to: nothing, where
+    /// it is no news or nobody is to acknowledge it.
+    pub(super) fn asked_by(&self, revision: &Revision, stamp: &Stamp) -> Option<Decision> {
+        let About::Incident(Cell { hazard, area }) = revision.about else { return None };
+        if !is_news(revision.reason) || revision.kind.is_last() {
+            return None;
+        }
+        let civil = stamp.moment.civil();
+        let asks = self.plan.routes.iter().filter_map(|route| {
+            let terms = route.ack.clone()?;
+            let asked = routing::reached(&self.plan, route, hazard, area, revision.level, civil);
+            let due = Some(stamp.moment.at + terms.within);
+            (!asked.is_empty()).then(|| Ask {
+                asked,
+                also: vec![],
+                terms,
+                via: route.via.clone(),
+                step: 0,
+                acknowledged: false,
+                due,
+                number: revision.number,
+            })
+        });
+        let asks: Vec<Ask> = asks.collect();
+        let stands = !self.asking.of(revision.warning).is_empty();
+        let (warning, number) = (revision.warning, revision.number);
+        (stands || !asks.is_empty()).then_some(Decision::Asked { warning, number, asks, due: vec![] })
+    }
+
+    /// What follows where somebody was to acknowledge by now, or is asked again.
+    pub(super) fn decide_asks(&self, warning: OutputId, stamp: &Stamp) -> Vec<Decision> {
+        let Some(sent) = self.warnings.get(warning).filter(|_| !self.held) else { return Vec::new() };
+        let at = stamp.moment.at;
+        let mut asks = self.asking.of(warning).to_vec();
+        let mut told = BTreeSet::new();
+        for ask in asks.iter_mut().filter(|ask| ask.is_due(at)) {
+            let now_told =
+                if ask.acknowledged { ask_again(ask, sent, at) } else { self.go_on(ask, sent, at) };
+            told.extend(now_told);
+        }
+        let due: Vec<Due> = told.into_iter().filter_map(|target| sent.due_again(target)).collect();
+        vec![Decision::Asked { warning, number: sent.newest.number, asks, due }]
+    }
+
+    /// Nobody acknowledged: the next group that has anybody in it is told, and after the last the operator.
+    fn go_on(&self, ask: &mut Ask, sent: &Sent, at: Timestamp) -> Vec<TargetIx> {
+        let area = match sent.newest.about {
+            About::Incident(cell) => cell.area,
+            About::Trouble(_) | About::NotifyTest => return Vec::new(),
+        };
+        ask.due = None;
+        while ask.step as usize <= ask.terms.then.len() {
+            let next = match ask.terms.then.get(ask.step as usize) {
+                Some(group) => routing::members(&self.plan, group, &ask.via, area),
+                None => self.plan.operator.clone(),
+            };
+            ask.step += 1;
+            let next: Vec<TargetIx> =
+                next.into_iter().filter(|target| !ask.told().any(|told| told == *target)).collect();
+            if !next.is_empty() {
+                ask.also.extend(&next);
+                ask.due = (ask.step as usize <= ask.terms.then.len()).then_some(at + ask.terms.within);
+                return next;
+            }
+        }
+        Vec::new()
+    }
+
+    /// What follows from an acknowledgement: nothing where it was said before,
+    /// or by somebody whom the warning was never sent to.
+    pub(super) fn acknowledge(
+        &self,
+        warning: OutputId,
+        number: u32,
+        target: TargetIx,
+        at: Timestamp,
+    ) -> Vec<Decision> {
+        let sent = self.warnings.get(warning).filter(|_| !self.held);
+        let Some(sent) = sent.filter(|sent| sent.is_unseen(target, number)) else { return Vec::new() };
+        let number = number.min(sent.newest.number);
+        let acknowledged = Decision::Acknowledged { warning, number, target };
+        let mut asks = self.asking.of(warning).to_vec();
+        let same = |other: TargetIx| other == target || same_contact(&self.plan, other, target);
+        let answered = |ask: &&mut Ask| !ask.acknowledged && ask.number <= number && ask.told().any(same);
+        let mut answers = 0;
+        for ask in asks.iter_mut().filter(answered) {
+            ask.acknowledged = true;
+            ask.due = ask.terms.again.map(|again| at + again);
+            answers += 1;
+        }
+        let asked = Decision::Asked { warning, number: sent.newest.number, asks, due: vec![] };
+        [acknowledged].into_iter().chain((answers > 0).then_some(asked)).collect()
+    }
+}
+
+/// It was acknowledged long ago: while it is red, those who were told are asked anew.
+fn ask_again(ask: &mut Ask, sent: &Sent, at: Timestamp) -> Vec<TargetIx> {
+    ask.due = None;
+    if sent.newest.level < Level::Red {
+        return Vec::new();
+    }
+    (ask.step, ask.acknowledged, ask.number) = (0, false, sent.newest.number);
+    ask.due = Some(at + ask.terms.within);
+    // Those who were told in their stead are told again if nobody answers.
+    ask.also.clear();
+    ask.asked.clone()
+}
+
+fn same_contact(plan: &Plan, one: TargetIx, other: TargetIx) -> bool {
+    let contact = |target| plan.target(target).map(|target| &target.contact);
+    contact(one).is_some() && contact(one) == contact(other)
+}

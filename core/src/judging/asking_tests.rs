@@ -1,0 +1,176 @@
+//! Who is asked to acknowledge, and what comes of it: each a script and what must be said.
+
+use super::world::{World, gauges, route, target};
+use crate::plan::{AckTerms, Group, Plan, Route};
+use crate::time::Span;
+use crate::warning::{Death, Outcome, Seen};
+
+/// The duty officer (`t0`, and `t3` by webhook) has five minutes, then the
+/// mayor (`t2`), then the operator (`t1`); red is asked about again half an
+/// hour after it was acknowledged.
+fn plan() -> Plan {
+    let mut plan = gauges(&[&[]]);
+    plan.targets.push(target("t2", "mayor", Some(0)));
+    let mut webhook = target("t3", "duty", Some(0));
+    let t3 = webhook.as_mut().expect("a target");
+    (t3.contact, t3.channel) = ("c-t0".into(), "webhook".into());
+    plan.targets.push(webhook);
+    let terms = AckTerms {
+        within: Span::from_mins(5),
+        then: vec![Group::AreaRole("mayor".into())],
+        again: Some(Span::from_mins(30)),
+    };
+    plan.routes = vec![Route { ack: Some(terms), ..route("duty") }];
+    plan
+}
+
+fn check(script: &[(i64, &str)], expected: &[&str]) {
+    World::new(plan()).check(script, expected);
+}
+
+const ALERT: &str = "0 alert red Raised Observed -> t0 t3";
+
+#[test]
+fn unacknowledged_goes_to_the_next_and_last_to_the_operator() {
+    check(&[(0, "s0 red"), (60, "pass")], &[ALERT, "5 asked 0 t2", "10 asked 0 t1"]);
+}
+
+#[test]
+fn one_acknowledgement_is_enough_and_stands_once() {
+    for who in ["ack t0", "ack t3"] {
+        let line = format!("1 acknowledged 1 {}", &who[4..]);
+        check(
+            &[(0, "s0 orange"), (1, who), (2, who), (60, "pass")],
+            &["0 alert orange Raised Observed -> t0 t3", &line],
+        );
+    }
+    check(
+        &[(0, "s0 orange"), (6, "ack t2"), (60, "pass")],
+        &["0 alert orange Raised Observed -> t0 t3", "5 asked 0 t2", "6 acknowledged 1 t2"],
+    );
+    check(&[(0, "s0 red"), (1, "ack t1"), (6, "pass")], &[ALERT, "5 asked 0 t2"]);
+}
+
+#[test]
+fn who_saw_what_held_before_has_not_seen_what_holds_now() {
+    check(
+        &[
+            (0, "s0 orange"),
+            (1, "ack t0"),
+            (2, "s0 red"),
+            (3, "ack t0 1"),
+            (8, "pass"),
+            (9, "ack t0 2"),
+            (20, "pass"),
+        ],
+        &[
+            "0 alert orange Raised Observed -> t0 t3",
+            "1 acknowledged 1 t0",
+            "2 update red Upgraded Observed -> t0 t3",
+            "7 asked 0 t2",
+            "9 acknowledged 2 t0",
+        ],
+    );
+}
+
+#[test]
+fn red_is_asked_about_again_though_acknowledged() {
+    check(
+        &[(0, "s0 red"), (1, "ack t0"), (32, "pass"), (33, "ack t3"), (40, "pass")],
+        &[ALERT, "1 acknowledged 1 t0", "31 asked 1 t0", "31 asked 1 t3", "33 acknowledged 1 t3"],
+    );
+    check(
+        &[(0, "s0 red"), (1, "ack t0"), (37, "pass"), (60, "pass")],
+        &[ALERT, "1 acknowledged 1 t0", "31 asked 1 t0", "31 asked 1 t3", "36 asked 0 t2", "41 asked 0 t1"],
+    );
+}
+
+#[test]
+fn the_end_ends_the_asking() {
+    check(
+        &[(0, "s0 red"), (1, "all-clear"), (60, "pass"), (61, "ack t0")],
+        &[ALERT, "1 all-clear normal EndedByHand Likely -> t0 t3", "61 acknowledged 2 t0"],
+    );
+}
+
+#[test]
+fn whoever_was_told_last_hears_the_end() {
+    check(
+        &[(0, "s0 red"), (12, "all-clear")],
+        &[ALERT, "5 asked 0 t2", "10 asked 0 t1", "12 all-clear normal EndedByHand Likely -> t0 t1 t2 t3"],
+    );
+}
+
+#[test]
+fn our_downtime_takes_nobodys_time() {
+    let mut world = World::new(plan());
+    world.check(&[(0, "s0 red"), (4, "pass")], &[ALERT]);
+    // Three minutes of it passed while the service was down.
+    world.moment.at = world.moment.at + Span::from_mins(3);
+    world.act("started 3");
+    world.check(&[(7, "pass"), (8, "pass")], &["8 asked 0 t2"]);
+}
+
+#[test]
+fn ack_at_deadline() {
+    check(&[(0, "s0 red"), (5, "pass")], &[ALERT, "5 asked 0 t2"]);
+    let mut world = World::new(plan());
+    world.check(&[(0, "s0 red"), (4, "pass")], &[ALERT]);
+    world.moment.at = world.moment.at + Span(Span::from_mins(1).0 - 100_000);
+    world.act("ack t0");
+    world.check(&[(30, "pass")], &[]);
+}
+
+#[test]
+fn held_asks_nobody_and_resumed_gives_the_whole_time() {
+    check(
+        &[(0, "s0 red"), (1, "trouble held present"), (20, "ack t0"), (21, "resume"), (27, "pass")],
+        &[
+            ALERT,
+            "1 alert held x -> t1",
+            "21 update red Renewed Observed -> t0 t3",
+            "21 all-clear held x -> t1",
+            "26 asked 0 t2",
+        ],
+    );
+}
+
+#[test]
+fn the_erased_and_the_absent_are_passed_over() {
+    let mut world = World::new(plan());
+    world.check(&[(0, "s0 red"), (5, "pass")], &[ALERT, "5 asked 0 t2"]);
+    let mut without = plan();
+    without.targets[2] = None;
+    let mut world = World::new(without);
+    world.check(&[(0, "s0 red"), (12, "pass")], &[ALERT, "5 asked 0 t1"]);
+    let mut world = World::new(plan());
+    world.act("s0 red");
+    world.outcome(0, Outcome::Dead(Death::Erased));
+    world.check(&[(1, "ack t3"), (32, "pass")], &["1 acknowledged 1 t3", "31 asked 1 t3"]);
+}
+
+#[test]
+fn a_route_without_terms_asks_nobody_and_who_saw_it_counts_all_the_same() {
+    let mut plan = plan();
+    plan.routes[0].ack = None;
+    let mut world = World::new(plan);
+    world.check(&[(0, "s0 red"), (60, "ack t0")], &[ALERT, "60 acknowledged 1 t0"]);
+}
+
+#[test]
+fn further_revisions_say_who_has_seen_it() {
+    for (deeds, by, of) in [
+        (&[(0, "s0 red"), (1, "s0 lost"), (40, "pass")][..], 0, 2),
+        (&[(0, "s0 orange"), (1, "ack t0"), (2, "s0 yellow"), (70, "pass")], 1, 1),
+        (&[(0, "s0 orange"), (6, "ack t2"), (7, "ack t0"), (8, "s0 yellow"), (80, "pass")], 2, 2),
+    ] {
+        let mut world = World::new(plan());
+        for (minute, deed) in deeds {
+            world.pass_to(*minute);
+            world.act(deed);
+        }
+        let newest = world.revisions.iter().rfind(|it| it.evidence.len() == 1).expect("an update");
+        assert!(newest.number > 1, "{deeds:?}: something was said since");
+        assert_eq!(newest.seen, Some(Seen { by, of }), "{deeds:?}");
+    }
+}
