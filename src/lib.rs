@@ -21,6 +21,7 @@ pub mod formats;
 pub mod fuzzed;
 pub mod http;
 pub mod ingest;
+pub mod link;
 pub mod log;
 pub mod ports;
 pub mod state;

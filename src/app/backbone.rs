@@ -20,6 +20,7 @@ use crate::driver::cursors::Cursors;
 use crate::driver::embedded::Embedded;
 use crate::driver::inbox::DriverInbox;
 use crate::driver::picture::{Picture, Pulse};
+use crate::link::Links;
 use crate::log::{LogReader, Shared};
 use crate::ports::{Current, Follow, Reopen};
 use crate::state::{NOTES_MAX, Origin, Projection, StateHandle, StateReader, StateThread};
@@ -84,6 +85,7 @@ impl Followers {
         judging: &Judging,
         current: &Current,
         ticking: &Ticking,
+        links: Links,
         held: bool,
     ) -> anyhow::Result<Followers> {
         let Judging { inbox, reader, pulse, cursors, recovered, .. } = judging;
@@ -116,6 +118,7 @@ impl Followers {
             archive: archive.clone(),
             inbox: inbox.clone(),
             notes,
+            links: Some(links),
             clock: Arc::new(ticking.clone()),
             seed: getrandom::u64().context("the system gives no random numbers")?,
             limits: Limits::default(),

@@ -9,6 +9,7 @@ pub mod listening;
 mod metrics;
 mod notify;
 mod opening;
+mod pages;
 mod place;
 mod restart;
 pub mod service;

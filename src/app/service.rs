@@ -16,16 +16,19 @@ use super::clocks::{Civil, Ticking};
 use super::desk::Desk;
 use super::listening::Listening;
 use super::opening::{self, Opening};
+use super::pages::DeliveryPages;
 use super::sources::Sources;
 use super::stages::Stages;
 use super::{control, metrics};
 use crate::channels::door::{Drill, Live, World};
+use crate::channels::page;
 use crate::clock::Led;
 use crate::config::plan::Setup;
 use crate::courier::Standing;
 use crate::driver::picture::{Picture, Pulse};
 use crate::http::{self, Doors};
 use crate::ingest::listener;
+use crate::link::Links;
 use crate::log::LogReader;
 use crate::ports::{Current, Inbox};
 
@@ -90,7 +93,8 @@ impl Service {
         let judging = Judging::begin(driver, reader, begin).await?;
         let place = Judging::settle(place, &data)?;
         let ticking = Ticking::new(clock, judging.pulse.clone());
-        let followers = Followers::start::<W>(&judging, &current, &ticking, held).await?;
+        let links = Links::open(&data).with_context(|| format!("link.key in {}", data.display()))?;
+        let followers = Followers::start::<W>(&judging, &current, &ticking, links.clone(), held).await?;
 
         let intake = CancellationToken::new();
         let civil = Arc::new(Civil(ticking));
@@ -130,6 +134,14 @@ impl Service {
             civil,
             health: desk.clone(),
             reload: desk.clone(),
+            pages: Arc::new(DeliveryPages {
+                links,
+                current: current.clone(),
+                state: followers.archive.clone(),
+                inbox: judging.inbox.clone(),
+                projected: followers.state.position(),
+                maker: page::Pages::default(),
+            }),
             metrics,
         };
         let http = http::Server::start(doors, http::Limits::default(), intake.clone()).await?;

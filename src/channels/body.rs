@@ -7,7 +7,7 @@ use forewarn_core::ids::Key;
 use forewarn_core::level::Level;
 use forewarn_core::plan::Plan;
 use forewarn_core::time::Timestamp;
-use forewarn_core::warning::{About, Revision};
+use forewarn_core::warning::{About, Revision, Seen};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -43,6 +43,9 @@ pub struct Body {
     pub language: String,
     /// Who sends it.
     pub site: Site,
+    /// The page where a person can read it and acknowledge it, without a login; null where the
+    /// site has no public address. Show it to whoever is to answer, and to nobody else.
+    pub page: Option<String>,
     /// One revision, or several in a digest; each complete in itself.
     #[schemars(length(min = 1))]
     pub revisions: Vec<RevisionBody>,
@@ -114,10 +117,22 @@ pub struct RevisionBody {
     pub sensors_at_level: Option<u32>,
     /// The worst sensors first, ten at most.
     pub evidence: Vec<EvidenceBody>,
+    /// How many of those who were told had acknowledged it before; null where it is news to all.
+    pub seen: Option<SeenBody>,
     /// More to say, in the words of whoever said it.
     pub detail: String,
     /// The whole in words.
     pub text: TextBody,
+}
+
+/// Who has acknowledged: contacts, not addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Seen")]
+pub struct SeenBody {
+    /// Have.
+    pub by: u32,
+    /// Were told.
+    pub of: u32,
 }
 
 /// A thing with its id and its name in the delivery's language.
@@ -198,7 +213,7 @@ pub const VERSION: u32 = 1;
 
 impl Body {
     /// The body of one delivery; `revisions` is never empty.
-    pub fn of(key: Key, revisions: &[&Revision], setup: &Setup, words: &Words) -> Body {
+    pub fn of(key: Key, revisions: &[&Revision], setup: &Setup, words: &Words, page: Option<&str>) -> Body {
         let settings = &setup.plan.settings;
         let newest = revisions.iter().map(|revision| revision.sent).max().unwrap_or_default();
         Body {
@@ -216,6 +231,7 @@ impl Body {
                 url: setup.url.clone(),
                 zone: settings.zone.clone(),
             },
+            page: page.map(str::to_owned),
             revisions: revisions.iter().map(|revision| of_revision(revision, setup, words)).collect(),
         }
     }
@@ -284,6 +300,7 @@ fn of_revision(revision: &Revision, setup: &Setup, words: &Words) -> RevisionBod
         sensors_at_level: (!revision.kind.is_last() && cell.is_some())
             .then(|| AtLevel::of(revision).seen as u32),
         evidence: revision.evidence.iter().filter_map(|e| evidence::of(e, revision, plan, words)).collect(),
+        seen: revision.seen.map(|Seen { by, of }| SeenBody { by, of }),
         detail: show::clean(&revision.detail),
         text: text(facts),
     }

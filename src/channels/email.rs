@@ -21,7 +21,7 @@ use super::chart::{self, Chart};
 use super::door::{Target, World};
 use super::kept::PerSetup;
 use super::mail::{self, Head};
-use super::render::{self, Rendered};
+use super::render::{self, Beside, Rendered};
 use super::words::{Messages, Words};
 use super::{CONNECTIONS_MAX, Channel, Envelope, Now, Sent, admitted, naming};
 use crate::config::plan::{self, MailSecurity, Setup};
@@ -128,7 +128,10 @@ impl<W: World> Email<W> {
             render::Chart::Inline(id, _) => render::Chart::Inline(id, &alt),
             render::Chart::None | render::Chart::LeftOut => chart,
         };
-        let rendered: Rendered = render::render(&revisions, setup, words, &envelope.key.to_string(), chart);
+        let key = envelope.key.to_string();
+        let (cause, link) = (envelope.cause, envelope.link.as_deref());
+        let rendered: Rendered =
+            render::render(&revisions, setup, words, Beside { key: &key, cause, link, chart });
         let head = Head {
             key: envelope.key,
             warning: head.warning,

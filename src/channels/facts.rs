@@ -4,7 +4,7 @@
 use forewarn_core::level::{Level, Status};
 use forewarn_core::plan::{Plan, Sensor};
 use forewarn_core::time::Timestamp;
-use forewarn_core::warning::{About, Cell, Evidence, Kind, Revision};
+use forewarn_core::warning::{About, Cell, Evidence, Kind, Revision, Seen};
 
 use super::words::Words;
 use super::{naming, show};
@@ -46,12 +46,12 @@ pub struct Facts {
     pub action: String,
     /// Every field, in order; the same set for every revision about an incident.
     pub rows: Vec<Row>,
-    /// The site's address, where it can be linked to.
+    /// Where it can be read and acknowledged, or the site's address.
     pub href: Option<String>,
 }
 
 /// The fields of every revision about an incident.
-pub const FIELDS: [&str; 18] = [
+pub const FIELDS: [&str; 19] = [
     "status",
     "kind",
     "reason",
@@ -69,6 +69,7 @@ pub const FIELDS: [&str; 18] = [
     "time",
     "certainty",
     "sensors",
+    "seen",
     "link",
 ];
 
@@ -89,6 +90,18 @@ impl Facts {
             About::Trouble(key) => teller.trouble(key),
             About::NotifyTest => teller.notify_test(),
         }
+    }
+
+    /// With a page of its own to link to.
+    #[must_use]
+    pub fn linked(mut self, link: Option<&str>) -> Facts {
+        if let Some(link) = link {
+            self.href = Some(link.to_owned());
+            for row in self.rows.iter_mut().filter(|row| row.key == "link") {
+                link.clone_into(&mut row.text);
+            }
+        }
+        self
     }
 
     /// The text of a field; empty where the revision has none such.
@@ -132,6 +145,7 @@ impl Teller<'_> {
             self.time(self.revision.sent),
             self.word(&format!("certainty.{}", self.revision.certainty)),
             self.sensors(),
+            self.seen(),
             self.link(),
         ];
         let rows = FIELDS.into_iter().zip(texts).map(|(key, text)| self.row(key, text)).collect();
@@ -268,6 +282,16 @@ impl Teller<'_> {
         }
         self.words
             .fill("text.next_update", &[("time", &self.time(naming::next_update(self.revision, self.setup)))])
+    }
+
+    /// How many of those who were told have acknowledged it.
+    fn seen(&self) -> String {
+        match self.revision.seen {
+            None => self.word("text.seen_by_nobody"),
+            Some(Seen { by, of }) => {
+                self.words.fill("text.seen_by", &[("by", &by.to_string()), ("of", &of.to_string())])
+            }
+        }
     }
 
     pub(super) fn link(&self) -> String {

@@ -15,6 +15,7 @@ pub mod guard;
 mod kept;
 pub mod mail;
 pub mod naming;
+pub mod page;
 mod png;
 pub mod render;
 #[cfg(test)]
@@ -43,10 +44,25 @@ pub struct Envelope<W: World> {
     pub key: Key,
     /// To whom; carries the world in its type.
     pub target: Target<W>,
+    /// Why it goes there.
+    pub cause: Cause,
+    /// The page where whoever got it can acknowledge; `None` where the site has no public address.
+    pub link: Option<String>,
     /// One revision, or several for a digest; each complete in itself.
     pub revisions: Vec<Arc<Revision>>,
     /// Names, units, words and senders of the moment of sending.
     pub setup: Arc<Setup>,
+}
+
+/// Why a revision goes to a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// A route leads there.
+    Routed,
+    /// It went there before, and is sent once more: asked again, or re-sent by hand.
+    Again,
+    /// Those whom it went to have not acknowledged it.
+    InStead,
 }
 
 /// What came of one attempt.

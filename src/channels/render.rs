@@ -8,7 +8,7 @@ use minijinja::{Value, context};
 use super::chart::HOURS;
 use super::facts::{FIELDS, Facts, Row};
 use super::words::Words;
-use super::{naming, show};
+use super::{Cause, naming, show};
 use crate::config::plan::Setup;
 
 /// Characters of a subject; the rest is cut.
@@ -36,25 +36,50 @@ pub struct Rendered {
     pub html: String,
 }
 
-/// Renders the revisions of one envelope, the first being the head. `key` is the delivery's.
-pub fn render(
-    revisions: &[&Revision],
-    setup: &Setup,
-    words: &Words,
-    key: &str,
-    chart: Chart<'_>,
-) -> Rendered {
-    let facts: Vec<Facts> = revisions.iter().map(|revision| Facts::of(revision, setup, words)).collect();
-    let site = show::clean(&setup.plan.settings.site);
-    written(&facts, words, &words.fill("text.signed", &[("site", &site), ("key", key)]), chart)
+/// What a message says beside its revisions.
+#[derive(Debug, Clone, Copy)]
+pub struct Beside<'a> {
+    /// The delivery key.
+    pub key: &'a str,
+    /// Why it goes to this receiver.
+    pub cause: Cause,
+    /// Where it can be read and acknowledged.
+    pub link: Option<&'a str>,
+    /// Its chart.
+    pub chart: Chart<'a>,
 }
 
-fn written(facts: &[Facts], words: &Words, signed: &str, chart: Chart<'_>) -> Rendered {
+/// Renders the revisions of one envelope, the first being the head.
+pub fn render(revisions: &[&Revision], setup: &Setup, words: &Words, beside: Beside<'_>) -> Rendered {
+    let facts = revisions.iter().map(|revision| Facts::of(revision, setup, words).linked(beside.link));
+    let facts: Vec<Facts> = facts.collect();
+    let site = show::clean(&setup.plan.settings.site);
+    let signed = words.fill("text.signed", &[("site", &site), ("key", beside.key)]);
+    let notice = match beside.cause {
+        Cause::Routed => "",
+        Cause::Again => words.get("text.asked_again"),
+        Cause::InStead => words.get("text.goes_on"),
+    };
+    let acknowledge = beside.link.map_or("", |_| words.get("text.acknowledge"));
+    written(&facts, words, Frame { signed: &signed, notice, acknowledge, chart: beside.chart })
+}
+
+/// What stands around the revisions of a message.
+#[derive(Clone, Copy)]
+struct Frame<'a> {
+    signed: &'a str,
+    notice: &'a str,
+    /// What the button to the page says; empty where there is no page.
+    acknowledge: &'a str,
+    chart: Chart<'a>,
+}
+
+fn written(facts: &[Facts], words: &Words, frame: Frame<'_>) -> Rendered {
     // The mark of the first that has one is the mark of all: no envelope mixes them.
     let marked = facts.iter().find(|facts| !facts.mark.is_empty()).or(facts.first());
     let (mark, banner) = marked.map_or(("", ""), |facts| (&*facts.mark, &*facts.banner));
-    let context = values(facts, words, signed, chart, mark, banner);
-    let file = |name| words.render(name, &context).unwrap_or_else(|_| plain(facts, signed));
+    let context = values(facts, words, frame, mark, banner);
+    let file = |name| words.render(name, &context).unwrap_or_else(|_| plain(facts, frame.signed));
     let subject = show::clean(file("subject.txt").trim());
     let subject: String = subject.chars().take(SUBJECT_CHARS_MAX).collect();
     Rendered {
@@ -64,14 +89,14 @@ fn written(facts: &[Facts], words: &Words, signed: &str, chart: Chart<'_>) -> Re
     }
 }
 
-fn values(facts: &[Facts], words: &Words, signed: &str, chart: Chart<'_>, mark: &str, banner: &str) -> Value {
+fn values(facts: &[Facts], words: &Words, frame: Frame<'_>, mark: &str, banner: &str) -> Value {
     let revisions: Vec<Value> = facts.iter().map(|facts| value(facts, words)).collect();
     let head = revisions.first().cloned().unwrap_or_default();
     let digest = match facts.len() {
         0 | 1 => String::new(),
         many => words.fill("text.digest", &[("count", &many.to_string())]),
     };
-    let (chart_image, chart_alt, chart_note) = match chart {
+    let (chart_image, chart_alt, chart_note) = match frame.chart {
         Chart::None => ("", "", String::new()),
         Chart::LeftOut => ("", "", words.get("text.chart_left_out").to_owned()),
         Chart::Inline(id, alt) => {
@@ -89,11 +114,14 @@ fn values(facts: &[Facts], words: &Words, signed: &str, chart: Chart<'_>, mark: 
         chart_image => chart_image,
         chart_alt => chart_alt,
         chart_note => chart_note,
-        signed => signed,
+        notice => frame.notice,
+        acknowledge => frame.acknowledge,
+        signed => frame.signed,
     }
 }
 
-fn value(facts: &Facts, words: &Words) -> Value {
+/// One revision, as templates see it.
+pub(super) fn value(facts: &Facts, words: &Words) -> Value {
     let rows: Vec<Value> = facts
         .rows
         .iter()
@@ -114,6 +142,7 @@ fn value(facts: &Facts, words: &Words) -> Value {
         headline => &facts.headline,
         action => &facts.action,
         action_label => words.get("labels.action"),
+        href => facts.href.as_deref().unwrap_or_default(),
         background => background,
         foreground => foreground,
         rows => rows.into_iter().collect::<Value>(),
@@ -173,8 +202,8 @@ pub(super) fn check(words: &Words) -> Vec<String> {
         rows: rows.into(),
         href: None,
     };
-    let context =
-        values(std::slice::from_ref(&facts), words, "signed", Chart::None, &facts.mark, &facts.banner);
+    let frame = Frame { signed: "signed", notice: "sample-notice", acknowledge: "", chart: Chart::None };
+    let context = values(std::slice::from_ref(&facts), words, frame, &facts.mark, &facts.banner);
     let mut faults = Vec::new();
     for file in ["subject.txt", "mail.txt", "mail.html"] {
         let place = format!("messages/{}/{file}", words.language());
@@ -196,7 +225,14 @@ fn left_out(file: &str, text: &str) -> impl Iterator<Item = String> {
     let marks = if file == "subject.txt" {
         vec!["sample-tag", "sample-mark", "sample-hazard", "sample-headline"]
     } else {
-        vec!["sample-tag", "sample-banner", "sample-hazard", "sample-headline", "sample-action"]
+        vec![
+            "sample-tag",
+            "sample-banner",
+            "sample-hazard",
+            "sample-headline",
+            "sample-action",
+            "sample-notice",
+        ]
     };
     let marks =
         marks.into_iter().map(|mark| (mark.trim_start_matches("sample-").to_owned(), mark.to_owned()));

@@ -15,7 +15,8 @@ use forewarn_core::units::{Datum, Unit};
 use forewarn_core::warning::{About, Cell, Evidence, Kind, Reason, Revision, TroubleCode, TroubleKey};
 
 use super::door::{Target, World};
-use super::{Envelope, Now};
+use super::render::{Beside, Chart};
+use super::{Cause, Envelope, Now};
 use crate::config::plan::{Devices, Email, Http, Log, MailSecurity, Setup, Store, Webhook};
 use crate::config::secret::Secret;
 use crate::ports::{History, Kept};
@@ -263,7 +264,18 @@ pub(super) fn setup() -> Setup {
 pub(super) fn envelope<W: World>(revision: Revision, setup: Setup, address: &str) -> Envelope<W> {
     let target = Target::new("t-1".into(), address.into(), "Li Wei".into(), "email".into(), "en".into());
     let key = Key::of_delivery(&revision.id, "t-1", 0);
-    Envelope { key, target, revisions: vec![Arc::new(revision)], setup: Arc::new(setup) }
+    Envelope {
+        key,
+        target,
+        cause: Cause::Routed,
+        link: Some("https://warn.example/a/sample-link".into()),
+        revisions: vec![Arc::new(revision)],
+        setup: Arc::new(setup),
+    }
+}
+
+pub(super) fn beside<'a>(key: &'a str, chart: Chart<'a>) -> Beside<'a> {
+    Beside { key, cause: Cause::Routed, link: None, chart }
 }
 
 pub(super) fn now() -> Now {

@@ -91,8 +91,9 @@ impl<W: World> Webhook<W> {
         };
         let words = ready.messages.language(&envelope.target.language);
         let revisions: Vec<_> = envelope.revisions.iter().map(AsRef::as_ref).collect();
-        let body = serde_json::to_vec(&Body::of(envelope.key, &revisions, setup, words))
-            .expect("a body of strings and finite numbers is JSON");
+        let body =
+            serde_json::to_vec(&Body::of(envelope.key, &revisions, setup, words, envelope.link.as_deref()))
+                .expect("a body of strings and finite numbers is JSON");
         let moment = self.now.moment();
         let headers = headers(&envelope.key.to_string(), moment.civil(), secret, &body);
         let limit = show::duration(setup.webhook.timeout);

@@ -12,7 +12,7 @@ use super::show;
 pub type Given = BTreeMap<String, BTreeMap<String, String>>;
 
 /// The files of each language.
-pub const FILES: [&str; 4] = ["words.toml", "subject.txt", "mail.txt", "mail.html"];
+pub const FILES: [&str; 5] = ["words.toml", "subject.txt", "mail.txt", "mail.html", "page.html"];
 
 /// The languages that are built in, the first being the last resort.
 pub const LANGUAGES: [&str; 2] = ["zh", "en"];
@@ -28,10 +28,12 @@ pub fn embedded(language: &str, file: &str) -> Option<&'static str> {
         ("zh", "subject.txt") => include_str!("../../config/messages/zh/subject.txt"),
         ("zh", "mail.txt") => include_str!("../../config/messages/zh/mail.txt"),
         ("zh", "mail.html") => include_str!("../../config/messages/zh/mail.html"),
+        ("zh", "page.html") => include_str!("../../config/messages/zh/page.html"),
         ("en", "words.toml") => include_str!("../../config/messages/en/words.toml"),
         ("en", "subject.txt") => include_str!("../../config/messages/en/subject.txt"),
         ("en", "mail.txt") => include_str!("../../config/messages/en/mail.txt"),
         ("en", "mail.html") => include_str!("../../config/messages/en/mail.html"),
+        ("en", "page.html") => include_str!("../../config/messages/en/page.html"),
         _ => return None,
     })
 }

@@ -12,9 +12,10 @@ use forewarn_core::warning::{Death, Revision};
 use super::delivery::{Admission, Attempt, Delivery};
 use super::lane::Place;
 use crate::channels::door::{Target, World};
-use crate::channels::{Channel, Envelope, Sent};
+use crate::channels::{Cause, Channel, Envelope, Sent};
 use crate::config::plan::Setup;
 use crate::crash::{self, Before};
+use crate::link::Links;
 use crate::ports::unnamed_target;
 
 /// Longest attempt. A channel has its own, shorter limit; this one guards
@@ -29,6 +30,7 @@ const REASON_MAX: usize = 400;
 pub(super) struct Door<W: World> {
     channels: Vec<Arc<dyn Channel<W>>>,
     names: BTreeMap<TargetIx, String>,
+    links: Option<Links>,
 }
 
 /// An attempt, ready to be made.
@@ -54,8 +56,12 @@ pub(super) struct Made {
 }
 
 impl<W: World> Door<W> {
-    pub(super) fn new(channels: Vec<Arc<dyn Channel<W>>>, names: BTreeMap<TargetIx, String>) -> Self {
-        Door { channels, names }
+    pub(super) fn new(
+        channels: Vec<Arc<dyn Channel<W>>>,
+        names: BTreeMap<TargetIx, String>,
+        links: Option<Links>,
+    ) -> Self {
+        Door { channels, names, links }
     }
 
     /// The log gave a target its index.
@@ -107,9 +113,20 @@ impl<W: World> Door<W> {
         let channel = self
             .channel(&target.channel)
             .ok_or_else(|| refuse(Death::Forbidden, "no channel of this name is set up"))?;
+        let routed = delivery.revision.due.iter().any(|due| due.target == delivery.target);
         let envelope = Envelope {
             key: delivery.key,
             target,
+            cause: match (routed, delivery.round) {
+                (true, 0) => Cause::Routed,
+                (true, _) => Cause::Again,
+                (false, _) => Cause::InStead,
+            },
+            link: setup
+                .url
+                .as_ref()
+                .zip(self.links.as_ref())
+                .map(|(url, links)| links.link(url, delivery.key)),
             revisions: vec![Arc::clone(&delivery.revision)],
             setup: Arc::clone(setup),
         };

@@ -31,6 +31,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::channels::Channel;
 use crate::channels::door::World;
+use crate::link::Links;
 use crate::ports::{Archive, Current, Inbox, Note, Reopen, Resume};
 
 /// Deliveries held in memory. Full: those released later stay in the log
@@ -61,6 +62,8 @@ pub struct Parts<W: World> {
     pub inbox: Arc<dyn Inbox>,
     /// Where notes of attempts go. Full: the note is dropped and counted.
     pub notes: SyncSender<Note>,
+    /// What links to a delivery's page are made with; `None`: there are no such pages.
+    pub links: Option<Links>,
     /// Engine time.
     pub clock: Arc<dyn CourierClock>,
     /// Of the jitter; random in service, given in tests.

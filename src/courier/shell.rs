@@ -67,7 +67,7 @@ enum Woken {
 impl<W: World> Shell<W> {
     pub(super) fn new(mut parts: Parts<W>, standing: watch::Sender<Standing>) -> Self {
         let resume = std::mem::take(&mut parts.resume);
-        let door = Door::new(std::mem::take(&mut parts.channels), resume.targets.clone());
+        let door = Door::new(std::mem::take(&mut parts.channels), resume.targets.clone(), parts.links.take());
         let mut shell = Shell {
             lanes: Lanes::new(parts.seed),
             door,

@@ -1,7 +1,8 @@
-//! The HTTP server: readings in, health and metrics out, and reload.
+//! The HTTP server: readings in, the pages of deliveries, health and metrics out, and reload.
 
 mod auth;
 mod health;
+pub mod pages;
 mod problem;
 mod process;
 mod readings;
@@ -16,6 +17,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use pages::Pages;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 
@@ -40,6 +42,8 @@ pub struct Doors {
     pub health: Arc<dyn Health>,
     /// Reads the configuration again.
     pub reload: Arc<dyn Reload>,
+    /// The pages of deliveries.
+    pub pages: Arc<dyn Pages>,
     /// The metrics as Prometheus reads them.
     pub metrics: metrics_exporter_prometheus::PrometheusHandle,
 }
@@ -58,6 +62,7 @@ fn router(doors: Doors, body_max: usize) -> Router {
         .route("/api/v1/readings", post(readings::json))
         .route("/api/v2/write", post(readings::write))
         .route("/api/v1/reload", post(reload))
+        .route("/a/{token}", get(pages::show).post(pages::acknowledge))
         .fallback(|| async { Problem::not_found() })
         .layer(DefaultBodyLimit::max(body_max))
         .layer(TimeoutLayer::with_status_code(axum::http::StatusCode::GATEWAY_TIMEOUT, REQUEST_WITHIN))

@@ -144,9 +144,9 @@ fn apply(transaction: &Transaction<'_>, record: &Record, added: &mut Added) -> R
                 }
             }
             Decision::Acknowledged { warning, number, target } => {
-                let insert = "INSERT OR IGNORE INTO acknowledgements (warning, number, target, at)
-                              VALUES (?1, ?2, ?3, ?4)";
-                let row = params![id_blob(warning), number, target.0, place.civil().0];
+                let insert = "INSERT OR IGNORE INTO acknowledgements (warning, number, target, at, position)
+                              VALUES (?1, ?2, ?3, ?4, ?5)";
+                let row = params![id_blob(warning), number, target.0, place.civil().0, place.position()];
                 transaction.prepare_cached(insert)?.execute(row)?;
             }
         }

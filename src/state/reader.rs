@@ -240,7 +240,7 @@ impl StateReader {
         Ok(page)
     }
 
-    fn rows<T, P: Params>(
+    pub(super) fn rows<T, P: Params>(
         &self,
         connection: &Connection,
         select: &str,
@@ -254,15 +254,15 @@ impl StateReader {
         rows().map_err(|source| self.fault(source))
     }
 
-    fn decode<'b, T: minicbor::Decode<'b, ()>>(&self, body: &'b [u8]) -> Read<T> {
+    pub(super) fn decode<'b, T: minicbor::Decode<'b, ()>>(&self, body: &'b [u8]) -> Read<T> {
         minicbor::decode(body).map_err(|source| StateError::Body { path: self.path.clone(), source })
     }
 
-    fn fault(&self, source: rusqlite::Error) -> StateError {
+    pub(super) fn fault(&self, source: rusqlite::Error) -> StateError {
         StateError::sqlite(&self.path, source)
     }
 
-    fn lock(&self) -> Locked<'_> {
+    pub(super) fn lock(&self) -> Locked<'_> {
         // A panic in a read leaves nothing half done: the connection is as good as before.
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         // A rebuild puts another file in its place; until that is whole, the old one answers.
@@ -276,7 +276,7 @@ impl StateReader {
 }
 
 /// The connection to the file that stands there now.
-struct Locked<'a>(MutexGuard<'a, Opened>);
+pub(super) struct Locked<'a>(MutexGuard<'a, Opened>);
 
 impl std::ops::Deref for Locked<'_> {
     type Target = Connection;

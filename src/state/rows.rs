@@ -65,6 +65,19 @@ pub struct DeliveryRow {
     pub note: Option<(Timestamp, String)>,
 }
 
+/// What a delivery's page shows: the newest revision of its warning, and who has seen it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeliveryPage {
+    /// The newest revision, whole.
+    pub newest: Revision,
+    /// Whose page it is.
+    pub target: TargetIx,
+    /// Everyone who was told of the warning.
+    pub told: Vec<TargetIx>,
+    /// Those who acknowledged it as it holds now, with civil time.
+    pub acknowledged: Vec<(TargetIx, Timestamp)>,
+}
+
 /// One trouble that is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TroubleRow {

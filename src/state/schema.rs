@@ -58,7 +58,7 @@ CREATE TABLE asks (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE acknowledgements (
     warning BLOB NOT NULL, number INTEGER NOT NULL, target INTEGER NOT NULL, at INTEGER NOT NULL,
-    PRIMARY KEY (warning, number, target)
+    position INTEGER NOT NULL, PRIMARY KEY (warning, target, position)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE attempts (
     id INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB NOT NULL, at INTEGER NOT NULL, outcome TEXT NOT NULL

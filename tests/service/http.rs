@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use forewarn::config::plan::{Decode, From, Http, Setup, Source};
 use forewarn::config::secret::Secret;
 use forewarn::formats::AnyFormat;
+use forewarn::http::pages::{Opened, Pages};
 use forewarn::http::{Doors, Health, Limits, Readiness, Reload, Sensors, Server};
 use forewarn::ports::{Batch, CivilClock, Inbox, Taken};
 use forewarn_core::event::Input;
@@ -217,6 +218,16 @@ impl Reload for Full {
     }
 }
 
+impl Pages for Full {
+    fn page<'a>(&'a self, _: &'a str) -> Pin<Box<dyn Future<Output = Opened> + Send + 'a>> {
+        Box::pin(std::future::ready(Opened::Later))
+    }
+
+    fn acknowledge<'a>(&'a self, _: &'a str, _: u32) -> Pin<Box<dyn Future<Output = Opened> + Send + 'a>> {
+        Box::pin(std::future::ready(Opened::Later))
+    }
+}
+
 /// A server over an inbox, with one format and one token.
 pub(crate) struct Stand {
     pub(crate) server: Server,
@@ -241,6 +252,7 @@ impl Stand {
             civil: Arc::new(Full),
             health: Arc::new(Full),
             reload: Arc::new(Full),
+            pages: Arc::new(Full),
             metrics,
         };
         let shutdown = CancellationToken::new();

@@ -10,6 +10,7 @@ mod smtp;
 #[path = "../common/tls.rs"]
 mod tls_files;
 
+mod acknowledge;
 mod broker;
 mod child;
 mod connections;

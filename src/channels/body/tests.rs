@@ -11,7 +11,7 @@ use crate::channels::words::{Given, Messages};
 fn body(revisions: &[Revision], language: &str) -> Value {
     let messages = Messages::read(&Given::new());
     let revisions: Vec<&Revision> = revisions.iter().collect();
-    let body = Body::of(Key([7; 16]), &revisions, &sample::setup(), messages.language(language));
+    let body = Body::of(Key([7; 16]), &revisions, &sample::setup(), messages.language(language), None);
     serde_json::to_value(body).expect("a body is JSON")
 }
 
@@ -153,7 +153,8 @@ fn names_stay_text_in_json() {
         vec![("en".into(), "\"},{{secrets}}\u{202e}\r\n".into())];
     let setup = Setup { plan: plan.into(), ..sample::setup() };
     let messages = Messages::read(&Given::new());
-    let body = Body::of(Key::default(), &[&sample::flood(Status::Actual)], &setup, messages.language("en"));
+    let body =
+        Body::of(Key::default(), &[&sample::flood(Status::Actual)], &setup, messages.language("en"), None);
     let read: Value = serde_json::from_slice(&serde_json::to_vec(&body).expect("JSON")).expect("JSON");
     assert_eq!(read["revisions"][0]["evidence"][0]["station"]["name"], "\"},{{secrets}}  ");
 }

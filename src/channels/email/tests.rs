@@ -352,7 +352,8 @@ fn the_chart_is_named_in_the_language_of_the_mail() {
         let alt = alt(&sample::evidence(), &setup, words);
         assert_eq!(alt, caption);
         let chart = render::Chart::Inline(mail::CHART_ID, &alt);
-        let mail = render::render(&[&sample::flood(Status::Actual)], &setup, words, "k", chart);
+        let mail =
+            render::render(&[&sample::flood(Status::Actual)], &setup, words, sample::beside("k", chart));
         let html = mail.html.replace("&#x2f;", "/");
         assert!(html.contains(&format!(">{caption}</td>")) && html.contains(&format!("alt=\"{caption}\"")));
     }

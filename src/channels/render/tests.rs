@@ -11,7 +11,8 @@ use crate::channels::words::{Given, LANGUAGES, Messages};
 /// The mail, with the slashes of its HTML as a reader sees them.
 fn rendered(revision: &Revision, setup: &Setup, language: &str) -> Rendered {
     let messages = Messages::read(&setup.messages);
-    let mail = render(&[revision], setup, messages.language(language), "0123abcd", Chart::None);
+    let mail =
+        render(&[revision], setup, messages.language(language), sample::beside("0123abcd", Chart::None));
     Rendered { html: mail.html.replace("&#x2f;", "/"), ..mail }
 }
 
@@ -264,7 +265,7 @@ fn a_digest_lists_every_revision() {
     let (setup, messages) = (sample::setup(), Messages::read(&Given::new()));
     let revisions = [sample::flood(Status::Exercise), sample::trouble(TroubleCode::DiskLow, "/data", "")];
     let revisions: Vec<&Revision> = revisions.iter().collect();
-    let mail = render(&revisions, &setup, messages.language("en"), "k", Chart::None);
+    let mail = render(&revisions, &setup, messages.language("en"), sample::beside("k", Chart::None));
     assert_eq!(
         mail.subject,
         "[ORANGE II][EXERCISE] 2 warnings: Flood: Qujiang 59.10 m, limit 58.50 m, rising, +0.62 m/h"
@@ -335,7 +336,8 @@ fn mails_read_as_they_did() {
         ("trouble", sample::trouble(TroubleCode::SensorSilent, "qj-017/level", "silent since 02:10"), "en"),
     ] {
         let chart = if revision.evidence.is_empty() { Chart::None } else { Chart::LeftOut };
-        let mail = render(&[&revision], &setup, messages.language(language), "0123abcd", chart);
+        let mail =
+            render(&[&revision], &setup, messages.language(language), sample::beside("0123abcd", chart));
         golden(&format!("{name}.{language}.txt"), &format!("Subject: {}\n\n{}", mail.subject, mail.text));
         golden(&format!("{name}.{language}.html"), &mail.html);
     }

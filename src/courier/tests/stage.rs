@@ -84,6 +84,7 @@ impl Stage {
                 archive: Arc::new(FakeArchive(Arc::clone(&self.log))),
                 inbox: Arc::clone(&self.inbox) as Arc<_>,
                 notes: sender,
+                links: None,
                 clock: Arc::clone(&self.clock) as Arc<_>,
                 seed: 9,
                 limits: self.limits,

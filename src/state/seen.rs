@@ -1,0 +1,40 @@
+//! Who has seen what: the page of one delivery, read from the projection.
+
+use forewarn_core::ids::{Key, TargetIx};
+use forewarn_core::time::Timestamp;
+use rusqlite::{OptionalExtension, params};
+
+use super::StateError;
+use super::reader::StateReader;
+use super::rows::DeliveryPage;
+
+impl StateReader {
+    /// The page of a delivery; `None` for one that is not known, or no longer.
+    pub fn delivery_page(&self, delivery: Key) -> Result<Option<DeliveryPage>, StateError> {
+        let connection = self.lock();
+        let transaction = connection.unchecked_transaction().map_err(|source| self.fault(source))?;
+        let select = "SELECT d.warning, d.target, r.body FROM deliveries d
+                      JOIN warnings w ON w.id = d.warning
+                      JOIN revisions r ON r.warning = w.id AND r.number = w.number WHERE d.key = ?1";
+        let found: Option<([u8; 36], u32, Vec<u8>)> = transaction
+            .query_row(select, [delivery.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .optional()
+            .map_err(|source| self.fault(source))?;
+        let Some((warning, target, body)) = found else { return Ok(None) };
+        let told = "SELECT DISTINCT target FROM deliveries WHERE warning = ?1 ORDER BY target";
+        let told = self.rows(&transaction, told, [warning], |row| Ok(TargetIx(row.get(0)?)))?;
+        // As the engine has it: what came before the newest revision that was
+        // news, or before the target was asked again, says nothing now.
+        let acknowledged = "SELECT a.target, max(a.at) FROM acknowledgements a
+            WHERE a.warning = ?1
+              AND a.number >= (SELECT coalesce(max(number), 0) FROM revisions
+                               WHERE warning = ?1 AND reason IN ('raised', 'upgraded'))
+              AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.warning = ?1 AND d.target = a.target
+                              AND d.round > 0 AND d.released > a.position)
+            GROUP BY a.target ORDER BY a.target";
+        let acknowledged = self.rows(&transaction, acknowledged, params![warning], |row| {
+            Ok((TargetIx(row.get(0)?), Timestamp(row.get(1)?)))
+        })?;
+        Ok(Some(DeliveryPage { newest: self.decode(&body)?, target: TargetIx(target), told, acknowledged }))
+    }
+}
