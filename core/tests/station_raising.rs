@@ -157,6 +157,23 @@ fn a_failed_reading_moves_only_towards_unknown() {
 }
 
 #[test]
+fn a_failed_reading_is_never_what_was_measured() {
+    for failed in [-3.0, 9999.0, f64::NAN] {
+        // From a calm 1.0 a leap beyond either end of the span fails.
+        let mut bench = check(threshold(), &[(9.0, RED)]);
+        if failed > 0.0 {
+            bench = check(Rule { side: Side::Below, ..threshold() }, &[(1.0, RED)]);
+        }
+        let good = bench.finding(0);
+        bench.read(120, failed);
+        let lost = bench.finding(0);
+        assert_eq!((lost.tip, lost.saturated), (BAD, false), "{failed}");
+        assert_eq!((lost.value, lost.measured), (good.value, good.measured), "{failed}");
+        assert_eq!(lost.observed, good.observed, "when it was last measured: {failed}");
+    }
+}
+
+#[test]
 fn a_suspect_reading_raises_as_suspect_and_never_clears() {
     let narrow = || Sensor { suspect: Some((1.0, 7.0)), ..gauge() };
     check_by(narrow(), threshold(), &[(0.5, SUSPECT), (1.5, CLEAR), (0.5, SUSPECT), (1.5, CLEAR)]);

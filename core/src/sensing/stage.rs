@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use minicbor::{Decode, Encode};
 
-use super::judge::{self, Blind, EVIDENCE_READINGS};
+use super::judge::{Blind, EVIDENCE_READINGS};
+use super::trace;
 use super::trace::Bench;
 use super::watch::{Watch, outage_after, source_bit};
 use super::window::Sample;
@@ -247,7 +248,7 @@ impl<'a> SensorState<'a> {
 
     /// Slope of those readings, in the sensor's unit an hour.
     pub fn trend(&self) -> Option<f64> {
-        judge::trend(&self.watch.ring, self.interval)
+        trace::trend(&self.watch.ring, self.interval)
     }
 
     /// Why nothing is known of it, where that is not for its readings to say.
