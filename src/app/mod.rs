@@ -10,6 +10,7 @@ mod metrics;
 mod notify;
 mod opening;
 mod place;
+mod reloaded;
 mod restart;
 pub mod service;
 mod sources;

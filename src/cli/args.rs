@@ -382,7 +382,7 @@ pub struct ReloadArgs {
     /// Where configuration and data stand.
     #[command(flatten)]
     pub places: Places,
-    /// Leave an active incident whose area has gone without a rule, rather than refuse
+    /// Let the area or the hazard of a standing warning go, and the warning stand alone, rather than refuse
     #[arg(long)]
     pub orphan: bool,
 }
