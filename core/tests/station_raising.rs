@@ -4,7 +4,7 @@ mod common;
 
 use common::{Bench, LEVELS, START, at, gauge, plan, rule, threshold};
 use forewarn_core::finding::{Pending, Verdict, Why};
-use forewarn_core::ids::SourceIx;
+use forewarn_core::ids::{SensorIx, SourceIx};
 use forewarn_core::level::Level::{Blue, Orange, Red, Yellow};
 use forewarn_core::plan::{LimitRow, Raise, Rule, Sensor, Side};
 use forewarn_core::reading::{Marks, Reading};
@@ -52,6 +52,27 @@ fn a_level_is_left_only_beyond_the_deadband() {
         rule,
         &[(4.0, YELLOW), (3.6, YELLOW), (3.5, BLUE), (3.9, BLUE), (1.6, BLUE), (1.5, CLEAR), (1.9, CLEAR)],
     );
+}
+
+#[test]
+fn what_waits_for_further_readings_says_so() {
+    for (values, expected) in [
+        (&[9.0][..], Some((Red, 1, 2, 3))),
+        (&[9.0, 1.0], Some((Red, 1, 2, 3))),
+        (&[9.0, 1.0, 1.0, 1.0], None),
+        (&[9.0, 9.0], None),
+        (&[5.0, 5.0, 9.0], Some((Red, 1, 2, 3))),
+        (&[1.0], None),
+    ] {
+        let mut bench = Bench::new(plan(gauge(), vec![raising(2, 3, Span::ZERO)]));
+        for (nth, value) in values.iter().enumerate() {
+            bench.read(60 * (1 + nth as i64), *value);
+        }
+        let state = bench.stage.sensor_state(SensorIx(0)).expect("a sensor of the plan");
+        let rule = state.rules(bench.moment).next().expect("a rule on it");
+        let gathering = rule.gathering.map(|it| (it.level, it.reached, it.m, it.n));
+        assert_eq!(gathering, expected, "{values:?}");
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ mod rest;
 
 use minicbor::{Decode, Encode};
 
-use super::ladder::Rising;
+use super::ladder::{Gathering, Rising};
 use super::limits::reaches;
 use super::trace::{Bench, Trace, in_rule_unit, is_saturated, limits, trend};
 use super::window::{Ring, Sample};
@@ -323,6 +323,11 @@ impl Judge {
             },
             None => now,
         }
+    }
+
+    /// The highest level that its readings reached, and not enough of them yet.
+    pub(crate) fn gathering(&self, plan: &Plan) -> Option<Gathering> {
+        self.tip.ladder.all.gathering(self.told, &plan.rule(self.rule)?.raise)
     }
 
     fn tip_verdict(&self, standing: Standing<'_>, bench: &Bench<'_>) -> Verdict {
