@@ -169,7 +169,8 @@ async fn what_the_service_knows_is_read_beside_it() {
     .await;
     assert_eq!(one.json()[0]["topic"], "river/qj-1");
     forewarn(&folder, "quarantine").check(0, &["river/qj-1", "listener"]);
-    let shown = forewarn(&folder, "quarantine show 1").check(0, &["is not JSON, expected a value", "1b 5b 33 31 6d"]);
+    let shown =
+        forewarn(&folder, "quarantine show 1").check(0, &["is not JSON, expected a value", "1b 5b 33 31 6d"]);
     assert!(!shown.out.contains('\u{1b}'), "a stranger's bytes steer no terminal: {shown:?}");
     forewarn(&folder, "quarantine show 9").check(1, &["no 9 in quarantine"]);
 

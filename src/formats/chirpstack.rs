@@ -66,6 +66,10 @@ impl TryFrom<Raw> for ChirpStack {
 }
 
 impl Format for ChirpStack {
+    fn turns(&self, quantity: &str) -> bool {
+        self.mapping.turns(quantity)
+    }
+
     fn decode(&self, _: &mut Session, message: &Message<'_>, sink: &mut dyn Sink) -> Result<(), Refusal> {
         // `application/{id}/device/{devEui}/event/{event}`; a bridge may have renamed it, then it is an `up`.
         if let Some((_, event)) = message.topic.rsplit_once("/event/") {

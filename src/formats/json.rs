@@ -112,6 +112,10 @@ impl TryFrom<Raw> for Json {
 }
 
 impl Format for Json {
+    fn turns(&self, quantity: &str) -> bool {
+        self.mapping.turns(quantity)
+    }
+
     fn decode(&self, _: &mut Session, message: &Message<'_>, sink: &mut dyn Sink) -> Result<(), Refusal> {
         let mapping = &self.mapping;
         let named = match &mapping.topic {

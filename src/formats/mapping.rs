@@ -164,6 +164,13 @@ impl Mapping {
     }
 
     /// Reads values at pointers.
+    /// Whether a quantity is negated on its way.
+    pub(super) fn turns(&self, quantity: &str) -> bool {
+        self.readings
+            .iter()
+            .any(|reading| reading.quantity == quantity && reading.apply == Apply::ZeroMinusValue)
+    }
+
     pub(super) fn read(&mut self, readings: RawReadings) -> Result<(), String> {
         for (quantity, RawReading { from, unit, apply }) in readings {
             let fault = |what: String| format!("readings.{quantity}: {what}");

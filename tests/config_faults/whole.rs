@@ -7,7 +7,7 @@ use forewarn::config::fault::FAULTS_MAX;
 use forewarn::config::names::{Assign, FreshIndices};
 use forewarn_core::ids::IndexKind;
 
-use crate::world::{AREAS, CANARY, CONTACTS, FILES, LIMITS, ROUTES, SENSORS, loads, sound, write};
+use crate::world::{AREAS, CANARY, CONTACTS, FILES, LIMITS, MAIN, ROUTES, SENSORS, loads, sound, write};
 
 #[test]
 fn the_sound_configuration_is_sound() {
@@ -22,6 +22,22 @@ fn the_sound_configuration_is_sound() {
     assert_eq!(loaded.setup.data, dir.path().join("../data"));
     let shown = format!("{loaded:?}");
     assert!(!shown.contains(CANARY), "a secret shows in Debug");
+}
+
+#[test]
+fn a_distance_is_turned_into_a_level_once() {
+    let decode = r#"{ format = "json", readings = { level = { from = "/d", apply = "zero - value" } } }"#;
+    let main = MAIN.replace(r#"{ format = "json" }"#, decode);
+    let with = |zero: &str| {
+        let dir = sound();
+        write(dir.path(), "forewarn.toml", main.as_bytes());
+        write(dir.path(), "sensors.csv", SENSORS.replace("gw-1,,,,", zero).as_bytes());
+        loads(dir.path(), &mut FreshIndices::default()).map(|_| ()).map_err(|faults| faults.to_string())
+    };
+    let twice = "sensors.csv:2: has zero, and the source \"lora\" reads \"level\" with apply = \"zero - value\": \
+                 its sign turns twice, expected zero here, or apply there with the zero as offset here";
+    assert_eq!(with("gw-1,,20,,"), Err(twice.to_owned()));
+    assert_eq!(with("gw-1,,,,"), Ok(()));
 }
 
 #[test]
