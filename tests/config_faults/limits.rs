@@ -18,6 +18,11 @@ const FAULTS: &[Row] = &[
         "4,5,5,7",
         "limits.csv:2: limit orange (5) does not lie beyond yellow (5), expected limits that rise from blue to red",
     ),
+    (
+        "a/level,,,4,5,6,7",
+        "a/level,,,-0.4,5,6,7",
+        "limits.csv:2: limit blue (-0.4) of \"a/level\" is reached by all that it can measure, expected a limit between its min and max, as sensors.csv has them",
+    ),
     ("4,5,6,7", ",,,", "limits.csv:2: has no limit, expected one of blue, yellow, orange, red at least"),
     (
         "b/level,,,4,5,6,7,m",

@@ -41,6 +41,25 @@ fn a_distance_is_turned_into_a_level_once() {
 }
 
 #[test]
+fn a_limit_that_cannot_be_reached_or_believed_is_remarked() {
+    for (red, expected) in [
+        (
+            "25",
+            "limits.csv:2: limit red (25) of \"a/level\" lies beyond what it can measure, so it is never reached",
+        ),
+        ("19.5", "limits.csv:2: limit red (19.5) of \"a/level\" lies where its values are suspect"),
+    ] {
+        let dir = sound();
+        let limits = LIMITS.replace("a/level,,,4,5,6,7", &format!("a/level,,,4,5,6,{red}"));
+        write(dir.path(), "limits.csv", limits.as_bytes());
+        let loaded =
+            loads(dir.path(), &mut FreshIndices::default()).unwrap_or_else(|faults| panic!("{faults}"));
+        let told: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
+        assert!(told.len() == 1 && told[0].contains(expected), "{told:?}");
+    }
+}
+
+#[test]
 fn a_missing_file_is_told_and_nothing_that_leans_on_it() {
     for (file, expected) in [
         ("sensors.csv", "sensors.csv: is missing, expected a file of that name"),
