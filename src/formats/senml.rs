@@ -268,13 +268,11 @@ impl Format for SenMl {
                 Err(Wrong::Pack(what)) => spoilt = Some(which.place(what)),
             }
         })?;
-        match spoilt {
-            Some(what) => Err(Refusal(what)),
-            None => {
-                known.finish();
-                Ok(())
-            }
+        if let Some(what) = spoilt {
+            return Err(Refusal(what));
         }
+        known.finish();
+        Ok(())
     }
 }
 

@@ -45,9 +45,9 @@ fn a_limit_that_cannot_be_reached_or_believed_is_remarked() {
     for (red, expected) in [
         (
             "25",
-            "limits.csv:2: limit red (25) of \"a/level\" lies beyond what it can measure, so it is never reached",
+            "rules/river.toml:1: warning: limit red of \"a/level\", 25 m, lies beyond what the sensor can measure",
         ),
-        ("19.5", "limits.csv:2: limit red (19.5) of \"a/level\" lies where its values are suspect"),
+        ("19.5", "limits.csv:2: warning: limit red (19.5) of \"a/level\" lies where its values are suspect"),
     ] {
         let dir = sound();
         let limits = LIMITS.replace("a/level,,,4,5,6,7", &format!("a/level,,,4,5,6,{red}"));

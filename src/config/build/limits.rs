@@ -231,7 +231,9 @@ impl Build<'_> {
             Side::Above => (low, high),
             Side::Below => (-high, -low),
         };
-        let (span, believed) = (sensor.span.map(upward), sensor.suspect.map(upward));
+        let whole = |&(low, high): &(f64, f64)| low < high;
+        let (span, believed) =
+            (sensor.span.filter(whole).map(upward), sensor.suspect.filter(whole).map(upward));
         for (level, limit) in Level::WARNING.into_iter().zip(levels) {
             let Some(written) = limit else { continue };
             let limit = if under.side == Side::Above { written } else { -written };
@@ -239,10 +241,9 @@ impl Build<'_> {
             if span.is_some_and(|(low, _)| limit < low) {
                 let what = format!("{named} is reached by all that it can measure");
                 self.fault(place, what, "a limit between its min and max, as sensors.csv has them");
-            } else if span.is_some_and(|(_, high)| limit > high) {
-                let what = format!("{named} lies beyond what it can measure, so it is never reached");
-                self.warn_once(place, what, "see min and max in sensors.csv, or the unit of the limits");
-            } else if believed.is_some_and(|(_, high)| limit > high) {
+            } else if believed.is_some_and(|(_, high)| limit > high)
+                && span.is_none_or(|(_, high)| limit <= high)
+            {
                 let what =
                     format!("{named} lies where its values are suspect: one of them alone warns nobody");
                 let hint = "beyond suspect_min and suspect_max in sensors.csv, a value needs another gauge that says so too";
