@@ -169,7 +169,8 @@ async fn what_the_service_knows_is_read_beside_it() {
     .await;
     assert_eq!(one.json()[0]["topic"], "river/qj-1");
     forewarn(&folder, "quarantine").check(0, &["river/qj-1", "listener"]);
-    let shown = forewarn(&folder, "quarantine show 1").check(0, &["expected JSON", "1b 5b 33 31 6d"]);
+    let shown =
+        forewarn(&folder, "quarantine show 1").check(0, &["is not JSON, expected a value", "1b 5b 33 31 6d"]);
     assert!(!shown.out.contains('\u{1b}'), "a stranger's bytes steer no terminal: {shown:?}");
     forewarn(&folder, "quarantine show 9").check(1, &["no 9 in quarantine"]);
 
@@ -184,8 +185,17 @@ async fn what_the_service_knows_is_read_beside_it() {
         assert!(told.contains(part), "expected {part:?} in:\n{told}");
     }
 
-    forewarn(&folder, "health").check(0, &["ready", "1 sensor", "1 incident"]);
+    forewarn(&folder, "health").check(0, &["ready", "no trouble", "1 sensor", "1 incident"]);
     forewarn(&folder, "health --live").check(0, &["alive"]);
+    // Whoever names another directory is not answered by this service.
+    let elsewhere = folder.data().with_file_name("elsewhere");
+    let mut health = Command::new(BINARY);
+    health.args(["health", "--config"]).arg(folder.config()).arg("--data").arg(elsewhere);
+    answer(health).check(3, &["the service is not running", "elsewhere/ports.json is not there"]);
+    forewarn(&folder, "warnings list --limit 0").check(2, &["expected a whole number from 1"]);
+    forewarn(&folder, "sensors").check(0, &["qj-1/level", "red"]);
+    let log = std::fs::read_to_string(&service.log).expect("the service's log");
+    assert!(!log.contains("control connection broke"), "a look is no fault: {log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -116,6 +116,8 @@ fn late_is_put_in_its_place_and_later_still_goes_to_the_ledger() {
     let late = [(400, at(400, 1.0), NEW), (401, at(100, 9.0), NEW), (460, at(460, 1.0), NEW)];
     let bench = check(one_of_one(), &late[..2], RED);
     assert_eq!(bench.would_have(), [], "it is told, so there is nothing to put on record");
+    let told = bench.finding(0);
+    assert_eq!((told.value, told.measured, told.observed), (Some(9.0), Some(9.0), at(100, 0.0).observed));
     check(one_of_one(), &late, CLEAR);
     // One that only takes back finds nothing that had not been found.
     let taken_back = [

@@ -4,7 +4,7 @@ mod common;
 
 use common::{Bench, LEVELS, START, at, gauge, plan, rule, threshold};
 use forewarn_core::finding::{Pending, Verdict, Why};
-use forewarn_core::ids::SourceIx;
+use forewarn_core::ids::{SensorIx, SourceIx};
 use forewarn_core::level::Level::{Blue, Orange, Red, Yellow};
 use forewarn_core::plan::{LimitRow, Raise, Rule, Sensor, Side};
 use forewarn_core::reading::{Marks, Reading};
@@ -52,6 +52,27 @@ fn a_level_is_left_only_beyond_the_deadband() {
         rule,
         &[(4.0, YELLOW), (3.6, YELLOW), (3.5, BLUE), (3.9, BLUE), (1.6, BLUE), (1.5, CLEAR), (1.9, CLEAR)],
     );
+}
+
+#[test]
+fn what_waits_for_further_readings_says_so() {
+    for (values, expected) in [
+        (&[9.0][..], Some((Red, 1, 2, 3))),
+        (&[9.0, 1.0], Some((Red, 1, 2, 3))),
+        (&[9.0, 1.0, 1.0, 1.0], None),
+        (&[9.0, 9.0], None),
+        (&[5.0, 5.0, 9.0], Some((Red, 1, 2, 3))),
+        (&[1.0], None),
+    ] {
+        let mut bench = Bench::new(plan(gauge(), vec![raising(2, 3, Span::ZERO)]));
+        for (nth, value) in values.iter().enumerate() {
+            bench.read(60 * (1 + nth as i64), *value);
+        }
+        let state = bench.stage.sensor_state(SensorIx(0)).expect("a sensor of the plan");
+        let rule = state.rules(bench.moment).next().expect("a rule on it");
+        let gathering = rule.gathering.map(|it| (it.level, it.reached, it.m, it.n));
+        assert_eq!(gathering, expected, "{values:?}");
+    }
 }
 
 #[test]
@@ -154,6 +175,23 @@ fn only_what_matters_is_found() {
 fn a_failed_reading_moves_only_towards_unknown() {
     let rule = raising(2, 3, Span::ZERO);
     check(rule, &[(9.0, CLEAR), (-3.0, BAD), (9.0, RED), (-3.0, BAD), (9.0, RED), (-3.0, BAD), (1.0, CLEAR)]);
+}
+
+#[test]
+fn a_failed_reading_is_never_what_was_measured() {
+    for failed in [-3.0, 9999.0, f64::NAN] {
+        // From a calm 1.0 a leap beyond either end of the span fails.
+        let mut bench = check(threshold(), &[(9.0, RED)]);
+        if failed > 0.0 {
+            bench = check(Rule { side: Side::Below, ..threshold() }, &[(1.0, RED)]);
+        }
+        let good = bench.finding(0);
+        bench.read(120, failed);
+        let lost = bench.finding(0);
+        assert_eq!((lost.tip, lost.saturated), (BAD, false), "{failed}");
+        assert_eq!((lost.value, lost.measured), (good.value, good.measured), "{failed}");
+        assert_eq!(lost.observed, good.observed, "when it was last measured: {failed}");
+    }
 }
 
 #[test]

@@ -179,6 +179,10 @@ async fn converse(stream: UnixStream, operator: &dyn Operator) -> io::Result<()>
     let (read, mut write) = stream.into_split();
     let mut line = String::new();
     BufReader::new(tokio::io::AsyncReadExt::take(read, REQUEST_BYTES_MAX)).read_line(&mut line).await?;
+    if line.is_empty() {
+        // Somebody only looked whether the service is there.
+        return Ok(());
+    }
     let response = match serde_json::from_str::<Request>(&line) {
         Ok(request) => {
             info!(?request, "control request");

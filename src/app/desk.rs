@@ -7,8 +7,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use forewarn_core::event::{Command, Decision, Input, TroubleReport};
-use forewarn_core::plan::{Plan, Target};
+use forewarn_core::event::{Command, Input, TroubleReport};
+use forewarn_core::plan::Plan;
 use forewarn_core::warning::{Cell, TroubleCode, TroubleKey};
 use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
@@ -18,13 +18,14 @@ use super::control::{Operator, Request, Response, WAIT_MAX, command_on};
 use super::notify;
 pub use super::opening::Orphan;
 use super::opening::{self, Drafted};
+use super::reloaded::{bridge, orphaned, refusal};
 use super::restart;
 use super::service::Options;
 use super::sources::Sources;
 use super::stages::Stages;
 use crate::config::plan::Setup;
 use crate::config::targets::TargetIds;
-use crate::driver::inbox::{Answer, DriverInbox};
+use crate::driver::inbox::DriverInbox;
 use crate::driver::picture::{Picture, Pulse};
 use crate::http::{Health, Readiness, Reload, Sensors};
 use crate::log::Indices;
@@ -136,6 +137,7 @@ impl Desk {
 
         let old = self.parts.current.borrow().clone();
         let restart = restart::needed(&self.started, &loaded.setup);
+        let mut left_alone = Vec::new();
         if let Some(inputs) = change {
             self.parts.current.send_replace(Arc::new(bridge(&old, &loaded.setup)));
             let answer = self.parts.inbox.answer(inputs).await;
@@ -145,6 +147,7 @@ impl Desk {
                 self.parts.current.send_replace(old);
                 return Err(vec![refused]);
             }
+            left_alone = answer.map_or_else(Vec::new, |answer| orphaned(&answer.decisions, &old.plan));
         }
         let setup = Arc::new(loaded.setup);
         self.parts.current.send_replace(setup.clone());
@@ -155,7 +158,14 @@ impl Desk {
             some => format!(", with {some} warnings of `forewarn check`"),
         };
         let later = restart::sentence(&restart).map_or(String::new(), |later| format!("; {later}"));
-        Ok(format!("reloaded{warnings}{later}"))
+        let alone = match left_alone.as_slice() {
+            [] => String::new(),
+            cells => format!(
+                "; no rule supports {} any more: the warning stands, and its targets were told so, until a person ends it",
+                cells.join(", ")
+            ),
+        };
+        Ok(format!("reloaded{warnings}{alone}{later}"))
     }
 
     fn hint(&self, words: &str) -> String {
@@ -278,40 +288,6 @@ async fn to_its_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 's
     }
 }
 
-/// What is in force while a plan is on its way into the log: the old setup with
-/// the targets and addresses of the new one as well. The courier must know them
-/// before the log names them, and intake must not name new sensors before then.
-fn bridge(old: &Setup, new: &Setup) -> Setup {
-    let mut bridge = old.clone();
-    let mut addresses = (*old.addresses).clone();
-    addresses.extend(new.addresses.iter().map(|(id, address)| (id.clone(), address.clone())));
-    bridge.addresses = Arc::new(addresses);
-    let targets = both(&old.plan.targets, &new.plan.targets);
-    bridge.plan = Arc::new(Plan { targets, ..(*old.plan).clone() });
-    bridge
-}
-
-/// The new targets, and the old ones that are not among them; an index is its target's for good.
-fn both(old: &[Option<Target>], new: &[Option<Target>]) -> Vec<Option<Target>> {
-    let at = |targets: &[Option<Target>], ix: usize| targets.get(ix).cloned().flatten();
-    (0..old.len().max(new.len())).map(|ix| at(new, ix).or_else(|| at(old, ix))).collect()
-}
-
-fn refusal(answer: Option<&Answer>) -> Option<String> {
-    let Some(answer) = answer else { return Some("the service is stopping".into()) };
-    answer.decisions.iter().find_map(|decision| match decision {
-        Decision::PlanRefused(why) => Some(why.clone()),
-        Decision::Incident(_)
-        | Decision::Revision(_)
-        | Decision::WouldHave(_)
-        | Decision::Trouble(_)
-        | Decision::Resumed
-        | Decision::Resent { .. }
-        | Decision::Asked { .. }
-        | Decision::Acknowledged { .. } => None,
-    })
-}
-
 fn lines(error: &anyhow::Error) -> Vec<String> {
     format!("{error:#}").lines().map(str::to_owned).collect()
 }
@@ -400,35 +376,5 @@ impl Health for Desk {
 impl fmt::Debug for Desk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Desk").field("data", &self.parts.data).finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use forewarn_core::level::Level;
-
-    use super::*;
-
-    #[expect(clippy::unnecessary_wraps, reason = "it is put into a plan's table as it is")]
-    fn target(id: &str, contact: &str) -> Option<Target> {
-        Some(Target {
-            id: id.into(),
-            contact: contact.into(),
-            roles: vec![],
-            area: None,
-            channel: "email".into(),
-            language: "en".into(),
-            min_level: Level::Blue,
-            hours: None,
-        })
-    }
-
-    #[test]
-    fn while_a_plan_is_on_its_way_the_targets_of_both_are_known() {
-        let old = [target("t-1", "it"), target("t-2", "gone"), None];
-        let new = [target("t-1", "moved"), None, None, target("t-4", "new")];
-        let known = both(&old, &new);
-        let contacts: Vec<_> = known.iter().map(|it| it.as_ref().map(|it| it.contact.as_str())).collect();
-        assert_eq!(contacts, [Some("moved"), Some("gone"), None, Some("new")]);
     }
 }

@@ -11,6 +11,7 @@ mod notify;
 mod opening;
 mod pages;
 mod place;
+mod reloaded;
 mod restart;
 pub mod service;
 mod sources;

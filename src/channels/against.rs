@@ -60,7 +60,7 @@ impl Against {
     }
 
     /// Whether the measurement is on the safe side of the limit of the level people are told.
-    fn fell_short(self) -> bool {
+    pub(super) fn fell_short(self) -> bool {
         matches!(self, Against { whose: Whose::Told(_), stand: Stand::Short, .. })
     }
 }

@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 
 use forewarn_core::ids::SensorIx;
+use forewarn_core::plan::Plan;
 use forewarn_core::warning::{Evidence, Revision};
 
+use super::against::Against;
 use super::facts::Teller;
 use super::naming;
 
@@ -32,9 +34,12 @@ pub(super) struct AtLevel {
 }
 
 impl AtLevel {
-    pub(super) fn of(revision: &Revision) -> AtLevel {
+    pub(super) fn of(revision: &Revision, plan: &Plan) -> AtLevel {
         let listed: BTreeSet<SensorIx> = revision.evidence.iter().map(|evidence| evidence.sensor).collect();
-        let at = revision.evidence.iter().filter(|evidence| evidence.level >= revision.level);
+        // A level that a rule still has for its deadband is held, not measured.
+        let fell_short = |it: &Evidence| Against::of(revision, it, plan).is_some_and(Against::fell_short);
+        let at = revision.evidence.iter();
+        let at = at.filter(|evidence| evidence.level >= revision.level && !fell_short(evidence));
         let (lost, seen): (Vec<&Evidence>, Vec<&Evidence>) = at.partition(|evidence| evidence.unknown);
         let sensors = |of: &[&Evidence]| of.iter().map(|evidence| evidence.sensor).collect::<BTreeSet<_>>();
         let (seen, lost) = (sensors(&seen), sensors(&lost));
@@ -66,7 +71,7 @@ impl Teller<'_> {
         if self.revision.kind.is_last() {
             return self.words.fill("text.sensors_in_all", &[("count", &count), ("names", &names)]);
         }
-        let now = AtLevel::of(self.revision);
+        let now = AtLevel::of(self.revision, self.plan());
         let path = match now.unlisted {
             Unlisted::None => "text.sensors_now",
             // Nothing is known of the level of those that are not listed.

@@ -298,7 +298,7 @@ fn of_revision(revision: &Revision, setup: &Setup, words: &Words) -> RevisionBod
         stale: revision.stale,
         sensors: revision.sensors,
         sensors_at_level: (!revision.kind.is_last() && cell.is_some())
-            .then(|| AtLevel::of(revision).seen as u32),
+            .then(|| AtLevel::of(revision, plan).seen as u32),
         evidence: revision.evidence.iter().filter_map(|e| evidence::of(e, revision, plan, words)).collect(),
         seen: revision.seen.map(|Seen { by, of }| SeenBody { by, of }),
         detail: show::clean(&revision.detail),

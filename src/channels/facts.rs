@@ -260,9 +260,11 @@ impl Teller<'_> {
     fn unknown(&self) -> String {
         let lost: Vec<_> =
             self.revision.evidence.iter().filter(|e| e.unknown).map(|e| self.lost(e)).collect();
+        let nobody = self.revision.evidence.is_empty() && !self.revision.kind.is_last();
         match (lost.is_empty(), self.revision.stale) {
             (false, _) => lost.join(self.words.get("join.list")),
             (true, true) => self.word("text.stale"),
+            (true, false) if nobody => self.word("text.nobody_measures"),
             (true, false) => self.word("text.all_seen"),
         }
     }
@@ -311,7 +313,11 @@ impl Teller<'_> {
             (false, None) | (true, _) => {}
         }
         let comma = self.words.get("join.comma");
-        let Some(worst) = worst else { return naming::area_name(self.plan(), cell, self.words) };
+        let Some(worst) = worst else {
+            let area = naming::area_name(self.plan(), cell, self.words);
+            let nobody = self.words.get("text.nobody_measures");
+            return if self.revision.kind.is_last() { area } else { format!("{area}: {nobody}") };
+        };
         let place = self.station(worst).unwrap_or_else(|| naming::area_name(self.plan(), cell, self.words));
         let mut line = match self.measured(worst) {
             Some(value) => format!("{place} {value}"),

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use forewarn_core::level::Status;
 use forewarn_core::warning::{TroubleCode, TroubleKey};
 
 use super::facts::{Facts, Row, Teller};
@@ -16,7 +17,7 @@ impl Teller<'_> {
         let action = if over { self.word("trouble_actions.ended") } else { self.trouble_action(key.code) };
         let kind = self.word(&format!("trouble_kinds.{}", self.revision.kind.word()));
         let mut rows = vec![
-            self.row("status", self.status()),
+            self.row("status", self.trouble_status()),
             self.row("kind", kind.clone()),
             self.row("reason", self.reason_word()),
             self.row("trouble", format!("{text} ({code})")),
@@ -46,6 +47,14 @@ impl Teller<'_> {
             }
         };
         Facts { kind, ..self.facts(tag, self.word("text.service"), headline, action, rows) }
+    }
+
+    /// It asks people to act on the service, not on a measurement.
+    fn trouble_status(&self) -> String {
+        match self.revision.status {
+            Status::Actual => self.word("text.trouble_status"),
+            Status::Exercise | Status::Test => self.status(),
+        }
     }
 
     pub(super) fn notify_test(&self) -> Facts {

@@ -104,6 +104,10 @@ pub enum LogFormat {
     Json,
 }
 
+fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|&number| number > 0).ok_or_else(|| "expected a whole number from 1".to_owned())
+}
+
 /// How what was found is written.
 #[derive(Debug, Clone, Args)]
 pub struct Listing {
@@ -111,7 +115,7 @@ pub struct Listing {
     #[arg(long, global = true)]
     pub json: bool,
     /// How many to list at most
-    #[arg(long, value_name = "NUMBER", default_value_t = 50, global = true)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 50, global = true, value_parser = at_least_one)]
     pub limit: usize,
 }
 
@@ -382,7 +386,7 @@ pub struct ReloadArgs {
     /// Where configuration and data stand.
     #[command(flatten)]
     pub places: Places,
-    /// Leave an active incident whose area has gone without a rule, rather than refuse
+    /// Let the area or the hazard of a standing warning go, and the warning stand alone, rather than refuse
     #[arg(long)]
     pub orphan: bool,
 }

@@ -29,6 +29,12 @@ const ANSWER_BYTES_MAX: u64 = 64 * 1024;
 pub(super) fn health(args: &HealthArgs, around: &mut Surroundings<'_>) -> io::Result<Exit> {
     let data = data_dir(&args.places).ok();
     let noted = data.as_deref().and_then(|data| Listening::read(data).ok().flatten());
+    if let (Some(data), None, true) = (&data, &noted, args.places.data.is_some()) {
+        // Whoever names a directory means its service, and no other that may listen elsewhere.
+        let is = if is_running(data) { "has not said yet where it listens" } else { "is not running" };
+        writeln!(around.err, "the service {is}: {} is not there", data.join(FILE).display())?;
+        return Ok(Exit::Unreachable);
+    }
     let address = match noted.as_ref().map_or_else(|| configured(&args.places), |it| Ok(it.http)) {
         Ok(address) => reachable(address),
         Err(fault) => {
@@ -62,12 +68,7 @@ pub(super) fn health(args: &HealthArgs, around: &mut Surroundings<'_>) -> io::Re
 
 /// Where it is configured to listen.
 fn configured(places: &Places) -> Result<SocketAddr, String> {
-    let settings = match settings(&places.config) {
-        Ok(settings) => settings,
-        // With the data directory given, no configuration need be at hand.
-        Err(_) if places.data.is_some() => toml::Table::new(),
-        Err(fault) => return Err(fault),
-    };
+    let settings = settings(&places.config)?;
     let bind = settings.get("http").and_then(|http| http.get("bind")).and_then(toml::Value::as_str);
     let bind = bind.unwrap_or(DEFAULT_BIND);
     bind.parse().map_err(|_| format!("http.bind is {bind:?}, expected an address such as {DEFAULT_BIND}"))
@@ -110,8 +111,21 @@ fn summary(body: &str) -> String {
         [] => "ready".to_owned(),
         some => format!("not ready: {}", some.join("; ")),
     };
+    let troubles: Vec<String> = it["troubles"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(code, standing)| match number(standing) {
+            1 => code.clone(),
+            some => format!("{some} {code}"),
+        })
+        .collect();
+    let troubles = match troubles.as_slice() {
+        [] => "no trouble".to_owned(),
+        some => format!("troubles: {}", some.join(", ")),
+    };
     format!(
-        "{state}; position {}, {}, {} silent, {}",
+        "{state}; {troubles}; position {}, {}, {} silent, {}",
         number(&it["position"]),
         count(number(&it["sensors"]["configured"]), "sensor"),
         number(&it["sensors"]["silent"]),
@@ -125,17 +139,19 @@ mod tests {
 
     #[test]
     fn an_answer_is_its_code_and_a_line() {
-        let ready =
-            r#"{"ready":true,"reasons":[],"position":7,"sensors":{"configured":3,"silent":1},"incidents":1}"#;
+        let ready = r#"{"ready":true,"reasons":[],"position":7,"sensors":{"configured":3,"silent":1},"incidents":1,"troubles":{"dead-letter":2,"source-down":1}}"#;
         for (answer, expected) in [
             (
                 format!("HTTP/1.1 200 OK\r\nx: y\r\n\r\n{ready}"),
-                Some((200, "ready; position 7, 3 sensors, 1 silent, 1 incident")),
+                Some((
+                    200,
+                    "ready; troubles: 2 dead-letter, source-down; position 7, 3 sensors, 1 silent, 1 incident",
+                )),
             ),
             ("HTTP/1.1 200 OK\r\n\r\nalive\n".to_owned(), Some((200, "alive\n"))),
             (
                 "HTTP/1.1 503 x\r\n\r\n{\"ready\":false,\"reasons\":[\"no room\"]}".to_owned(),
-                Some((503, "not ready: no room; position 0, 0 sensors, 0 silent, 0 incidents")),
+                Some((503, "not ready: no room; no trouble; position 0, 0 sensors, 0 silent, 0 incidents")),
             ),
             ("SSH-2.0-x\r\n\r\n".to_owned(), None),
         ] {

@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use super::mapping::{Mapping, RawReadings, slot};
+use super::mapping::{Hints, Mapping, RawReadings, slot};
 use super::record::Record;
 use super::records::{self, Records};
 use super::topic::Named;
@@ -30,6 +30,13 @@ struct Raw {
 /// Events that carry no measurement: understood, and nothing in them for us.
 const WITHOUT_READINGS: &[&str] = &["join", "status", "ack", "txack", "log", "location", "integration"];
 
+/// What of its settings, and of ChirpStack's, helps where something is not understood.
+const HINTS: Hints = Hints {
+    station: " (or where station in the source's decode says)",
+    strings: "",
+    values: " (without a decoded object, its device profile needs a codec)",
+};
+
 impl ChirpStack {
     /// How configuration writes it.
     pub const EXAMPLE: &'static str = r#"decode = { format = "chirpstack", station = "/deviceInfo/devEui", readings = { level = { from = "/object/distance", unit = "mm", apply = "zero - value" } } }"#;
@@ -40,6 +47,7 @@ impl TryFrom<Raw> for ChirpStack {
 
     fn try_from(raw: Raw) -> Result<Self, String> {
         let mut mapping = Mapping::new();
+        mapping.hints = HINTS;
         let station = raw.station.as_deref().unwrap_or("/deviceInfo/devEui");
         mapping.find(slot::STATION, station).map_err(|what| format!("station: {what}"))?;
         // `time` is the gateway's time where it has one, else the server's own.
@@ -58,6 +66,10 @@ impl TryFrom<Raw> for ChirpStack {
 }
 
 impl Format for ChirpStack {
+    fn turns(&self, quantity: &str) -> bool {
+        self.mapping.turns(quantity)
+    }
+
     fn decode(&self, _: &mut Session, message: &Message<'_>, sink: &mut dyn Sink) -> Result<(), Refusal> {
         // `application/{id}/device/{devEui}/event/{event}`; a bridge may have renamed it, then it is an `up`.
         if let Some((_, event)) = message.topic.rsplit_once("/event/") {
@@ -129,13 +141,17 @@ mod tests {
             "",
             "up",
             r#"{"devEUI":"AQEBAQEBAQE=","object":{"level":1}}"#,
-            &["no station at \"/deviceInfo/devEui\""],
+            &[
+                "no station, expected its id at \"/deviceInfo/devEui\" (or where station in the source's decode says)",
+            ],
         );
         check(
             "",
             "up",
             r#"{"deviceInfo":{"devEui":"qj1"},"fPort":1,"data":"/xMT"}"#,
-            &["no value found, expected numbers in \"object\""],
+            &[
+                "no value found, expected numbers at \"/object\" under their quantities' names (without a decoded",
+            ],
         );
         check(
             "",

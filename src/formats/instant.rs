@@ -41,6 +41,23 @@ impl EpochUnit {
         }
     }
 
+    fn word(self) -> &'static str {
+        match self {
+            EpochUnit::ByMagnitude => "a unit told by its magnitude",
+            EpochUnit::Seconds => "seconds",
+            EpochUnit::Millis => "milliseconds",
+            EpochUnit::Micros => "microseconds",
+            EpochUnit::Nanos => "nanoseconds",
+        }
+    }
+
+    fn outside(self, number: impl std::fmt::Display) -> String {
+        format!(
+            "time {number} in {} is outside the years 1 to 9999, expected a smaller number or another unit",
+            self.word()
+        )
+    }
+
     /// A whole number in this unit as an instant.
     pub(super) fn whole(self, number: i128) -> Result<Timestamp, String> {
         let micros = match self.of(number.unsigned_abs() as f64) {
@@ -49,7 +66,7 @@ impl EpochUnit {
             EpochUnit::Micros => number,
             EpochUnit::Nanos => number.div_euclid(1_000),
         };
-        bounded(micros).ok_or_else(|| format!("time {number} is outside the years 1 to 9999"))
+        bounded(micros).ok_or_else(|| self.outside(number))
     }
 
     /// A number with a fraction in this unit as an instant.
@@ -62,7 +79,7 @@ impl EpochUnit {
         };
         // `as` saturates, so an absurd number is outside the bounds as well; NaN is refused by name.
         let inside = if micros.is_nan() { None } else { bounded(micros.round() as i128) };
-        inside.ok_or_else(|| format!("time {number} is outside the years 1 to 9999"))
+        inside.ok_or_else(|| self.outside(number))
     }
 }
 
@@ -87,18 +104,37 @@ impl ZoneOffset {
     }
 }
 
-/// Reads RFC 3339; a time without zone only where `local` says what it means.
-pub(super) fn rfc3339(text: &str, local: Option<ZoneOffset>) -> Result<Timestamp, String> {
+/// What a time without a zone means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Zoneless {
+    /// It is local, so far ahead of UTC.
+    At(ZoneOffset),
+    /// Nothing: it is a fault.
+    Refused {
+        /// What helps, in brackets behind the fault; empty where nothing is known.
+        hint: &'static str,
+    },
+}
+
+impl Default for Zoneless {
+    fn default() -> Self {
+        Zoneless::Refused { hint: "" }
+    }
+}
+
+/// Reads RFC 3339; a time without zone only where `zoneless` says what it means.
+pub(super) fn rfc3339(text: &str, zoneless: Zoneless) -> Result<Timestamp, String> {
     let expected =
         || format!("time {text:?} is not understood, expected RFC 3339 such as \"2026-07-01T08:00:00Z\"");
     let mut rest = Digits(text.as_bytes());
     let (days, micros) = rest.date_and_time().ok_or_else(expected)?;
     let offset = if rest.0.is_empty() {
-        local.ok_or_else(|| {
-            format!(
-                "time {text:?} has no zone, expected one such as Z, or zone_offset in the source's decode"
-            )
-        })?
+        match zoneless {
+            Zoneless::At(offset) => offset,
+            Zoneless::Refused { hint } => {
+                return Err(format!("time {text:?} has no zone, expected one such as Z or +08:00{hint}"));
+            }
+        }
     } else {
         rest.offset().filter(|_| rest.0.is_empty()).ok_or_else(expected)?
     };
@@ -220,16 +256,20 @@ mod tests {
             "1900-03-01T00:00:00Z",
         ] {
             let jiff: jiff::Timestamp = text.parse().expect(text);
-            assert_eq!(rfc3339(text, None), Ok(Timestamp(jiff.as_microsecond())), "{text}");
+            assert_eq!(rfc3339(text, Zoneless::default()), Ok(Timestamp(jiff.as_microsecond())), "{text}");
         }
     }
 
     #[test]
     fn a_local_time_needs_its_zone() {
         let east = ZoneOffset::parse("+08:00").expect("offset");
-        assert_eq!(rfc3339("2026-07-01T16:00", Some(east)), rfc3339("2026-07-01T08:00:00Z", None));
-        let fault = rfc3339("2026-07-01T16:00:00", None).expect_err("no zone");
-        assert!(fault.contains("has no zone"), "{fault}");
+        assert_eq!(
+            rfc3339("2026-07-01T16:00", Zoneless::At(east)),
+            rfc3339("2026-07-01T08:00:00Z", Zoneless::default())
+        );
+        let fault =
+            rfc3339("2026-07-01T16:00:00", Zoneless::Refused { hint: " (or so)" }).expect_err("no zone");
+        assert!(fault.ends_with("has no zone, expected one such as Z or +08:00 (or so)"), "{fault}");
     }
 
     #[test]
@@ -246,7 +286,7 @@ mod tests {
             "2026-07-01T08:00:00+8",
             "２026-07-01T08:00:00Z",
         ] {
-            assert!(rfc3339(text, None).is_err(), "{text}");
+            assert!(rfc3339(text, Zoneless::default()).is_err(), "{text}");
         }
     }
 

@@ -2,10 +2,10 @@
 
 use serde::Deserialize;
 
-use super::instant::{EpochUnit, ZoneOffset};
-use super::mapping::{Mapping, RawReadings, Strings, slot};
+use super::instant::{EpochUnit, ZoneOffset, Zoneless};
+use super::mapping::{Hints, Mapping, RawReadings, Strings, slot};
 use super::record::Record;
-use super::records::{self, Records};
+use super::records::{self, Records, Which};
 use super::topic::{Named, Template};
 use super::walk;
 use super::{Format, Message, Refusal, Session, Sink, pointer};
@@ -39,6 +39,13 @@ struct Raw {
     strings: bool,
 }
 
+/// What of its settings helps where something is not understood.
+const HINTS: Hints = Hints {
+    station: " (or where station or topic in the source's decode says)",
+    strings: " (strings = true in the source's decode reads it)",
+    values: "",
+};
+
 impl Json {
     /// How configuration writes it.
     pub const EXAMPLE: &'static str = r#"decode = { format = "json", station = "/device/id", time = "/at", readings = { level = { from = "/data/distance", unit = "mm", apply = "zero - value" }, rain = "/data/rain" } }"#;
@@ -49,6 +56,7 @@ impl TryFrom<Raw> for Json {
 
     fn try_from(raw: Raw) -> Result<Self, String> {
         let mut mapping = Mapping::new();
+        mapping.hints = HINTS;
         let fault = |key: &str| {
             let key = key.to_owned();
             move |what: String| format!("{key}: {what}")
@@ -93,7 +101,10 @@ impl TryFrom<Raw> for Json {
         mapping.read(raw.readings)?;
         mapping.read_named(&raw.quantities)?;
         mapping.epoch = raw.time_unit.as_deref().map_or(Ok(EpochUnit::default()), EpochUnit::parse)?;
-        mapping.zone = raw.zone_offset.as_deref().map(ZoneOffset::parse).transpose()?;
+        mapping.zoneless = match raw.zone_offset.as_deref() {
+            Some(offset) => Zoneless::At(ZoneOffset::parse(offset)?),
+            None => Zoneless::Refused { hint: " (or zone_offset in the source's decode)" },
+        };
         mapping.strings = if raw.strings { Strings::Numbers } else { Strings::Text };
         let each = raw.each.as_deref().map(pointer::parse).transpose().map_err(fault("each"))?;
         Ok(Json { mapping, each: each.filter(|path| !path.is_empty()) })
@@ -101,6 +112,10 @@ impl TryFrom<Raw> for Json {
 }
 
 impl Format for Json {
+    fn turns(&self, quantity: &str) -> bool {
+        self.mapping.turns(quantity)
+    }
+
     fn decode(&self, _: &mut Session, message: &Message<'_>, sink: &mut dyn Sink) -> Result<(), Refusal> {
         let mapping = &self.mapping;
         let named = match &mapping.topic {
@@ -114,20 +129,20 @@ impl Format for Json {
             None => None,
         };
         let records = self.each.as_deref().map_or(Records::Document, Records::At);
-        records::each(text, &mapping.tree, mapping.slots(), records, |number, found| {
+        records::each(text, &mapping.tree, mapping.slots(), records, |which, found| {
             let record = Record { mapping, found, around: around.as_ref(), named };
-            record.give(&mut Numbered { number, sink: &mut *sink });
+            record.give(&mut Placed { which, sink: &mut *sink });
         })
     }
 }
 
-/// Says of a fault in which record it is, from the second on.
-struct Numbered<'a> {
-    number: usize,
+/// Says of a fault in which record it is.
+struct Placed<'a> {
+    which: Which,
     sink: &'a mut dyn Sink,
 }
 
-impl Sink for Numbered<'_> {
+impl Sink for Placed<'_> {
     fn reading(&mut self, reading: super::Decoded<'_>) {
         self.sink.reading(reading);
     }
@@ -141,10 +156,7 @@ impl Sink for Numbered<'_> {
     }
 
     fn fault(&mut self, reason: String) {
-        self.sink.fault(match self.number {
-            1 => reason,
-            number => format!("record {number}: {reason}"),
-        });
+        self.sink.fault(self.which.place(reason));
     }
 }
 
@@ -188,7 +200,7 @@ mod tests {
             r#"[{"station":"qj-1","level":1},{"level":2},{"station":"xx","level":3},{"station":"qj-4","level":4}]"#,
             &[
                 "qj-1/level=1.0",
-                "record 2: no station at \"/station\"",
+                "record 2: no station, expected its id at \"/station\"",
                 "xx/level is not configured",
                 "qj-4/level=4.0",
             ],
@@ -198,6 +210,8 @@ mod tests {
             r#"{"readings":[{"level":1},{"rain":2,"time":1782892805}],"station":"qj-1","time":1782892800}"#,
             &["qj-1/level=1.0 @0.0", "qj-1/rain=2.0 @5.0"],
         );
+        check("", r#"[{"level":1}]"#, &["record 1: no station"]);
+        check("", r#"{"level":1}"#, &["! no station"]);
         check(r#"each = "/readings""#, r#"{"station":"qj-1"}"#, &["no array at \"/readings\""]);
     }
 
@@ -211,7 +225,7 @@ mod tests {
             ),
             (
                 r#"{"device":{"id":17},"data":{"rain":[]}}"#,
-                &["no value found, expected one at /data/distance"],
+                &["no value found, expected one at \"/data/distance\" or \"/data/rain/0\""],
             ),
             (r#"{"device":{"id":"qj-017"},"data":{"distance":null}}"#, &[]),
             (
@@ -238,6 +252,11 @@ mod tests {
             r#"strings = true, quantities = ["level"]"#,
             r#"{"station":"qj-1","level":"4.5","rain":"NaN","ts":"1782892800000"}"#,
             &["qj-1/level=4.5 @0.0"],
+        );
+        check(
+            "strings = true",
+            r#"{"station":"qj-1","level":"4.5","seq":"7","ts":"1782892800.5"}"#,
+            &["qj-1/level=4.5 @0.5 #7"],
         );
         check(
             r#"strings = true, quantities = ["rain"]"#,
@@ -295,6 +314,14 @@ mod tests {
             ("{\"station\":\"qj-1\",\"time\":\"2026-07-01T08:00:00\",\"level\":1}", "has no zone"),
             ("{\"station\":\"qj-1\",\"seq\":-1,\"level\":1}", "is no counter"),
             ("{\"station\":\"qj-1\",\"unit\":\"furlong\",\"level\":1}", "unit \"furlong\" is unknown"),
+            (
+                "{\"station\":\"qj-1\",\"unit\":[\"mm\"],\"level\":1}",
+                "\"/unit\": an array is no unit, expected",
+            ),
+            (
+                "{\"station\":\"qj-1\",\"time\":\"1782892800\",\"level\":1}",
+                "\"1782892800\" is a string, expected RFC 3339 or a number since 1970 (strings = true",
+            ),
             ("{\"station\":\"qj-1\"}", "no value found"),
             ("{\"station\":\"qj-1\",\"battery\":3}", "qj-1/battery is not configured"),
         ] {
@@ -332,6 +359,10 @@ mod tests {
             ),
             (r#"readings = { level = { from = "/a", unti = "m" } }"#, "unknown field `unti`"),
             ("readings = { level = 3 }", "expected a pointer"),
+            (
+                r#"readings = { level = "/a" }, quantities = ["level"]"#,
+                "level stands in readings and in quantities",
+            ),
             (r#"topic = "a/{statoin}""#, "expected {station}"),
             (r#"topic = "a/{station}", station = "/a""#, "expected one"),
             (r#"time_unit = "min""#, "expected s, ms, us or ns"),

@@ -39,6 +39,11 @@ impl<'s> Known<'s> {
         }
     }
 
+    /// Whether such a sensor is configured.
+    pub(super) fn knows(&self, station: &str, quantity: &str) -> bool {
+        self.sink.knows(station, quantity)
+    }
+
     /// One part was not understood; the rest counts.
     pub(super) fn fault(&mut self, reason: String) {
         self.used = Used::Something;

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::instant::EpochUnit;
 use super::known::Known;
-use super::lines::{Line, Reader};
+use super::lines::{Line, Reader, Value};
 use super::{Decoded, Format, Message, Refusal, Session, Sink};
 
 /// Reads line protocol: several lines a message, comments, escapes, quotes.
@@ -136,7 +136,7 @@ impl Format for LineProtocol {
         while reader.next_line() {
             let number = reader.line;
             reader.read(&mut line, &self.station).map_err(|what| Refusal(reader.place(&what)))?;
-            if let Err(what) = self.give(&line, &mut known) {
+            if let Err(what) = self.give(&line, number, &mut known) {
                 known.fault(format!("line {number}: {what}"));
             }
         }
@@ -146,47 +146,57 @@ impl Format for LineProtocol {
 }
 
 impl LineProtocol {
-    fn give(&self, line: &Line<'_>, known: &mut Known<'_>) -> Result<(), String> {
+    fn give(&self, line: &Line<'_>, number: usize, known: &mut Known<'_>) -> Result<(), String> {
         let station = line
             .station
             .as_deref()
             .ok_or_else(|| format!("no tag {:?}, expected the station's id in it", self.station))?;
         let observed: Option<Timestamp> = match line.time {
-            Some(number) => Some(self.precision.unit().whole(number.into())?),
+            Some(time) => Some(self.precision.unit().whole(time.into())?),
             None => None,
         };
-        let reading = |quantity, value: f64| {
-            let marks = Marks::default();
-            positive_nothing(Decoded { station, quantity, value, unit: None, observed, seq: None, marks })
+        let mut give = |quantity: &str, key: &str, value: Value| {
+            let what = match value {
+                Value::Number(value) => {
+                    // Minus nothing is nothing.
+                    let (value, marks) = (value + 0.0, Marks::default());
+                    return known.give(Decoded {
+                        station,
+                        quantity,
+                        value,
+                        unit: None,
+                        observed,
+                        seq: None,
+                        marks,
+                    });
+                }
+                Value::Text => "a string",
+                Value::Boolean => "a boolean",
+            };
+            // A sensor's own value must not vanish unseen; what any other field holds is nobody's business.
+            if known.knows(station, quantity) {
+                known.fault(format!(
+                    "line {number}: field {key:?} of {station:?} is {what}, expected a number"
+                ));
+            }
         };
         match &self.quantity {
             QuantityIs::Field => {
-                for (key, value) in &line.fields {
-                    if let Some(value) = value {
-                        known.give(reading(key, *value));
-                    }
-                }
+                line.fields.iter().for_each(|(key, value)| give(key, key, *value));
                 Ok(())
             }
-            QuantityIs::Measurement { value } => {
-                let (_, number) = line.fields.iter().find(|(key, _)| key == value).ok_or_else(|| {
+            QuantityIs::Measurement { value: named } => {
+                let (key, value) = line.fields.iter().find(|(key, _)| key == named).ok_or_else(|| {
                     format!(
-                        "measurement {:?} has no field {value:?}, expected its value in it",
+                        "measurement {:?} has no field {named:?}, expected its value in it",
                         line.measurement
                     )
                 })?;
-                if let Some(number) = number {
-                    known.give(reading(&line.measurement, *number));
-                }
+                give(&line.measurement, key, *value);
                 Ok(())
             }
         }
     }
-}
-
-/// Minus nothing is nothing.
-fn positive_nothing(reading: Decoded<'_>) -> Decoded<'_> {
-    Decoded { value: reading.value + 0.0, ..reading }
 }
 
 #[cfg(test)]
@@ -236,6 +246,18 @@ mod tests {
             &["line 1: no tag \"station\"", "xx/level is not configured", "qj-3/level=3.0"],
         );
         check("", "river,station=qj-1 battery=3", &["qj-1/battery is not configured"]);
+        check(
+            "",
+            "river,station=qj-1 level=\"4.5\",rain=1,note=\"x\"\nriver,station=qj-1 level=t",
+            &[
+                "line 1: field \"level\" of \"qj-1\" is a string, expected a number",
+                "qj-1/rain=1.0",
+                "line 2: field \"level\" of \"qj-1\" is a boolean",
+            ],
+        );
+        let by_measurement = ", quantity = \"measurement\"";
+        check(by_measurement, "level,station=qj-1 value=\"2\"", &["field \"value\" of \"qj-1\" is a string"]);
+        check(by_measurement, "model,station=qj-1 value=\"RG-3\"", &[]);
     }
 
     #[test]

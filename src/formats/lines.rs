@@ -5,13 +5,20 @@ use std::borrow::Cow;
 /// Fields in one line; more are refused.
 const FIELDS_MAX: usize = 256;
 
+/// A field's value.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Value {
+    Number(f64),
+    Text,
+    Boolean,
+}
+
 /// One line's parts.
 #[derive(Debug, Default)]
 pub(super) struct Line<'t> {
     pub(super) measurement: Cow<'t, str>,
     pub(super) station: Option<Cow<'t, str>>,
-    /// Booleans and strings have no number.
-    pub(super) fields: Vec<(Cow<'t, str>, Option<f64>)>,
+    pub(super) fields: Vec<(Cow<'t, str>, Value)>,
     pub(super) time: Option<i64>,
 }
 
@@ -127,17 +134,16 @@ impl<'t> Reader<'t> {
         Ok(if escaped { Cow::Owned(unescape(name, b",= ")) } else { Cow::Borrowed(name) })
     }
 
-    /// A field's value; `None` for a string or a boolean.
-    fn value(&mut self) -> Result<Option<f64>, String> {
+    fn value(&mut self) -> Result<Value, String> {
         if self.next_is(b'"') {
-            return self.string().map(|()| None);
+            return self.string().map(|()| Value::Text);
         }
         let rest = self.rest();
         let end = rest.iter().position(|byte| b", \n\r".contains(byte)).unwrap_or(rest.len());
         let text = &self.text[self.at..self.at + end];
         let value = match text {
-            "t" | "T" | "true" | "True" | "TRUE" | "f" | "F" | "false" | "False" | "FALSE" => None,
-            text => Some(number(text).ok_or_else(|| {
+            "t" | "T" | "true" | "True" | "TRUE" | "f" | "F" | "false" | "False" | "FALSE" => Value::Boolean,
+            text => Value::Number(number(text).ok_or_else(|| {
                 format!("{text:?} is no value, expected a finite number, true, false or a string in quotes")
             })?),
         };

@@ -8,7 +8,7 @@ use forewarn_core::units::Unit;
 use serde::Deserialize;
 use serde::de::{self, MapAccess, Visitor, value::MapAccessDeserializer};
 
-use super::instant::{EpochUnit, ZoneOffset};
+use super::instant::{EpochUnit, Zoneless};
 use super::pointer::{self, Node, Others};
 use super::topic::Template;
 
@@ -105,6 +105,18 @@ pub(super) enum Strings {
     Numbers,
 }
 
+/// What helps where something is not understood, in brackets behind the fault:
+/// only what the format has a setting for.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Hints {
+    /// No station was found.
+    pub(super) station: &'static str,
+    /// A number stands in a string.
+    pub(super) strings: &'static str,
+    /// No value was found.
+    pub(super) values: &'static str,
+}
+
 /// A mapping ready to use.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Mapping {
@@ -116,8 +128,9 @@ pub(super) struct Mapping {
     pub(super) gathered: Option<String>,
     pub(super) topic: Option<Template>,
     pub(super) epoch: EpochUnit,
-    pub(super) zone: Option<ZoneOffset>,
+    pub(super) zoneless: Zoneless,
     pub(super) strings: Strings,
+    pub(super) hints: Hints,
 }
 
 impl Mapping {
@@ -151,6 +164,13 @@ impl Mapping {
     }
 
     /// Reads values at pointers.
+    /// Whether a quantity is negated on its way.
+    pub(super) fn turns(&self, quantity: &str) -> bool {
+        self.readings
+            .iter()
+            .any(|reading| reading.quantity == quantity && reading.apply == Apply::ZeroMinusValue)
+    }
+
     pub(super) fn read(&mut self, readings: RawReadings) -> Result<(), String> {
         for (quantity, RawReading { from, unit, apply }) in readings {
             let fault = |what: String| format!("readings.{quantity}: {what}");
@@ -168,6 +188,9 @@ impl Mapping {
                     )));
                 }
             };
+            if self.readings.iter().any(|reading| reading.quantity == quantity) {
+                return Err(format!("{quantity} stands in readings and in quantities, expected it in one"));
+            }
             let slot = self.slots();
             self.pointers.push(String::new());
             self.find(slot, &from).map_err(|what| format!("readings.{quantity}: {what}"))?;

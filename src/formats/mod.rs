@@ -39,6 +39,12 @@ pub trait Format: Send + Sync + fmt::Debug {
         message: &Message<'_>,
         sink: &mut dyn Sink,
     ) -> Result<(), Refusal>;
+
+    /// Whether it takes a quantity for a distance down from the instrument, and
+    /// gives it negated: a sensor that does so once more would turn it back.
+    fn turns(&self, _quantity: &str) -> bool {
+        false
+    }
 }
 
 /// What a format remembers of a source between messages (Sparkplug's aliases;

@@ -58,12 +58,7 @@ impl Record<'_, '_> {
             station: self.station()?,
             observed: self.observed()?,
             seq: self.seq()?,
-            unit: match self.get(slot::UNIT) {
-                Some(Scalar::Text(text)) => {
-                    Some(parse_unit(text).map_err(|what| self.at(slot::UNIT, &what))?)
-                }
-                _ => None,
-            },
+            unit: self.unit()?,
         };
         let mapped = self.give_mapped(&shared, sink);
         let named = self.give_named(&shared, sink)?;
@@ -96,8 +91,9 @@ impl Record<'_, '_> {
                 Err(self.at(slot::STATION, &format!("{} is no station, expected its id", describe(other))))
             }
             None => Err(format!(
-                "no station at {:?}, expected its id there, or station or topic in the source's decode",
-                self.mapping.pointers[slot::STATION]
+                "no station, expected its id at {:?}{}",
+                self.mapping.pointers[slot::STATION],
+                self.mapping.hints.station
             )),
         }
     }
@@ -113,10 +109,7 @@ impl Record<'_, '_> {
             Scalar::Null => return Ok(None),
             Scalar::Whole(number) => epoch.whole(*number),
             Scalar::Float(number) => epoch.fraction(*number),
-            Scalar::Text(text) => match (self.mapping.strings, text.parse::<i128>()) {
-                (Strings::Numbers, Ok(number)) => epoch.whole(number),
-                (Strings::Numbers, Err(_)) | (Strings::Text, _) => rfc3339(text, self.mapping.zone),
-            },
+            Scalar::Text(text) => self.written_time(text),
             Scalar::Other(what) => {
                 Err(format!("{what} is no time, expected RFC 3339 or a number since 1970"))
             }
@@ -124,15 +117,43 @@ impl Record<'_, '_> {
         read.map(Some).map_err(|what| self.at(slot, &what))
     }
 
-    fn seq(&self) -> Result<Option<u64>, String> {
-        match self.get(slot::SEQ) {
-            None | Some(Scalar::Null) => Ok(None),
-            Some(Scalar::Whole(number)) if u64::try_from(*number).is_ok() => Ok(u64::try_from(*number).ok()),
-            Some(other) => Err(self.at(
-                slot::SEQ,
-                &format!("{} is no counter, expected a whole number from 0 up", describe(other)),
+    /// A time that stands in a string: a number since 1970 only where strings are numbers.
+    fn written_time(&self, text: &str) -> Result<Timestamp, String> {
+        let number = text.trim();
+        match (self.mapping.strings, number.parse::<i128>(), number.parse::<f64>()) {
+            (Strings::Numbers, Ok(whole), _) => self.mapping.epoch.whole(whole),
+            (Strings::Numbers, Err(_), Ok(float)) => self.mapping.epoch.fraction(float),
+            (Strings::Text, _, Ok(_)) => Err(format!(
+                "{text:?} is a string, expected RFC 3339 or a number since 1970{}",
+                self.mapping.hints.strings
             )),
+            (Strings::Numbers | Strings::Text, _, Err(_)) => rfc3339(text, self.mapping.zoneless),
         }
+    }
+
+    fn seq(&self) -> Result<Option<u64>, String> {
+        let Some(found) = self.get(slot::SEQ) else { return Ok(None) };
+        let number = match (found, self.mapping.strings) {
+            (Scalar::Null, _) => return Ok(None),
+            (Scalar::Whole(number), _) => u64::try_from(*number).ok(),
+            (Scalar::Text(text), Strings::Numbers) => text.trim().parse().ok(),
+            (Scalar::Text(_), Strings::Text) | (Scalar::Float(_) | Scalar::Other(_), _) => None,
+        };
+        let expected = || format!("{} is no counter, expected a whole number from 0 up", describe(found));
+        number.map(Some).ok_or_else(|| self.at(slot::SEQ, &expected()))
+    }
+
+    /// The unit beside the values. What is there and no unit is a fault: read
+    /// in the sensor's own, millimetres would be metres.
+    fn unit(&self) -> Result<Option<Unit>, String> {
+        let read = match self.get(slot::UNIT) {
+            None | Some(Scalar::Null) => return Ok(None),
+            Some(Scalar::Text(text)) => parse_unit(text),
+            Some(other @ (Scalar::Whole(_) | Scalar::Float(_) | Scalar::Other(_))) => {
+                Err(format!("{} is no unit, expected its symbol such as \"mm\"", describe(other)))
+            }
+        };
+        read.map(Some).map_err(|what| self.at(slot::UNIT, &what))
     }
 
     fn number(&self, scalar: &Scalar<'_>) -> Result<Option<f64>, String> {
@@ -142,9 +163,8 @@ impl Record<'_, '_> {
             Scalar::Float(number) => *number,
             Scalar::Text(text) => match self.mapping.strings {
                 Strings::Text => {
-                    return Err(format!(
-                        "{text:?} is a string, expected a number (strings = true in the source's decode reads it)"
-                    ));
+                    let hint = self.mapping.hints.strings;
+                    return Err(format!("{text:?} is a string, expected a number{hint}"));
                 }
                 Strings::Numbers => {
                     text.trim().parse().map_err(|_| format!("{text:?} is no number, expected one"))?
@@ -234,14 +254,16 @@ impl Record<'_, '_> {
 
     fn nothing(&self) -> String {
         let mapped = &self.mapping.pointers[Mapping::FIRST_READING..];
+        let hint = self.mapping.hints.values;
         if mapped.is_empty() {
             let place = match &self.mapping.gathered {
-                Some(pointer) if !pointer.is_empty() => format!(" in {:?}", pointer.trim_start_matches('/')),
+                Some(pointer) if !pointer.is_empty() => format!(" at {pointer:?}"),
                 Some(_) | None => String::new(),
             };
-            format!("no value found, expected numbers{place} under their quantities' names")
+            format!("no value found, expected numbers{place} under their quantities' names{hint}")
         } else {
-            format!("no value found, expected one at {}", mapped.join(" or "))
+            let places: Vec<String> = mapped.iter().map(|pointer| format!("{pointer:?}")).collect();
+            format!("no value found, expected one at {}{hint}", places.join(" or "))
         }
     }
 }
@@ -253,7 +275,8 @@ enum Seen {
     Something,
 }
 
-fn describe(scalar: &Scalar<'_>) -> String {
+/// A value as a fault shows it.
+pub(super) fn describe(scalar: &Scalar<'_>) -> String {
     match scalar {
         Scalar::Whole(number) => number.to_string(),
         Scalar::Float(number) => number.to_string(),

@@ -18,13 +18,32 @@ pub(super) enum Records<'t> {
     At(&'t [String]),
 }
 
-/// Reads every record of a text and hands each over with its number, from 1.
+/// Which record of a payload it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Which {
+    /// The only one: the document, or what stands where the array should.
+    Only,
+    /// Of an array, from 1.
+    OfMany(usize),
+}
+
+impl Which {
+    /// A fault with where it is.
+    pub(super) fn place(self, what: String) -> String {
+        match self {
+            Which::Only => what,
+            Which::OfMany(number) => format!("record {number}: {what}"),
+        }
+    }
+}
+
+/// Reads every record of a text and hands each over.
 pub(super) fn each<'de>(
     text: &'de str,
     tree: &Node,
     slots: usize,
     records: Records<'_>,
-    mut give: impl FnMut(usize, &Found<'de>),
+    mut give: impl FnMut(Which, &Found<'de>),
 ) -> Result<(), Refusal> {
     let mut found = Found::new(slots);
     let mut json = serde_json::Deserializer::from_str(text);
@@ -53,16 +72,16 @@ struct Reader<'a, 't, 'de, F> {
     each: &'a mut F,
 }
 
-impl<'de, F: FnMut(usize, &Found<'de>)> Reader<'_, '_, 'de, F> {
+impl<'de, F: FnMut(Which, &Found<'de>)> Reader<'_, '_, 'de, F> {
     fn single<E>(self, read: impl FnOnce(Walk<'_, '_, 'de>) -> Result<(), E>) -> Result<(), E> {
         self.found.clear();
         read(Walk { place: Place::At(self.tree), found: self.found })?;
-        (self.each)(1, self.found);
+        (self.each)(Which::Only, self.found);
         Ok(())
     }
 }
 
-impl<'de, F: FnMut(usize, &Found<'de>)> DeserializeSeed<'de> for Reader<'_, '_, 'de, F> {
+impl<'de, F: FnMut(Which, &Found<'de>)> DeserializeSeed<'de> for Reader<'_, '_, 'de, F> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -96,7 +115,7 @@ macro_rules! scalars {
     };
 }
 
-impl<'de, F: FnMut(usize, &Found<'de>)> Visitor<'de> for Reader<'_, '_, 'de, F> {
+impl<'de, F: FnMut(Which, &Found<'de>)> Visitor<'de> for Reader<'_, '_, 'de, F> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -116,7 +135,7 @@ impl<'de, F: FnMut(usize, &Found<'de>)> Visitor<'de> for Reader<'_, '_, 'de, F> 
             if seq.next_element_seed(walk)?.is_none() {
                 break;
             }
-            (self.each)(number, self.found);
+            (self.each)(Which::OfMany(number), self.found);
         }
         Ok(())
     }

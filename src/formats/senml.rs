@@ -11,6 +11,7 @@ use super::instant::EpochUnit;
 use super::known::Known;
 use super::mapping::parse_unit;
 use super::pointer::{self, Node};
+use super::record::describe;
 use super::records::{self, Records};
 use super::walk::{self, Found, Scalar};
 use super::{Decoded, Format, Message, Refusal, Session, Sink};
@@ -43,6 +44,9 @@ const NAME: usize = 6;
 const UNIT: usize = 7;
 const VALUE: usize = 8;
 const TIME: usize = 13;
+
+/// The slots of what else a record may hold in place of a number.
+const OTHERWISE: [(usize, &str); 4] = [(9, "a string"), (10, "a boolean"), (11, "data"), (12, "a sum")];
 
 /// The version of SenML that RFC 8428 describes.
 const VERSION: i128 = 10;
@@ -95,6 +99,14 @@ impl Name {
     }
 }
 
+/// What is wrong with a record, and how far it reaches.
+enum Wrong {
+    /// This record only: its neighbours count.
+    Record(String),
+    /// The pack: what follows leans on it, and would count for another sensor.
+    Pack(String),
+}
+
 /// Base values so far.
 #[derive(Default)]
 struct Base {
@@ -111,27 +123,30 @@ impl SenMl {
         received: Timestamp,
         found: &Found<'_>,
         known: &mut Known<'_>,
+    ) -> Result<(), Wrong> {
+        base.take(found).map_err(Wrong::Pack)?;
+        self.give(base, received, found, known).map_err(Wrong::Record)
+    }
+
+    fn give(
+        &self,
+        base: &Base,
+        received: Timestamp,
+        found: &Found<'_>,
+        known: &mut Known<'_>,
     ) -> Result<(), String> {
-        base.take(found)?;
-        let Some(value) = number(found, VALUE)? else {
-            // A string, boolean, data or sum record, or one of base values only: nothing to judge.
-            return Ok(());
-        };
         let own = text(found, NAME)?.unwrap_or("");
         let name: Cow<'_, str> = match (base.name.as_str(), own) {
             ("", own) => Cow::Borrowed(own),
             (base, own) => Cow::Owned(format!("{base}{own}")),
         };
-        let parts = match &self.name {
-            Some(template) => template.split(&name),
-            None => name.rsplit_once([':', '/']),
-        };
-        let (station, quantity) = parts
-            .filter(|(station, quantity)| !station.is_empty() && !quantity.is_empty())
-            .ok_or_else(|| {
-                let expected = self.name.as_ref().map_or("{station}:{quantity}", |name| &name.text);
-                format!("name {name:?} does not fit, expected {expected:?}")
-            })?;
+        let Some(value) = number(found, VALUE)? else { return self.without_number(&name, found, known) };
+        let (station, quantity) = self.split(&name).ok_or_else(|| {
+            let expected = self.name.as_ref().map_or("{station}:{quantity}", |name| &name.text);
+            format!(
+                "name {name:?} does not fit, expected {expected:?} (or as name in the source's decode says)"
+            )
+        })?;
         let value = base.value + value;
         if !value.is_finite() {
             return Err(format!("\"v\" of {name:?}: {value} is no value, expected a finite number"));
@@ -154,6 +169,28 @@ impl SenMl {
         }
         Ok(())
     }
+
+    /// Station and quantity of a name, where it holds both.
+    fn split<'n>(&self, name: &'n str) -> Option<(&'n str, &'n str)> {
+        let parts = match &self.name {
+            Some(template) => template.split(name),
+            None => name.rsplit_once([':', '/']),
+        };
+        parts.filter(|(station, quantity)| !station.is_empty() && !quantity.is_empty())
+    }
+
+    /// A record of a string, boolean, data or sum, or of base values only, is
+    /// nothing to judge; but a sensor's own must not vanish unseen.
+    fn without_number(&self, name: &str, found: &Found<'_>, known: &Known<'_>) -> Result<(), String> {
+        let held = OTHERWISE.iter().find(|(slot, _)| found.slots[*slot].is_some());
+        let is_sensor = self.split(name).is_some_and(|(station, quantity)| known.knows(station, quantity));
+        match held {
+            Some((slot, what)) if is_sensor => {
+                Err(format!("{name:?} has {what} in {:?}, expected a number in \"v\"", LABELS[*slot]))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
 }
 
 impl Base {
@@ -173,7 +210,9 @@ impl Base {
         match &found.slots[BASE_VERSION] {
             None => Ok(()),
             Some(Scalar::Whole(version)) if (1..=VERSION).contains(version) => Ok(()),
-            Some(_) => Err(format!("\"bver\" is not one this reads, expected {VERSION} or lower")),
+            Some(other) => {
+                Err(format!("\"bver\" is {}, expected a version from 1 to {VERSION}", describe(other)))
+            }
         }
     }
 }
@@ -182,7 +221,7 @@ fn text<'f>(found: &'f Found<'_>, slot: usize) -> Result<Option<&'f str>, String
     match &found.slots[slot] {
         None => Ok(None),
         Some(Scalar::Text(text)) => Ok(Some(text)),
-        Some(_) => Err(format!("{:?} is no string, expected one", LABELS[slot])),
+        Some(other) => Err(format!("{:?} is {}, expected a string", LABELS[slot], describe(other))),
     }
 }
 
@@ -191,7 +230,7 @@ fn number(found: &Found<'_>, slot: usize) -> Result<Option<f64>, String> {
         None => Ok(None),
         Some(Scalar::Whole(number)) => Ok(Some(*number as f64)),
         Some(Scalar::Float(number)) => Ok(Some(*number)),
-        Some(_) => Err(format!("{:?} is no number, expected one", LABELS[slot])),
+        Some(other) => Err(format!("{:?} is {}, expected a number", LABELS[slot], describe(other))),
     }
 }
 
@@ -218,11 +257,20 @@ impl Format for SenMl {
         }
         let mut base = Base::default();
         let mut known = Known::new(sink);
-        records::each(text, &self.tree, LABELS.len(), Records::Document, |number, found| {
-            if let Err(what) = self.record(&mut base, message.received, found, &mut known) {
-                known.fault(format!("record {number}: {what}"));
+        let mut spoilt = None;
+        records::each(text, &self.tree, LABELS.len(), Records::Document, |which, found| {
+            if spoilt.is_some() {
+                return;
+            }
+            match self.record(&mut base, message.received, found, &mut known) {
+                Ok(()) => {}
+                Err(Wrong::Record(what)) => known.fault(which.place(what)),
+                Err(Wrong::Pack(what)) => spoilt = Some(which.place(what)),
             }
         })?;
+        if let Some(what) = spoilt {
+            return Err(Refusal(what));
+        }
         known.finish();
         Ok(())
     }
@@ -254,6 +302,35 @@ mod tests {
             "",
             r#"[{"n":"qj-1:level","v":1},{"n":"qj-1:level","v":2,"t":-60},{"n":"qj-1:level","v":3,"t":0}]"#,
             &["qj-1/level=1.0", "qj-1/level=2.0 @-60.0", "qj-1/level=3.0"],
+        );
+    }
+
+    #[test]
+    fn a_base_that_is_not_understood_spoils_the_pack() {
+        // Read on, the third would count for qj-1, whose gauge never said it.
+        for (base, why) in [
+            (r#""bn":7"#, "record 2: \"bn\" is 7, expected a string"),
+            (r#""bt":"now""#, "record 2: \"bt\" is \"now\", expected a number"),
+            (r#""bu":{}"#, "record 2: \"bu\" is an object, expected a string"),
+            (r#""bv":null"#, "record 2: \"bv\" is null, expected a number"),
+        ] {
+            let pack = format!(
+                r#"[{{"bn":"qj-1:","n":"level","v":1}},{{{base},"n":"level","v":5}},{{"n":"level","v":9}}]"#
+            );
+            check("", &pack, &[why]);
+        }
+    }
+
+    #[test]
+    fn a_sensors_own_record_without_a_number_is_a_fault_and_its_neighbours_count() {
+        check(
+            "",
+            r#"[{"bn":"qj-1:","n":"level","vs":"4.5"},{"n":"rain","v":1},{"n":"temperature","s":3}]"#,
+            &[
+                "record 1: \"qj-1:level\" has a string in \"vs\", expected a number in \"v\"",
+                "qj-1/rain=1.0",
+                "record 3: \"qj-1:temperature\" has a sum",
+            ],
         );
     }
 
@@ -299,10 +376,16 @@ mod tests {
         check(
             "",
             r#"[{"bver":11,"n":"qj-1:level","v":1}]"#,
-            &["\"bver\" is not one this reads, expected 10"],
+            &["refused: record 1: \"bver\" is 11, expected a version from 1 to 10"],
+        );
+        // Whatever stands before it or after: the object is not to be used.
+        check(
+            "",
+            r#"[{"n":"qj-1:level","v":1},{"bver":11},{"n":"qj-1:rain","v":1}]"#,
+            &["refused: record 2: \"bver\""],
         );
         check("", r#"{"n":"qj-1:level","v":1}"#, &["expected a SenML pack"]);
-        check("", r#"[{"n":"qj-1:level","v":"1"}]"#, &["record 1: \"v\" is no number"]);
+        check("", r#"[{"n":"qj-1:level","v":"1"}]"#, &["record 1: \"v\" is \"1\", expected a number"]);
         check(
             "",
             r#"[{"n":"qj-1:level","u":"furlong","v":1},{"n":"qj-1:rain","v":1}]"#,

@@ -77,7 +77,9 @@ impl Template {
 
     /// What a topic names.
     pub(super) fn read<'a>(&self, topic: &'a str) -> Result<Named<'a>, String> {
-        let mismatch = || format!("topic {topic:?} does not fit, expected {:?}", self.text);
+        let mismatch = || {
+            format!("topic {topic:?} does not fit, expected {:?} as the source's decode has it", self.text)
+        };
         let mut named = Named::default();
         let mut parts = topic.split('/');
         for segment in &self.segments {

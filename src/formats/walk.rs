@@ -73,10 +73,20 @@ pub(super) fn whole<'de>(text: &'de str, tree: &Node, slots: usize) -> Result<Fo
 pub(super) fn refusal(fault: &serde_json::Error) -> Refusal {
     let whole = fault.to_string();
     let what = whole.split(" at line ").next().unwrap_or(&whole);
-    // What our own visitors said is whole; the parser's words lack what it wanted.
-    let expected =
-        if fault.is_data() { "" } else { "; expected JSON (NaN and Infinity are no numbers in it)" };
-    Refusal(format!("line {} column {}: {what}{expected}", fault.line(), fault.column()))
+    let what = if fault.is_data() {
+        // What our own visitors said is whole, but for the names that serde gives to what it met.
+        what.replace("invalid type: sequence", "an array stands here")
+            .replace("invalid type: ", "no object stands here but ")
+    } else {
+        let (what, expected) = match what.strip_prefix("expected ") {
+            Some("value") => ("is not JSON", "a value"),
+            Some("ident") => ("is not JSON", "null, true or false"),
+            Some(expected) => ("is not JSON", expected),
+            None => (what, "JSON"),
+        };
+        format!("{what}, expected {expected} (NaN and Infinity are no numbers in it)")
+    };
+    Refusal(format!("line {} column {}: {what}", fault.line(), fault.column()))
 }
 
 pub(super) fn twice<E: Error>(key: &str) -> E {

@@ -90,9 +90,14 @@ impl StateReader {
         self.rows(&self.lock(), &select, [limit as i64], delivery)
     }
 
-    /// Deliveries that were given up, newest first.
+    /// Deliveries that were given up, newest first; without those whose receiver has it by now.
     pub fn dead_letters(&self, limit: usize) -> Read<Vec<DeliveryRow>> {
-        let select = format!("{DELIVERY} WHERE d.state = 'dead' ORDER BY d.decided DESC LIMIT ?1");
+        let select = format!(
+            "{DELIVERY} WHERE d.state = 'dead' AND NOT EXISTS (
+                 SELECT 1 FROM deliveries later WHERE later.warning = d.warning AND later.target = d.target
+                     AND later.state = 'accepted' AND (later.number, later.round) > (d.number, d.round))
+             ORDER BY d.decided DESC LIMIT ?1"
+        );
         self.rows(&self.lock(), &select, [limit as i64], delivery)
     }
 

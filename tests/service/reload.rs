@@ -83,7 +83,8 @@ async fn vanished_area() {
     }
     let refused = service.desk().reload(Orphan::Refuse).await.expect_err("an incident is active there");
     assert!(refused.iter().any(|why| why.contains("flood/town")), "{refused:?}");
-    service.desk().reload(Orphan::Allow).await.unwrap_or_else(|faults| panic!("{faults:#?}"));
+    let said = service.desk().reload(Orphan::Allow).await.unwrap_or_else(|faults| panic!("{faults:#?}"));
+    assert!(said.contains("no rule supports flood@town any more"), "{said}");
     receiver
         .wait_for("its targets are told once", |got| {
             got.iter().any(|post| post.body["revisions"][0]["reason"] == "orphaned")

@@ -79,7 +79,7 @@ fn a_recorded_red_that_this_version_would_not_send_stands_and_ends() {
     let end = end.expect("its end was told");
     assert_eq!(
         (end.reason, end.number, end.due.len()),
-        (Reason::Eased, 3, 4),
+        (Reason::Eased, 4, 4),
         "the operator, to whom it went on, hears it too"
     );
 }

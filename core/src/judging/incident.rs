@@ -194,6 +194,8 @@ fn words(before: &Incident, next: &Incident, seen: Option<Reason>, sight: &Sight
         Some(Reason::Downgraded)
     } else if seen.is_some() {
         seen
+    } else if before.orphaned && !next.orphaned && !next.stale && is_seen(next, sight) {
+        Some(Reason::Seen)
     } else if sight.owed == Owed::Standing {
         Some(match next.level.cmp(&told) {
             std::cmp::Ordering::Greater => Reason::Upgraded,
@@ -206,6 +208,13 @@ fn words(before: &Incident, next: &Incident, seen: Option<Reason>, sight: &Sight
         (unheard || sent.renewal(&sight.terms.plan.settings, sight.moment) <= sight.moment.at)
             .then_some(Reason::Renewed)
     }
+}
+
+/// Whether somebody can say how things stand there.
+fn is_seen(incident: &Incident, sight: &Sight<'_>) -> bool {
+    let at = sight.moment.at;
+    sight.votes.is_vouched(incident, at)
+        || sight.votes.supported(Word::Tip, Count::Each, at, sight.terms) > Level::Normal
 }
 
 /// The level below which it may not fall now.

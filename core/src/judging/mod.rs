@@ -345,9 +345,15 @@ impl AreaStage {
             .target(outcome.target)
             .map_or_else(|| format!("target {}", outcome.target.0), |target| target.id.clone());
         let why = match outcome.outcome {
-            // It arrived, or was erased on purpose and will never be tried again.
-            Outcome::Accepted | Outcome::Dead(Death::Erased) => {
-                return self.troubles.end(TroubleCode::DeadLetter, subject);
+            // Erased on purpose: nothing will ever be tried again.
+            Outcome::Dead(Death::Erased) => return self.troubles.end(TroubleCode::DeadLetter, subject),
+            // It arrived; but what else was given up has still reached nobody.
+            Outcome::Accepted => {
+                let stands = self.troubles.is_known(TroubleCode::DeadLetter, &subject);
+                if stands && !self.warnings.owes(outcome.target) {
+                    self.troubles.end(TroubleCode::DeadLetter, subject);
+                }
+                return;
             }
             // No fault of anyone's: it was overtaken.
             Outcome::Superseded => return,

@@ -270,6 +270,26 @@ fn a_restored_directory_sends_only_trouble_until_it_resumes() {
 }
 
 #[test]
+fn a_dead_letter_is_over_once_all_that_was_given_up_has_arrived() {
+    let mut world = World::new(one_gauge());
+    let dead = |world: &World| world.stage.troubles().len();
+    world.act("s0 red");
+    world.outcome(0, Outcome::Dead(Death::Rejected));
+    world.act("all-clear");
+    world.outcome(0, Outcome::Dead(Death::Rejected));
+    world.act("s0 clear");
+    world.pass_to(90);
+    world.act("s0 red");
+    world.outcome(0, Outcome::Accepted);
+    assert_eq!(dead(&world), 1, "the end of the first warning reached nobody");
+    let first = world.revisions[0].warning;
+    world.revisions.retain(|revision| revision.warning == first);
+    world.act("resend t0");
+    world.outcome(0, Outcome::Accepted);
+    assert_eq!(dead(&world), 0);
+}
+
+#[test]
 fn asking_again_raises_the_round() {
     let mut world = World::new(one_gauge());
     world.act("s0 red");

@@ -74,6 +74,12 @@ impl Troubles {
         });
     }
 
+    /// Whether it stands, or is reported and not decided on yet.
+    pub(super) fn is_known(&self, code: TroubleCode, subject: &str) -> bool {
+        let key = TroubleKey { code, subject: subject.to_owned() };
+        self.standing.contains_key(&key) || self.claims.contains_key(&key)
+    }
+
     /// Takes a report in, to be decided on.
     pub(super) fn report(&mut self, report: TroubleReport) {
         let stands = self.standing.contains_key(&report.key);

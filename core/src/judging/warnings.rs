@@ -55,6 +55,9 @@ struct Heard {
     /// The newest revision that was acknowledged at this address.
     #[n(5)]
     seen: Option<u32>,
+    /// The newest revision that was given up; `None` once it, or a later one, arrived.
+    #[n(6)]
+    given_up: Option<u32>,
 }
 
 impl Heard {
@@ -215,10 +218,21 @@ impl Warnings {
         let was_open = heard.open.remove(&outcome.number);
         match outcome.outcome {
             Outcome::Superseded => {}
-            Outcome::Dead(Death::Erased) => heard.erased = true,
-            Outcome::Accepted | Outcome::Dead(Death::Rejected | Death::Expired | Death::Forbidden) => {
+            Outcome::Dead(Death::Erased) => (heard.erased, heard.given_up) = (true, None),
+            Outcome::Accepted => {
                 heard.attempted |= was_open;
+                heard.given_up = heard.given_up.filter(|&number| number > outcome.number);
+            }
+            Outcome::Dead(Death::Rejected | Death::Expired | Death::Forbidden) => {
+                heard.attempted |= was_open;
+                heard.given_up = heard.given_up.max(Some(outcome.number));
             }
         }
+    }
+
+    /// Whether anything that was given up for a target never reached it since.
+    pub(super) fn owes(&self, target: TargetIx) -> bool {
+        let given_up = |sent: &Sent| sent.heard.get(&target).is_some_and(|heard| heard.given_up.is_some());
+        self.sent.values().any(|sent| given_up(sent))
     }
 }

@@ -4,16 +4,16 @@ mod rest;
 
 use minicbor::{Decode, Encode};
 
-use super::ladder::Rising;
+use super::ladder::{Gathering, Rising};
 use super::limits::reaches;
-use super::trace::{Bench, Trace, in_rule_unit, is_saturated, limits};
+use super::trace::{Bench, Trace, in_rule_unit, is_saturated, limits, trend};
 use super::window::{Ring, Sample};
 use crate::finding::{Finding, Found, Pending, Verdict, Why, WouldHave};
 use crate::ids::{RuleIx, SensorIx};
 use crate::level::Level;
 use crate::plan::{Plan, Rule, Subject};
 use crate::reading::{Flag, Marks};
-use crate::time::{Moment, Span, Timestamp};
+use crate::time::{Moment, Timestamp};
 
 pub(crate) use self::rest::Rest;
 
@@ -281,6 +281,13 @@ impl Judge {
         // Lost in a breach, it is still held against the limit it was over.
         let shown =
             if level == Level::Normal { pending.map_or(self.told, |pending| pending.level) } else { level };
+        let saturated = newest.is_some_and(|newest| {
+            is_saturated(newest, rule.side, bench.sensor) && (ladder.censored || newest.flag == Flag::Suspect)
+        });
+        // A reading that failed measured nothing, and the end of the span that it
+        // lies beyond is no level that anybody saw.
+        let said = newest.filter(|newest| saturated || newest.is_usable());
+        let said = said.or_else(|| standing.ring.iter().rev().find(|sample| sample.is_usable()));
         let now = Finding {
             tip,
             settled: self.settled.verdict,
@@ -296,12 +303,9 @@ impl Judge {
             pending,
             measured: self.tip.measured,
             limit: limit_of(shown).or_else(|| limits.into_iter().flatten().next()),
-            observed: newest.map_or(Timestamp::default(), |newest| newest.observed),
-            saturated: newest.is_some_and(|newest| {
-                is_saturated(newest, rule.side, bench.sensor)
-                    && (ladder.censored || newest.flag == Flag::Suspect)
-            }),
-            value: newest.map(|newest| newest.value),
+            observed: said.or(newest).map_or(Timestamp::default(), |sample| sample.observed),
+            saturated,
+            value: said.map(|sample| sample.value),
             sound,
             ..nothing(self.rule, bench.ix, bench.moment)
         };
@@ -314,10 +318,16 @@ impl Judge {
                 since: late.observed,
                 observed: late.observed,
                 measured: Some(late.measured),
+                value: standing.ring.iter().rev().find(|it| it.observed == late.observed).map(|it| it.value),
                 ..now
             },
             None => now,
         }
+    }
+
+    /// The highest level that its readings reached, and not enough of them yet.
+    pub(crate) fn gathering(&self, plan: &Plan) -> Option<Gathering> {
+        self.tip.ladder.all.gathering(self.told, &plan.rule(self.rule)?.raise)
     }
 
     fn tip_verdict(&self, standing: Standing<'_>, bench: &Bench<'_>) -> Verdict {
@@ -407,42 +417,4 @@ fn is_news(said: &Finding, now: &Finding, values: Values) -> bool {
         Values::OnlyInBreach => now.tip.level() > Level::Normal || now.pending.is_some(),
     };
     stands(said) != stands(now) || matters && evidence(said) != evidence(now)
-}
-
-/// A trend goes no further back than this, if it has enough readings without.
-const TREND_SPAN: Span = Span::from_hours(1);
-
-/// Enough readings for a trend.
-const TREND_READINGS: usize = 4;
-
-/// A gap of more intervals than this ends it: nobody knows what happened in there.
-const TREND_GAP_INTERVALS: i64 = 3;
-
-/// Least-squares slope of the last good readings, in the sensor's unit an hour.
-///
-/// Goes back an hour, or further where that holds fewer than four readings,
-/// but never over a gap. `None` where they lie within less than an interval:
-/// noise over a blink is no trend.
-pub(crate) fn trend(ring: &Ring, interval: Span) -> Option<f64> {
-    let origin = *ring.newest()?;
-    let mut before = origin.observed;
-    let (mut n, mut t, mut y, mut tt, mut ty) = (0.0, 0.0, 0.0, 0.0, 0.0);
-    let good = ring.iter().rev().take(EVIDENCE_READINGS).filter(|sample| sample.is_good());
-    for (count, sample) in good.enumerate() {
-        let is_far = origin.observed - sample.observed > TREND_SPAN && count >= TREND_READINGS;
-        if is_far || before - sample.observed > interval.times(TREND_GAP_INTERVALS) {
-            break;
-        }
-        before = sample.observed;
-        let at = (sample.observed - origin.observed).as_secs_f64() / 3600.0;
-        let value = sample.value - origin.value;
-        n += 1.0;
-        t += at;
-        y += value;
-        tt += at * at;
-        ty += at * value;
-    }
-    let spread = tt - t * t / n;
-    let lasts = origin.observed - before >= interval;
-    (n >= 2.0 && spread > 0.0 && lasts).then(|| (ty - t * y / n) / spread)
 }

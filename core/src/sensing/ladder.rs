@@ -57,6 +57,16 @@ impl Track {
         (0..4).rev().find(|&at| self.held[at]).map_or(Level::Normal, level_at)
     }
 
+    /// The highest level above `told` that some of its last readings reached, and not enough of them yet.
+    pub(crate) fn gathering(&self, told: Level, raise: &[Raise; 4]) -> Option<Gathering> {
+        (0..4).rev().filter(|&at| level_at(at) > told && !self.held[at]).find_map(|at| {
+            let Raise { m, n, .. } = raise[at];
+            let reached = (self.history[at] & last(n)).count_ones();
+            let short = 0 < reached && reached < u32::from(m);
+            short.then(|| Gathering { level: level_at(at), reached, m, n })
+        })
+    }
+
     /// Whether the newest reading that said anything reached a level.
     pub(crate) fn reached_something(&self) -> bool {
         self.history.iter().any(|history| history & 1 == 1)
@@ -75,8 +85,7 @@ impl Track {
 
     fn push(&mut self, at: usize, bit: u32, observed: Timestamp, raise: Raise) {
         self.history[at] = self.history[at] << 1 | bit;
-        let of = u32::MAX >> (32 - u32::from(raise.n.clamp(1, 32)));
-        if (self.history[at] & of).count_ones() < u32::from(raise.m.max(1)) {
+        if (self.history[at] & last(raise.n)).count_ones() < u32::from(raise.m.max(1)) {
             self.met[at] = Timestamp::MAX;
         } else if self.met[at] == Timestamp::MAX {
             self.met[at] = observed;
@@ -88,6 +97,24 @@ impl Track {
         self.met[at] = Timestamp::MAX;
         self.held[at] = false;
     }
+}
+
+/// The bits of the last n readings.
+fn last(n: u8) -> u32 {
+    u32::MAX >> (32 - u32::from(n.clamp(1, 32)))
+}
+
+/// A level that some readings reached, and not enough of them yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gathering {
+    /// The level.
+    pub level: Level,
+    /// How many of the last `n` readings reached it.
+    pub reached: u32,
+    /// How many it takes.
+    pub m: u8,
+    /// Of how many.
+    pub n: u8,
 }
 
 /// A level on its way.

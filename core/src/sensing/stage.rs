@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use minicbor::{Decode, Encode};
 
-use super::judge::{self, Blind, EVIDENCE_READINGS};
-use super::trace::Bench;
+use super::judge::{Blind, EVIDENCE_READINGS};
+use super::ladder::Gathering;
+use super::trace::{self, Bench};
 use super::watch::{Watch, outage_after, source_bit};
 use super::window::Sample;
 use crate::finding::{Finding, Found, Why};
@@ -53,6 +54,8 @@ pub struct RuleState {
     pub rule: RuleIx,
     /// What it said last; `None` before it said anything.
     pub said: Option<Finding>,
+    /// What it waits for further readings to say.
+    pub gathering: Option<Gathering>,
     /// Limit by level, blue to red, in the rule's unit: those in force now.
     pub limits: [Option<f64>; 4],
 }
@@ -247,7 +250,7 @@ impl<'a> SensorState<'a> {
 
     /// Slope of those readings, in the sensor's unit an hour.
     pub fn trend(&self) -> Option<f64> {
-        judge::trend(&self.watch.ring, self.interval)
+        trace::trend(&self.watch.ring, self.interval)
     }
 
     /// Why nothing is known of it, where that is not for its readings to say.
@@ -263,6 +266,7 @@ impl<'a> SensorState<'a> {
         judges.into_iter().map(move |judge| RuleState {
             rule: judge.rule,
             said: judge.said,
+            gathering: judge.gathering(plan),
             limits: bench.as_ref().map_or([None; 4], |bench| judge.limits_now(bench)),
         })
     }

@@ -12,7 +12,7 @@ use crate::level::Level;
 use crate::plan::{Plan, Rule, Sensor, Side, Subject};
 use crate::reading::{Flag, Marks};
 use crate::rules::Memory;
-use crate::time::{Moment, Timestamp};
+use crate::time::{Moment, Span, Timestamp};
 
 /// A rise is credible when this many good readings before it rise.
 const RISING_READINGS: usize = 3;
@@ -176,4 +176,42 @@ pub(crate) fn in_rule_unit(value: f64, rule: &Rule, sensor: &Sensor) -> f64 {
 
 pub(crate) fn limits(rule: &Rule, subject: &Subject, observed: Timestamp, bench: &Bench<'_>) -> Levels {
     in_force(&subject.limits, rule.side, observed, &bench.plan.settings, bench.moment)
+}
+
+/// A trend goes no further back than this, if it has enough readings without.
+const TREND_SPAN: Span = Span::from_hours(1);
+
+/// Enough readings for a trend.
+const TREND_READINGS: usize = 4;
+
+/// A gap of more intervals than this ends it: nobody knows what happened in there.
+const TREND_GAP_INTERVALS: i64 = 3;
+
+/// Least-squares slope of the last good readings, in the sensor's unit an hour.
+///
+/// Goes back an hour, or further where that holds fewer than four readings,
+/// but never over a gap. `None` where they lie within less than an interval:
+/// noise over a blink is no trend.
+pub(crate) fn trend(ring: &Ring, interval: Span) -> Option<f64> {
+    let origin = *ring.newest()?;
+    let mut before = origin.observed;
+    let (mut n, mut t, mut y, mut tt, mut ty) = (0.0, 0.0, 0.0, 0.0, 0.0);
+    let good = ring.iter().rev().take(EVIDENCE_READINGS).filter(|sample| sample.is_good());
+    for (count, sample) in good.enumerate() {
+        let is_far = origin.observed - sample.observed > TREND_SPAN && count >= TREND_READINGS;
+        if is_far || before - sample.observed > interval.times(TREND_GAP_INTERVALS) {
+            break;
+        }
+        before = sample.observed;
+        let at = (sample.observed - origin.observed).as_secs_f64() / 3600.0;
+        let value = sample.value - origin.value;
+        n += 1.0;
+        t += at;
+        y += value;
+        tt += at * at;
+        ty += at * value;
+    }
+    let spread = tt - t * t / n;
+    let lasts = origin.observed - before >= interval;
+    (n >= 2.0 && spread > 0.0 && lasts).then(|| (ty - t * y / n) / spread)
 }

@@ -41,6 +41,14 @@ impl Sample {
         }
     }
 
+    /// Whether it says anything of the place: it did not fail its checks.
+    pub fn is_usable(&self) -> bool {
+        match self.flag {
+            Flag::Good | Flag::Unevaluated | Flag::Suspect => true,
+            Flag::Fail | Flag::Missing => false,
+        }
+    }
+
     /// Whether it is news: history, given out at subscription or from a device's memory, raises nothing.
     pub fn is_news(&self) -> bool {
         !self.marks.has(Marks::RETAINED) && !self.marks.has(Marks::HISTORICAL)

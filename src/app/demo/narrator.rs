@@ -183,20 +183,32 @@ impl<'a> Narrator<'a> {
         let measured = revision.evidence.first().and_then(|evidence| {
             let value = evidence.measured?;
             let trend = evidence.trend.map_or_else(String::new, |trend| format!(", {trend:+.2} m/h"));
-            let limit = evidence.limit.map_or_else(String::new, |limit| format!(" (limit {limit:.2} m)"));
+            // A level that is only held is measured against another limit than its own.
+            let limit = evidence.limit.filter(|_| evidence.level == revision.level);
+            let limit = limit.map_or_else(String::new, |limit| format!(" (limit {limit:.2} m)"));
             Some(format!(": {value:.2} m{limit}{trend}"))
         });
         let text = format!(
-            "{} {} #{} {} {}{} → {} targets",
+            "{} {} #{} {} {}{} → {}",
             revision.kind.word().to_uppercase(),
             self.paint.level(revision.level),
             revision.number,
             reason_word(revision.reason),
             about,
             measured.unwrap_or_default(),
-            revision.due.len()
+            self.ways(revision),
         );
         self.line(now, sign, &text)
+    }
+
+    /// How many it goes to, by each way.
+    fn ways(&self, revision: &Revision) -> String {
+        let mut ways = BTreeMap::<&str, usize>::new();
+        for target in revision.due.iter().filter_map(|due| self.plan.target(due.target)) {
+            *ways.entry(&target.channel).or_default() += 1;
+        }
+        let ways: Vec<String> = ways.iter().map(|(channel, count)| format!("{count} {channel}")).collect();
+        if ways.is_empty() { "nobody".to_owned() } else { ways.join(", ") }
     }
 
     fn line(&mut self, now: Timestamp, sign: &str, text: &str) -> io::Result<()> {

@@ -171,9 +171,11 @@ fn what_ended_or_waits_for_a_person_is_held_by_no_data() {
 
 #[test]
 fn sensors_are_counted_as_they_stand_now() {
-    let at =
-        |sensor, level, unknown| Evidence { sensor: SensorIx(sensor), level, unknown, ..sample::evidence() };
     let (red, orange) = (Level::Red, Level::Orange);
+    let at = |sensor, level, unknown| {
+        let value = Some(if level == red { 60.2 } else { 59.1 });
+        Evidence { sensor: SensorIx(sensor), level, unknown, value, ..sample::evidence() }
+    };
     let many = |level| (0..10).map(|sensor| at(sensor, level, false)).collect::<Vec<_>>();
     let lost = (0..10).map(|sensor| at(sensor, red, true)).collect();
     let ends_low = [many(red), vec![at(10, orange, false)]].concat()[1..].to_vec();
@@ -191,6 +193,14 @@ fn sensors_are_counted_as_they_stand_now() {
             2,
             "1 of 2 now at RED",
             "2 个中目前 1 个",
+        ),
+        // What the deadband alone holds at the level is not measured there.
+        (
+            Kind::Update,
+            vec![Evidence { level: red, ..at(0, orange, false) }],
+            1,
+            "0 of 1 now at RED",
+            "1 个中目前 0 个",
         ),
         // Two rules on one sensor are one sensor.
         (Kind::Alert, vec![at(0, red, false), at(0, red, false)], 1, "1 of 1 now", "1 个中目前 1 个"),

@@ -4,7 +4,7 @@ use forewarn_core::finding::{Verdict, Why};
 use forewarn_core::level::Level;
 use forewarn_core::plan::{Plan, Sensor};
 use forewarn_core::reading::{Flag, Marks};
-use forewarn_core::sensing::{Aside, RuleState};
+use forewarn_core::sensing::{Aside, Gathering, RuleState};
 use forewarn_core::time::{Moment, Span};
 use forewarn_core::units::Unit;
 use serde_json::{Value, json};
@@ -91,8 +91,20 @@ pub(super) fn level(seen: &Seen<'_>, moment: Moment) -> Cell {
     match verdicts.iter().map(|verdict| verdict.level()).max() {
         None => "no rule".into(),
         Some(Level::Normal) if verdicts.iter().all(|verdict| verdict.is_unknown()) => "unknown".into(),
+        // What a reading reached that others must still bear out is not normal.
+        Some(Level::Normal) if on_its_way(seen, moment).is_some() => {
+            on_its_way(seen, moment).map_or_else(String::new, |level| format!("{level}?")).into()
+        }
         Some(level) => Cell::Level(level),
     }
+}
+
+/// The highest level that is on its way, by time or by further readings.
+fn on_its_way(seen: &Seen<'_>, moment: Moment) -> Option<Level> {
+    let pending = |rule: &RuleState| rule.said.and_then(|said| said.pending).map(|it| it.level);
+    let levels =
+        seen.state.rules(moment).flat_map(|rule| [pending(&rule), rule.gathering.map(|it| it.level)]);
+    levels.flatten().max()
 }
 
 /// What people call its station.
@@ -121,7 +133,8 @@ pub(super) fn expected(sensor: &Sensor) -> String {
 pub(super) fn says(rule: &RuleState) -> String {
     match rule.said.map(|said| said.tip) {
         None => "nothing yet".to_owned(),
-        Some(Verdict::Clear) => "below every limit".to_owned(),
+        Some(Verdict::Clear) if rule.gathering.is_some() => "no level yet".to_owned(),
+        Some(Verdict::Clear) => "clear of every limit".to_owned(),
         Some(Verdict::Breach(level)) => level.to_string(),
         Some(Verdict::Unknown(why)) => format!("unknown: {}", why_word(why)),
     }
@@ -140,11 +153,14 @@ fn why_word(why: Why) -> &'static str {
     }
 }
 
-/// A level that a rule will reach unless something contradicts it.
+/// A level that a rule will reach unless something contradicts it, or once further readings agree.
 pub(super) fn pending(rule: &RuleState) -> String {
-    match rule.said.and_then(|said| said.pending) {
-        Some(pending) => pending.level.to_string(),
-        None => String::new(),
+    match (rule.said.and_then(|said| said.pending), rule.gathering) {
+        (Some(pending), _) => pending.level.to_string(),
+        (None, Some(Gathering { level, reached, m, n })) => {
+            format!("{level}: {reached} of the last {n} reach it, it takes {m}")
+        }
+        (None, None) => String::new(),
     }
 }
 
@@ -226,6 +242,9 @@ pub(super) fn json(shown: &Shown<'_>, seen: &Seen<'_>) -> Value {
             "rule": shown.names.rule(rule.rule),
             "says": says(&rule),
             "level": rule.said.map(|said| said.tip.level().word()),
+            "gathering": rule.gathering.map(|it| json!({
+                "level": it.level.word(), "reached": it.reached, "m": it.m, "n": it.n,
+            })),
             "pending": rule.said.and_then(|said| said.pending).map(|pending| pending.level.word()),
             "limits": rule.limits,
             "unit": unit,

@@ -96,6 +96,7 @@ impl Build<'_> {
             self.same_datum(row.datum.as_deref(), sensor, under, &row.place);
             let levels = row.levels.map(|limit| limit.map(|limit| in_unit(limit, row.unit, under.unit)));
             self.ordered(levels, under.side, &row.place);
+            self.measurable(levels, sensor, under, &row.place);
             let from = row.valid_from.map_or(Timestamp::MIN, |local| zone::at_local(&self.zone, local));
             let row_meant = LimitRow { from, season: row.season, levels };
             if let Some((first, _)) = rows.iter().find(|(_, before)| overlap(before, &row_meant)) {
@@ -176,6 +177,7 @@ impl Build<'_> {
             self.fault(under.place, "limits name no level", "one of blue, yellow, orange, red at least");
         }
         self.ordered(levels, under.side, under.place);
+        self.measurable(levels, sensor, under, under.place);
         vec![LimitRow { from: Timestamp::MIN, season: None, levels }]
     }
 
@@ -215,6 +217,45 @@ impl Build<'_> {
                 let what = format!("limit {high} ({second}) does not lie beyond {low} ({first})");
                 self.fault(place, what, format!("limits that {word} from blue to red"));
             }
+        }
+    }
+
+    /// A limit must lie where the sensor measures, and where it is believed.
+    fn measurable(&mut self, levels: [Option<f64>; 4], sensor: &Sensor, under: &Under<'_>, place: &Place) {
+        if sensor.unit != under.unit {
+            // It is held against a rate, or against what a rule computes.
+            return;
+        }
+        // Turned round, so that the dangerous side is always up.
+        let upward = |(low, high): (f64, f64)| match under.side {
+            Side::Above => (low, high),
+            Side::Below => (-high, -low),
+        };
+        let whole = |&(low, high): &(f64, f64)| low < high;
+        let (span, believed) =
+            (sensor.span.filter(whole).map(upward), sensor.suspect.filter(whole).map(upward));
+        for (level, limit) in Level::WARNING.into_iter().zip(levels) {
+            let Some(written) = limit else { continue };
+            let limit = if under.side == Side::Above { written } else { -written };
+            let named = format!("limit {level} ({written}) of {}", quote(&sensor.id));
+            if span.is_some_and(|(low, _)| limit < low) {
+                let what = format!("{named} is reached by all that it can measure");
+                self.fault(place, what, "a limit between its min and max, as sensors.csv has them");
+            } else if believed.is_some_and(|(_, high)| limit > high)
+                && span.is_none_or(|(_, high)| limit <= high)
+            {
+                let what =
+                    format!("{named} lies where its values are suspect: one of them alone warns nobody");
+                let hint = "beyond suspect_min and suspect_max in sensors.csv, a value needs another gauge that says so too";
+                self.warn_once(place, what, hint);
+            }
+        }
+    }
+
+    /// What holds for many sensors alike is told of the first.
+    fn warn_once(&mut self, place: &Place, what: String, hint: &str) {
+        if !self.warnings.iter().any(|told| told.place == *place && told.hint == hint) {
+            self.warn(place, what, hint);
         }
     }
 

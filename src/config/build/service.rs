@@ -89,6 +89,7 @@ impl Build<'_> {
             sources.push(source);
             http
         });
+        self.turned_twice(&sources);
         let email = self.email(main);
         let webhook = self.webhook(main);
         let influx = self.influx(main);

@@ -229,6 +229,24 @@ impl Build<'_> {
         None
     }
 
+    /// A distance that the format negates and the sensor takes from its zero as
+    /// well comes out twice as far from the truth as the instrument hangs high.
+    pub(super) fn turned_twice(&mut self, sources: &[Source]) {
+        let raw = self.raw;
+        let rows = || raw.sensors.iter().flat_map(|sensors| &sensors.rows).filter(|row| row.zero.is_some());
+        for source in sources {
+            let format = source.decode.format.as_dyn();
+            let Some(row) = rows().find(|row| format.turns(&row.quantity)) else { continue };
+            let what = format!(
+                "has zero, and the source {} reads {} with apply = \"zero - value\": its sign turns twice",
+                quote(&source.name),
+                quote(&row.quantity)
+            );
+            let expected = "zero here, or apply there with the zero as offset here";
+            self.fault(&row.place, what, expected);
+        }
+    }
+
     /// A number within bounds, or its default.
     pub(super) fn within(
         &mut self,

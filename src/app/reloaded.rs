@@ -1,0 +1,92 @@
+//! What a reload comes to: what is in force while it is under way, and what the
+//! engine made of it.
+
+use std::sync::Arc;
+
+use forewarn_core::event::Decision;
+use forewarn_core::plan::{Plan, Target};
+
+use super::desk::cell_word;
+use crate::config::plan::Setup;
+use crate::driver::inbox::Answer;
+
+/// What is in force while a plan is on its way into the log: the old setup with
+/// the targets and addresses of the new one as well. The courier must know them
+/// before the log names them, and intake must not name new sensors before then.
+pub(super) fn bridge(old: &Setup, new: &Setup) -> Setup {
+    let mut bridge = old.clone();
+    let mut addresses = (*old.addresses).clone();
+    addresses.extend(new.addresses.iter().map(|(id, address)| (id.clone(), address.clone())));
+    bridge.addresses = Arc::new(addresses);
+    let targets = both(&old.plan.targets, &new.plan.targets);
+    bridge.plan = Arc::new(Plan { targets, ..(*old.plan).clone() });
+    bridge
+}
+
+/// The new targets, and the old ones that are not among them; an index is its target's for good.
+fn both(old: &[Option<Target>], new: &[Option<Target>]) -> Vec<Option<Target>> {
+    let at = |targets: &[Option<Target>], ix: usize| targets.get(ix).cloned().flatten();
+    (0..old.len().max(new.len())).map(|ix| at(new, ix).or_else(|| at(old, ix))).collect()
+}
+
+pub(super) fn refusal(answer: Option<&Answer>) -> Option<String> {
+    let Some(answer) = answer else { return Some("the service is stopping".into()) };
+    answer.decisions.iter().find_map(|decision| match decision {
+        Decision::PlanRefused(why) => Some(why.clone()),
+        Decision::Incident(_)
+        | Decision::Revision(_)
+        | Decision::WouldHave(_)
+        | Decision::Trouble(_)
+        | Decision::Resumed
+        | Decision::Resent { .. }
+        | Decision::Asked { .. }
+        | Decision::Acknowledged { .. } => None,
+    })
+}
+
+/// The cells whose incident a change of plan left without a rule.
+pub(super) fn orphaned(decisions: &[Decision], plan: &Plan) -> Vec<String> {
+    let alone = |decision: &Decision| match decision {
+        Decision::Incident(incident) if incident.orphaned => Some(cell_word(plan, incident.cell)),
+        Decision::Incident(_)
+        | Decision::Revision(_)
+        | Decision::WouldHave(_)
+        | Decision::Trouble(_)
+        | Decision::PlanRefused(_)
+        | Decision::Resumed
+        | Decision::Resent { .. }
+        | Decision::Asked { .. }
+        | Decision::Acknowledged { .. } => None,
+    };
+    decisions.iter().filter_map(alone).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use forewarn_core::level::Level;
+
+    use super::*;
+
+    #[expect(clippy::unnecessary_wraps, reason = "it is put into a plan's table as it is")]
+    fn target(id: &str, contact: &str) -> Option<Target> {
+        Some(Target {
+            id: id.into(),
+            contact: contact.into(),
+            roles: vec![],
+            area: None,
+            channel: "email".into(),
+            language: "en".into(),
+            min_level: Level::Blue,
+            hours: None,
+        })
+    }
+
+    #[test]
+    fn while_a_plan_is_on_its_way_the_targets_of_both_are_known() {
+        let old = [target("t-1", "it"), target("t-2", "gone"), None];
+        let new = [target("t-1", "moved"), None, None, target("t-4", "new")];
+        let known = both(&old, &new);
+        let contacts: Vec<_> = known.iter().map(|it| it.as_ref().map(|it| it.contact.as_str())).collect();
+        assert_eq!(contacts, [Some("moved"), Some("gone"), None, Some("new")]);
+    }
+}

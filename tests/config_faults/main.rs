@@ -1,0 +1,15 @@
+//! Every fault of a configuration, as people make them: one change to a sound
+//! configuration, and what must be said of it. A room for each file.
+
+mod areas;
+mod contacts;
+mod devices;
+mod forewarn_toml;
+mod limits;
+mod messages;
+mod pages;
+mod routes;
+mod rules;
+mod sensors;
+mod whole;
+mod world;

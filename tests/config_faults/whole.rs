@@ -1,0 +1,175 @@
+//! A configuration as a whole: what is missing, what is read, what is told at once.
+
+use std::fs;
+use std::path::Path;
+
+use forewarn::config::fault::FAULTS_MAX;
+use forewarn::config::names::{Assign, FreshIndices};
+use forewarn_core::ids::IndexKind;
+
+use crate::world::{AREAS, CANARY, CONTACTS, FILES, LIMITS, MAIN, ROUTES, SENSORS, loads, sound, write};
+
+#[test]
+fn the_sound_configuration_is_sound() {
+    let dir = sound();
+    let loaded = loads(dir.path(), &mut FreshIndices::default()).unwrap_or_else(|faults| panic!("{faults}"));
+    assert_eq!(loaded.warnings, []);
+    assert!(loaded.memory.bytes > 0);
+    // A broker is configured, so the listener is off; HTTP is always there.
+    assert!(loaded.setup.listener.is_none());
+    assert_eq!(loaded.setup.sources.len(), 2);
+    assert_eq!(loaded.setup.http.bind.to_string(), "127.0.0.1:8080");
+    assert_eq!(loaded.setup.data, dir.path().join("../data"));
+    let shown = format!("{loaded:?}");
+    assert!(!shown.contains(CANARY), "a secret shows in Debug");
+}
+
+#[test]
+fn a_distance_is_turned_into_a_level_once() {
+    let decode = r#"{ format = "json", readings = { level = { from = "/d", apply = "zero - value" } } }"#;
+    let main = MAIN.replace(r#"{ format = "json" }"#, decode);
+    let with = |zero: &str| {
+        let dir = sound();
+        write(dir.path(), "forewarn.toml", main.as_bytes());
+        write(dir.path(), "sensors.csv", SENSORS.replace("gw-1,,,,", zero).as_bytes());
+        loads(dir.path(), &mut FreshIndices::default()).map(|_| ()).map_err(|faults| faults.to_string())
+    };
+    let twice = "sensors.csv:2: has zero, and the source \"lora\" reads \"level\" with apply = \"zero - value\": \
+                 its sign turns twice, expected zero here, or apply there with the zero as offset here";
+    assert_eq!(with("gw-1,,20,,"), Err(twice.to_owned()));
+    assert_eq!(with("gw-1,,,,"), Ok(()));
+}
+
+#[test]
+fn a_limit_that_cannot_be_reached_or_believed_is_remarked() {
+    for (red, expected) in [
+        (
+            "25",
+            "rules/river.toml:1: warning: limit red of \"a/level\", 25 m, lies beyond what the sensor can measure",
+        ),
+        ("19.5", "limits.csv:2: warning: limit red (19.5) of \"a/level\" lies where its values are suspect"),
+    ] {
+        let dir = sound();
+        let limits = LIMITS.replace("a/level,,,4,5,6,7", &format!("a/level,,,4,5,6,{red}"));
+        write(dir.path(), "limits.csv", limits.as_bytes());
+        let loaded =
+            loads(dir.path(), &mut FreshIndices::default()).unwrap_or_else(|faults| panic!("{faults}"));
+        let told: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
+        assert!(told.len() == 1 && told[0].contains(expected), "{told:?}");
+    }
+}
+
+#[test]
+fn a_missing_file_is_told_and_nothing_that_leans_on_it() {
+    for (file, expected) in [
+        ("sensors.csv", "sensors.csv: is missing, expected a file of that name"),
+        ("areas.geojson", "areas.geojson: is missing, expected a file of that name"),
+        ("contacts.csv", "contacts.csv: is missing, expected a file of that name"),
+        ("routes.toml", "routes.toml: is missing, expected a file of that name"),
+        ("forewarn.toml", "forewarn.toml: is missing, expected a file of that name"),
+    ] {
+        let dir = sound();
+        fs::remove_file(dir.path().join(file)).expect("removed");
+        let said = loads(dir.path(), &mut FreshIndices::default()).expect_err(file).to_string();
+        assert_eq!(said, expected);
+    }
+    let said = loads(Path::new("/nowhere/config"), &mut FreshIndices::default()).expect_err("no folder");
+    assert_eq!(said.to_string(), "/nowhere/config: is no folder, expected the folder of forewarn.toml");
+}
+
+#[test]
+fn files_that_excel_wrote_are_read_and_other_encodings_named() {
+    let dir = sound();
+    let excel = format!(
+        "\u{feff}{}",
+        CONTACTS.replace(',', ";").replace("duty;mayor", "duty|mayor").replace('\n', "\r\n")
+    );
+    write(dir.path(), "contacts.csv", excel.as_bytes());
+    let loaded = loads(dir.path(), &mut FreshIndices::default()).unwrap_or_else(|faults| panic!("{faults}"));
+    assert_eq!(loaded.warnings, []);
+    assert_eq!(loaded.setup.plan.targets.len(), 3);
+    // 甲 in GBK.
+    let mut gbk = SENSORS.replace("甲", "@").into_bytes();
+    let at = gbk.iter().position(|&byte| byte == b'@').expect("is there");
+    gbk.splice(at..=at, [0xbc, 0xd7]);
+    write(dir.path(), "sensors.csv", &gbk);
+    let said = loads(dir.path(), &mut FreshIndices::default()).expect_err("GBK").to_string();
+    assert!(said.starts_with("sensors.csv:2: is not UTF-8, expected UTF-8, saved as GBK?"), "{said}");
+    assert_eq!(said.lines().count(), 1);
+}
+
+#[test]
+fn all_faults_are_told_at_once() {
+    let dir = sound();
+    for (file, from, to) in [
+        ("forewarn.toml", "Asia/Shanghai", "Mars"),
+        ("sensors.csv", "5 min,10 min", "soon,later"),
+        ("limits.csv", "4,5,6,7", "7,6,5,x"),
+        ("routes.toml", "{area}/duty", "nobody"),
+        ("contacts.csv", "it@example.org", "it"),
+        ("devices.csv", "a;b", "a;z"),
+        ("rules/river.toml", "\"2 of 3\"", "\"often\""),
+        ("areas.geojson", "\"parent\"", "\"parnt\""),
+    ] {
+        let text = FILES.iter().find(|(name, _)| *name == file).expect(file).1;
+        write(dir.path(), file, text.replacen(from, to, 1).as_bytes());
+    }
+    let faults = loads(dir.path(), &mut FreshIndices::default()).expect_err("all wrong");
+    let files: Vec<String> = faults.iter().map(|fault| fault.place.to_string()).collect();
+    assert_eq!(
+        files,
+        [
+            "areas.geojson:3",
+            "contacts.csv:2",
+            "devices.csv:2",
+            "forewarn.toml:3",
+            "limits.csv:2",
+            "routes.toml:4",
+            "rules/river.toml:7",
+            "sensors.csv:2",
+            "sensors.csv:2",
+        ],
+        "{faults}"
+    );
+}
+
+#[test]
+fn a_file_of_the_wrong_kind_does_not_fill_the_screen() {
+    let dir = sound();
+    write(dir.path(), "limits.csv", format!("{LIMITS}{}", "x,y\n".repeat(5000)).as_bytes());
+    let faults = loads(dir.path(), &mut FreshIndices::default()).expect_err("nonsense");
+    assert!(faults.count() > 5000 && faults.iter().count() == FAULTS_MAX);
+}
+
+#[test]
+fn a_faulty_configuration_assigns_nothing() {
+    #[derive(Default)]
+    struct Counting(FreshIndices, usize);
+    impl Assign for Counting {
+        fn index(&mut self, kind: IndexKind, name: &str) -> u32 {
+            self.1 += 1;
+            self.0.index(kind, name)
+        }
+    }
+    let dir = sound();
+    let mut indices = Counting::default();
+    write(dir.path(), "routes.toml", ROUTES.replace("{area}/duty", "nobody").as_bytes());
+    assert!(loads(dir.path(), &mut indices).is_err());
+    assert_eq!(indices.1, 0);
+    write(dir.path(), "routes.toml", ROUTES.as_bytes());
+    let loaded = loads(dir.path(), &mut indices).expect("sound");
+    assert_eq!(indices.1, loaded.assignments.len());
+    // What was assigned stays: an area in front of the others changes no index.
+    let town = loaded.assignments.iter().find(|it| it.name == "town").expect("assigned").clone();
+    let first = "\"features\": [\n{ \"type\": \"Feature\", \"properties\": { \"id\": \"aaa\", \"name_en\": \"A\" } },";
+    write(dir.path(), "areas.geojson", AREAS.replacen("\"features\": [", first, 1).as_bytes());
+    let again = loads(dir.path(), &mut indices).expect("sound");
+    assert!(again.assignments.contains(&town));
+}
+
+#[test]
+fn the_same_files_give_the_same_plan() {
+    let dir = sound();
+    let plan = || loads(dir.path(), &mut FreshIndices::default()).expect("sound").setup.plan.id();
+    assert_eq!(plan(), plan());
+}
