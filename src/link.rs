@@ -41,8 +41,8 @@ impl std::fmt::Debug for Links {
 }
 
 impl Links {
-    /// With the key of a data directory, drawn at its first start. A copy of
-    /// the directory opens the same links.
+    /// With the key of a data directory, drawn at its first start. It is a
+    /// secret, so that no backup has it: what was restored opens no older link.
     pub fn open(data: &Path) -> io::Result<Links> {
         let path = data.join(FILE);
         match fs::read(&path) {

@@ -235,6 +235,15 @@ async fn what_changes_something_goes_through_the_running_service() {
     warned(&folder, "flood@town", "cancel").await;
     forewarn(&folder, "warnings resend 0123").check(4, &["no dead delivery"]);
 
+    let id = warned(&folder, "flood@town", "cancel").await["id"].as_str().expect("an id").to_owned();
+    forewarn(&folder, &format!("warnings show {id}")).check(0, &["acknowledged", "by nobody"]);
+    let ack = |whom: &str| forewarn(&folder, &format!("warnings ack {} --as {whom}", &id[..10]));
+    ack("it").check(4, &["contact \"it\" was not told of it"]);
+    ack("duty").check(0, &["acknowledged for duty"]);
+    ack("duty").check(0, &["had acknowledged it before"]);
+    forewarn(&folder, "warnings ack ffffffff --as duty").check(4, &["no warning has the id"]);
+    forewarn(&folder, &format!("warnings show {id}")).check(0, &["revision 2 by duty by webhook"]);
+
     forewarn(&folder, "stop").check(0, &["stopped"]);
     assert_eq!(service.ended().await, 0);
     for line in ["stop", "reload", "resume", "notify-test", "warnings all-clear flood@town --reason x"] {

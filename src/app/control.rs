@@ -59,6 +59,13 @@ pub enum Request {
         /// Why, for the record.
         reason: String,
     },
+    /// Acknowledge a warning for a contact who was told of it.
+    Acknowledge {
+        /// The warning's id, or the beginning of it.
+        warning: String,
+        /// The contact's id.
+        contact: String,
+    },
     /// Send a dead delivery's warning again, in a new round.
     Resend {
         /// The delivery's key.
@@ -81,6 +88,7 @@ impl Request {
             Request::Reload { .. }
             | Request::AllClear { .. }
             | Request::Cancel { .. }
+            | Request::Acknowledge { .. }
             | Request::Resend { .. }
             | Request::Resume { .. }
             | Request::Stop => Duration::ZERO,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use forewarn_core::event::{Command, Input, TroubleReport};
+use forewarn_core::ids::TargetIx;
 use forewarn_core::plan::Plan;
 use forewarn_core::warning::{Cell, TroubleCode, TroubleKey};
 use tokio::sync::{Mutex, watch};
@@ -36,6 +37,9 @@ const LAG_READY_MAX: u64 = 100_000;
 
 /// Rows counted at most when asked what is undelivered.
 const UNDELIVERED_MAX: usize = 100_000;
+
+/// Warnings among which the beginning of an id is looked for, newest first.
+const ACKNOWLEDGED_AMONG_MAX: usize = 10_000;
 
 /// What is said while nothing but Trouble goes out.
 const HELD: [&str; 3] = [
@@ -217,6 +221,36 @@ impl Desk {
         response
     }
 
+    async fn acknowledge(&self, id: &str, contact: &str) -> Response {
+        let state = &self.parts.state;
+        let rows = state.recent_warnings(ACKNOWLEDGED_AMONG_MAX).unwrap_or_default();
+        let fitting: Vec<_> = rows.iter().filter(|row| row.digest.to_string().starts_with(id)).collect();
+        let [row] = fitting.as_slice() else {
+            let among = self.hint("warnings list");
+            let count = if fitting.is_empty() { "no warning" } else { "more than one warning" };
+            return Response::refused(format!(
+                "{count} has the id {id:?}, expected one that `{among}` shows"
+            ));
+        };
+        let told = state.warning(row.digest).ok().flatten().map_or_else(Vec::new, |found| found.deliveries);
+        let plan = self.parts.picture.borrow().plan.clone();
+        let is_theirs = |it: TargetIx| plan.target(it).is_some_and(|target| target.contact == contact);
+        let Some(target) = told.iter().map(|delivery| delivery.target).find(|&it| is_theirs(it)) else {
+            return Response::refused(format!(
+                "contact {contact:?} was not told of it, expected one who was"
+            ));
+        };
+        let command = Command::Acknowledge(row.newest.warning, row.newest.number, target);
+        match self.parts.inbox.answer(vec![Input::Command(command)]).await {
+            Some(answer) if answer.decisions.is_empty() && !self.is_held() => {
+                Response::done(format!("{contact} had acknowledged it before"))
+            }
+            Some(answer) if answer.decisions.is_empty() => self.without_effect(),
+            Some(_) => Response::done(format!("acknowledged for {contact}")),
+            None => Response::refused("the service is stopping"),
+        }
+    }
+
     async fn resend(&self, key: &str) -> Response {
         let dead = self.parts.state.dead_letters(UNDELIVERED_MAX).unwrap_or_default();
         let Some(row) = dead.iter().find(|row| row.key.to_string() == key) else {
@@ -326,6 +360,7 @@ impl Operator for Desk {
                 Request::Cancel { cell, reason } => {
                     self.on_cell(&cell, |at| Command::Cancel(at, reason)).await
                 }
+                Request::Acknowledge { warning, contact } => self.acknowledge(&warning, &contact).await,
                 Request::Resend { key } => self.resend(&key).await,
                 Request::Resume { dry_run } => self.resume(dry_run).await,
                 Request::Stop => {

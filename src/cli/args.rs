@@ -266,6 +266,15 @@ pub enum WarningsAction {
         #[arg(long, value_name = "TEXT")]
         reason: String,
     },
+    /// Acknowledge a warning for somebody who cannot follow the link in the message
+    Ack {
+        /// Its id, or the beginning of it
+        #[arg(value_name = "ID")]
+        id: String,
+        /// Id of the contact who has seen it
+        #[arg(long = "as", value_name = "ID")]
+        contact: String,
+    },
     /// List deliveries that were given up, newest first
     Dead,
     /// Send what a dead delivery carried once more

@@ -120,6 +120,7 @@ fn refused(request: &Request) -> Exit {
         Request::NotifyTest { .. }
         | Request::AllClear { .. }
         | Request::Cancel { .. }
+        | Request::Acknowledge { .. }
         | Request::Resend { .. }
         | Request::Resume { .. }
         | Request::Stop => Exit::Failed,

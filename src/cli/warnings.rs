@@ -38,6 +38,9 @@ pub(super) fn warnings(args: &WarningsArgs, around: &mut Surroundings<'_>) -> io
         WarningsAction::Cancel { cell, reason } => {
             Request::Cancel { cell: cell.clone(), reason: reason.clone() }
         }
+        WarningsAction::Ack { id, contact } => {
+            Request::Acknowledge { warning: id.clone(), contact: contact.clone() }
+        }
         WarningsAction::Resend { key } => Request::Resend { key: key.clone() },
     };
     change(&args.places, &request, around)
@@ -148,7 +151,24 @@ fn print(
     if let Some(measured) = found.revisions.iter().rev().find(|it| !it.evidence.is_empty()) {
         print_measured(names, measured, around)?;
     }
-    print_deliveries(names, state, found, around)
+    print_deliveries(names, state, found, around)?;
+    print_acknowledgements(names, found, around)
+}
+
+fn print_acknowledgements(
+    names: &Names,
+    found: &WarningDetail,
+    around: &mut Surroundings<'_>,
+) -> anyhow::Result<()> {
+    writeln!(around.out, "\nacknowledged")?;
+    for it in &found.acknowledgements {
+        let (at, who) = (names.time(it.at), names.target(it.target));
+        writeln!(around.out, "  {at}  revision {} by {who}", it.number)?;
+    }
+    if found.acknowledgements.is_empty() {
+        writeln!(around.out, "  by nobody")?;
+    }
+    Ok(())
 }
 
 fn print_head(
@@ -338,6 +358,9 @@ fn detail_json(names: &Names, found: &WarningDetail) -> Value {
         "place": found.revisions.last().map(|newest| names.place(&newest.about)),
         "revisions": found.revisions.iter().map(|it| revision_json(names, it)).collect::<Vec<_>>(),
         "deliveries": found.deliveries.iter().map(|it| delivery_json(names, it)).collect::<Vec<_>>(),
+        "acknowledged": found.acknowledgements.iter().map(|it| json!({
+            "revision": it.number, "by": names.target(it.target), "at": names.time_json(it.at),
+        })).collect::<Vec<_>>(),
     })
 }
 

@@ -59,9 +59,11 @@ pub(super) fn tell(decision: &Decision) {
         }
         Decision::PlanRefused(why) => warn!(why, "plan refused"),
         Decision::Acknowledged { warning, number, target } => {
+            counter!("forewarn_acknowledgements_total").increment(1);
             info!(warning = %warning.digest(), number, target = target.0, "acknowledged");
         }
         Decision::Asked { warning, number, due, .. } if !due.is_empty() => {
+            counter!("forewarn_asked_on_total").increment(due.len() as u64);
             info!(warning = %warning.digest(), number, targets = due.len(), "not acknowledged, goes on");
         }
         Decision::Incident(_)

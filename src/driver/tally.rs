@@ -28,6 +28,8 @@ impl Tally {
         for kind in [Kind::Alert, Kind::Update, Kind::AllClear, Kind::Cancel] {
             drop(counter!("forewarn_revisions_total", "kind" => kind.word()));
         }
+        drop(counter!("forewarn_acknowledgements_total"));
+        drop(counter!("forewarn_asked_on_total"));
         Tally {
             readings: counter!("forewarn_readings_total"),
             aside: Aside::ALL

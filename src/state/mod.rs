@@ -17,8 +17,8 @@ pub use ballast::BALLAST_BYTES;
 pub use reader::StateReader;
 pub(crate) use rows::phase_word;
 pub use rows::{
-    DeliveryPage, DeliveryRow, DeliveryState, LedgerRow, Notice, QuarantineRow, TroubleRow, WarningDetail,
-    WarningRow,
+    Acknowledgement, DeliveryPage, DeliveryRow, DeliveryState, LedgerRow, Notice, QuarantineRow, TroubleRow,
+    WarningDetail, WarningRow,
 };
 pub use schema::{ATTEMPTS_ROWS_MAX, ENDED_KEPT, NEWS_ROWS_MAX, QUARANTINE_BYTES_MAX, QUARANTINE_ROWS_MAX};
 pub use thread::{NOTES_MAX, RECORDS_MAX, StateHandle, StateThread};

@@ -80,7 +80,8 @@ impl StateReader {
         let revisions = revisions.iter().map(|body| self.decode(body)).collect::<Read<_>>()?;
         let select = format!("{DELIVERY} WHERE d.warning = ?1 ORDER BY d.number, d.target, d.round");
         let deliveries = self.rows(&connection, &select, [id], delivery)?;
-        Ok(Some(WarningDetail { digest, ended, revisions, deliveries }))
+        let acknowledgements = self.acknowledgements(&connection, id)?;
+        Ok(Some(WarningDetail { digest, ended, revisions, deliveries, acknowledgements }))
     }
 
     /// Deliveries without an outcome, oldest first.

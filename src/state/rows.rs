@@ -27,6 +27,19 @@ pub struct WarningDetail {
     pub revisions: Vec<Revision>,
     /// In order of revision and target.
     pub deliveries: Vec<DeliveryRow>,
+    /// Oldest first.
+    pub acknowledgements: Vec<Acknowledgement>,
+}
+
+/// That somebody has a warning before them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Acknowledgement {
+    /// Which revision they had.
+    pub number: u32,
+    /// At which address it had reached them.
+    pub target: TargetIx,
+    /// Civil time of it.
+    pub at: Timestamp,
 }
 
 /// Where a delivery stands, as the log has it.

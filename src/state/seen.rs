@@ -2,13 +2,26 @@
 
 use forewarn_core::ids::{Key, TargetIx};
 use forewarn_core::time::Timestamp;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::StateError;
 use super::reader::StateReader;
-use super::rows::DeliveryPage;
+use super::rows::{Acknowledgement, DeliveryPage};
 
 impl StateReader {
+    /// Who acknowledged a warning, oldest first.
+    pub(super) fn acknowledgements(
+        &self,
+        connection: &Connection,
+        warning: [u8; 36],
+    ) -> Result<Vec<Acknowledgement>, StateError> {
+        let select = "SELECT number, target, at FROM acknowledgements WHERE warning = ?1 ORDER BY position";
+        self.rows(connection, select, [warning], |row| {
+            let target = TargetIx(row.get(1)?);
+            Ok(Acknowledgement { number: row.get(0)?, target, at: Timestamp(row.get(2)?) })
+        })
+    }
+
     /// The page of a delivery; `None` for one that is not known, or no longer.
     pub fn delivery_page(&self, delivery: Key) -> Result<Option<DeliveryPage>, StateError> {
         let connection = self.lock();
