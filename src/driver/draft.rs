@@ -100,6 +100,7 @@ mod tests {
     use forewarn_core::ids::SourceIx;
 
     use super::*;
+    use crate::ports::Ground;
 
     #[test]
     fn what_was_refused_is_shed_until_the_rest_fits() {
@@ -108,6 +109,7 @@ mod tests {
             topic: "t".into(),
             bytes: vec![0; bytes].into(),
             reason: "r".into(),
+            ground: Ground::Format,
         };
         for (sizes, parts) in [
             (vec![], vec![0]),

@@ -31,7 +31,7 @@ use super::tally::Tally;
 use crate::clock::Clock;
 use crate::crash::{self, Before};
 use crate::log::{Log, Record};
-use crate::ports::{Acks, Batch, Refused};
+use crate::ports::{Acks, Batch, Ground, Refused};
 
 /// Two ticks are at least this far apart, so that a thousand timers due
 /// within one blink are one record.
@@ -435,6 +435,7 @@ impl Loop {
                 topic: "engine".into(),
                 bytes: minicbor::to_vec(input).expect("encoding into a Vec cannot fail").into(),
                 reason: "the engine stumbled over this input: please report it".into(),
+                ground: Ground::Stumbled,
             });
         }
         counter!("forewarn_poison_inputs_total").increment(1);

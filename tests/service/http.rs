@@ -341,7 +341,7 @@ async fn every_counter_stands_at_nought_before_it_first_rises() {
     for series in [
         "forewarn_readings_not_judged_total{reason=\"not_in_plan\"}",
         "forewarn_dead_letters_total{cause=\"forbidden\"}",
-        "forewarn_quarantined_total{source=\"listener\"}",
+        "forewarn_quarantined_total{source=\"listener\",reason=\"unknown_sensor\"}",
         "forewarn_revisions_total{kind=\"all-clear\"}",
         "forewarn_listener_refused_total{reason=\"credentials_wrong\"}",
         "forewarn_troubles{code=\"reload-refused\"}",

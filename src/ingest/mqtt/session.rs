@@ -14,7 +14,7 @@ use super::gate::AckGate;
 use crate::config::plan::{Mqtt, Setup, Source};
 use crate::formats::{self, Message};
 use crate::ingest::intake::{self, Origin, Permit, Sending};
-use crate::ports::{Acks, Batch, CivilClock, Current, Gate, Inbox};
+use crate::ports::{Acks, Batch, CivilClock, Current, Gate, Ground, Inbox};
 
 /// How long a message too large is told, unless another comes.
 const OVERSIZE_TOLD: Duration = Duration::from_hours(1);
@@ -155,7 +155,7 @@ impl Taking {
                 self.packet_max
             );
             self.tell_oversize(&what);
-            batch.refused.push(intake::refuse(self.source.ix, &message, what));
+            batch.refused.push(intake::refuse(self.source.ix, &message, Ground::TooLarge, what));
             return;
         }
         let packet = match arrived.packet {
