@@ -442,7 +442,8 @@ impl Loop {
         let key = TroubleKey { code: TroubleCode::PoisonInput, subject: "engine".into() };
         let detail = "an input made the engine stumble; see `forewarn quarantine`".to_owned();
         let report = Input::Trouble(TroubleReport { key, present: true, detail });
-        let replies = replies.into_iter().map(|(_, reply)| (0..1, reply)).collect();
+        // Whoever asked hears that nothing came of it: the trouble is no answer.
+        let replies = replies.into_iter().map(|(_, reply)| (0..0, reply)).collect();
         self.commit(Draft { at, inputs: vec![report], replies, acks, refused, ..Draft::default() });
     }
 }
