@@ -17,7 +17,8 @@ pub(super) struct Draft {
     pub(super) at: Timestamp,
     /// In order.
     pub(super) inputs: Vec<Input>,
-    /// Each told of the decisions on the inputs from its first index up to its last.
+    /// Each told of the decisions on the inputs from its first index up to its last;
+    /// of none where what it asked was quarantined.
     pub(super) replies: Vec<(std::ops::Range<usize>, Reply)>,
     /// Told once it is durable.
     pub(super) acks: Vec<Acks>,

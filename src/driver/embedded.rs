@@ -371,7 +371,7 @@ impl Loop {
                 .filter(|(index, _)| range.contains(&(*index as usize)))
                 .map(|(_, decision)| decision.clone())
                 .collect();
-            reply(Answer { position: record.last(), decisions });
+            reply(Answer { position: record.last(), decisions, quarantined: range.is_empty() });
         }
         for (_, decision) in &record.decisions {
             tell(decision);

@@ -179,12 +179,13 @@ fn a_command_that_is_quarantined_is_answered_with_no_decision() {
     let hears = answered.clone();
     STUMBLES.set(true);
     run_with(data.path(), &[], |inbox| {
-        let reply =
-            move |answer: Answer| *hears.lock().expect("no test panics in it") = Some(answer.decisions);
+        let reply = move |answer: Answer| {
+            *hears.lock().expect("no test panics in it") = Some((answer.quarantined, answer.decisions))
+        };
         inbox.ask(vec![Input::Command(Command::Resume)], Some(Box::new(reply)));
     });
     STUMBLES.set(false);
-    assert_eq!(*answered.lock().expect("no test panics in it"), Some(vec![]), "not taken for done");
+    assert_eq!(*answered.lock().expect("no test panics in it"), Some((true, vec![])), "not taken for done");
 }
 
 #[test]
