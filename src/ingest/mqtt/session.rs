@@ -191,7 +191,7 @@ impl Taking {
     pub(super) fn tell_oversize(&mut self, what: &str) {
         warn!(source = %self.source.name, what, "message too large");
         if self.oversize_until.replace(Instant::now() + OVERSIZE_TOLD).is_none() {
-            self.tell(true, what);
+            self.tell(Some(what));
         }
     }
 
@@ -204,13 +204,15 @@ impl Taking {
     pub(super) fn looked(&mut self) {
         if self.oversize_until.is_some_and(|until| until <= Instant::now()) {
             self.oversize_until = None;
-            self.tell(false, "no message too large for an hour");
+            self.tell(None);
         }
     }
 
-    fn tell(&self, present: bool, detail: &str) {
+    /// What is too large, or that it is over: then what stood is named.
+    fn tell(&self, what: Option<&str>) {
         let key = TroubleKey { code: TroubleCode::MessageTooLarge, subject: self.source.name.clone() };
-        self.inbox.control(Input::Trouble(TroubleReport { key, present, detail: detail.to_owned() }));
+        let (present, detail) = (what.is_some(), what.unwrap_or_default().to_owned());
+        self.inbox.control(Input::Trouble(TroubleReport { key, present, detail }));
     }
 }
 
