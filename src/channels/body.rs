@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::at_level::AtLevel;
 use super::facts::Facts;
 use super::words::Words;
-use super::{naming, show};
+use super::{detail, naming, show};
 use crate::config::plan::Setup;
 pub use evidence::{EvidenceBody, Station};
 
@@ -114,7 +114,7 @@ pub struct RevisionBody {
     pub sensors_at_level: Option<u32>,
     /// The worst sensors first, ten at most.
     pub evidence: Vec<EvidenceBody>,
-    /// More to say, in the words of whoever said it.
+    /// More to say: of a trouble what is known of it, else the words of whoever said it.
     pub detail: String,
     /// The whole in words.
     pub text: TextBody,
@@ -284,8 +284,16 @@ fn of_revision(revision: &Revision, setup: &Setup, words: &Words) -> RevisionBod
         sensors_at_level: (!revision.kind.is_last() && cell.is_some())
             .then(|| AtLevel::of(revision).seen as u32),
         evidence: revision.evidence.iter().filter_map(|e| evidence::of(e, revision, plan, words)).collect(),
-        detail: show::clean(&revision.detail),
+        detail: detail(revision, words),
         text: text(facts),
+    }
+}
+
+fn detail(revision: &Revision, words: &Words) -> String {
+    let said = show::clean(&revision.detail);
+    match &revision.about {
+        About::Trouble(key) => detail::told(key.code, &said, words),
+        About::Incident(_) | About::NotifyTest => said,
     }
 }
 

@@ -70,7 +70,7 @@ fn what_is_over_is_told_as_past() {
     let silent = sample::trouble_over(TroubleCode::SensorSilent, "qj-017/level");
     let parts = [
         "Over: a sensor had fallen silent and could not warn; Qujiang (qj-017/level); raised 2026-07-14 02:40, over 2026-07-14 03:20",
-        "as last told: no reading for 15 min",
+        "as last told: no reading from qj-017/level for 15 min",
         "Nothing more to do.",
         "End of a trouble",
         "Over since",
@@ -80,9 +80,9 @@ fn what_is_over_is_told_as_past() {
         "已排除：一个传感器曾没有数据",
         "2026-07-14 02:40 报告，2026-07-14 03:20 排除",
         "故障结束",
-        "最后通报：no reading",
+        "最后通报：qj-017/level 已有 15 分钟没有读数",
     ];
-    check(&silent, &setup, "zh", &parts, &["检查传感器", "预警解除"]);
+    check(&silent, &setup, "zh", &parts, &["检查传感器", "预警解除", "no reading"]);
     for (code, language) in TROUBLES.iter().flat_map(|code| LANGUAGES.map(|language| (*code, language))) {
         let messages = Messages::read(&Given::new());
         let stands = messages.language(language).get(&format!("troubles.{}", code.word())).to_owned();
