@@ -180,7 +180,7 @@ fn a_command_that_is_quarantined_is_answered_with_no_decision() {
     STUMBLES.set(true);
     run_with(data.path(), &[], |inbox| {
         let reply = move |answer: Answer| {
-            *hears.lock().expect("no test panics in it") = Some((answer.quarantined, answer.decisions))
+            *hears.lock().expect("no test panics in it") = Some((answer.quarantined, answer.decisions));
         };
         inbox.ask(vec![Input::Command(Command::Resume)], Some(Box::new(reply)));
     });

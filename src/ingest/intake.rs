@@ -81,12 +81,13 @@ pub fn take(
     // A payload that trips a bug of ours would come again after every reconnect:
     // better quarantined with its bytes than a crash loop.
     let read =
-        catch_unwind(AssertUnwindSafe(|| decode.format.as_dyn().decode(session, message, &mut sorter)))
-            .map(|read| read.map_err(|Refusal(reason)| (Ground::Format, reason)))
-            .unwrap_or_else(|_| {
-                let reason = "the decoder stumbled over this message: please report it";
-                Err((Ground::Stumbled, reason.to_owned()))
-            });
+        catch_unwind(AssertUnwindSafe(|| decode.format.as_dyn().decode(session, message, &mut sorter)));
+    let read = match read {
+        Ok(read) => read.map_err(|Refusal(reason)| (Ground::Format, reason)),
+        Err(_) => {
+            Err((Ground::Stumbled, "the decoder stumbled over this message: please report it".to_owned()))
+        }
+    };
     let Sorter { fault, faults, .. } = sorter;
     match read {
         // What does not parse may be anything: none of it counts.
