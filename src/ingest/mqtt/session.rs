@@ -128,19 +128,19 @@ impl Taking {
         let packets: Vec<u16> =
             messages.iter().map(|message| message.packet).filter(|packet| *packet != 0).collect();
         let numbered = packets.len();
-        self.count(numbered, messages.len() - numbered);
+        let unnumbered = messages.len() - numbered;
         let given = if tokens == Tokens::Given { numbered } else { 0 };
         if given > 0 {
             let gate: Arc<dyn Gate> = self.gate.clone();
             batch.acks = Some(Acks { gate, tokens: self.gate.tokens(&packets) });
         }
         if self.inbox.offer(batch).is_ok() {
+            self.count(numbered, unnumbered);
             return HandedOver::Yes;
         }
         self.gate.withdraw(given);
         let source = self.source.name.clone();
-        let shed = (messages.len() - numbered) as u64;
-        metrics::counter!("forewarn_mqtt_shed_total", "source" => source).increment(shed);
+        metrics::counter!("forewarn_mqtt_shed_total", "source" => source).increment(unnumbered as u64);
         if given > 0 { HandedOver::NoRoom } else { HandedOver::Yes }
     }
 
