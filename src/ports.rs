@@ -44,6 +44,65 @@ pub struct Refused {
     pub bytes: Bytes,
     /// Why, in words: where, what, expected.
     pub reason: String,
+    /// Why, as one of a few: for counting.
+    pub ground: Ground,
+}
+
+/// On what ground something was refused: the label of `forewarn_quarantined_total`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ground {
+    /// The record does not say: an earlier release wrote it, or a later one knows more.
+    Unsaid,
+    /// Payload, or a part of it, is not as its format has it.
+    Format,
+    /// No such sensor is configured.
+    UnknownSensor,
+    /// Whoever sent it may not speak for that station.
+    ForeignStation,
+    /// The value is no finite number.
+    Value,
+    /// The unit does not convert to the sensor's.
+    Unit,
+    /// It is larger than its source may send.
+    TooLarge,
+    /// It came under a topic that no device has reason to use.
+    Topic,
+    /// Its sensor left the plan while it was under way.
+    LeftPlan,
+    /// A bug of ours stumbled over it.
+    Stumbled,
+}
+
+impl Ground {
+    /// Every ground; its place here is its number in the log.
+    pub const ALL: [Ground; 10] = [
+        Ground::Unsaid,
+        Ground::Format,
+        Ground::UnknownSensor,
+        Ground::ForeignStation,
+        Ground::Value,
+        Ground::Unit,
+        Ground::TooLarge,
+        Ground::Topic,
+        Ground::LeftPlan,
+        Ground::Stumbled,
+    ];
+
+    /// As metrics call it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Ground::Unsaid => "unsaid",
+            Ground::Format => "format",
+            Ground::UnknownSensor => "unknown_sensor",
+            Ground::ForeignStation => "foreign_station",
+            Ground::Value => "value",
+            Ground::Unit => "unit",
+            Ground::TooLarge => "too_large",
+            Ground::Topic => "topic",
+            Ground::LeftPlan => "left_plan",
+            Ground::Stumbled => "stumbled",
+        }
+    }
 }
 
 /// Bytes kept of a refused message; the rest is cut, the reason says so.

@@ -242,10 +242,10 @@ impl Desk {
         };
         let command = Command::Acknowledge(row.newest.warning, row.newest.number, target);
         match self.parts.inbox.answer(vec![Input::Command(command)]).await {
-            Some(answer) if answer.decisions.is_empty() && !self.is_held() => {
+            Some(answer) if answer.quarantined || self.is_held() => self.without_effect(),
+            Some(answer) if answer.decisions.is_empty() => {
                 Response::done(format!("{contact} had acknowledged it before"))
             }
-            Some(answer) if answer.decisions.is_empty() => self.without_effect(),
             Some(_) => Response::done(format!("acknowledged for {contact}")),
             None => Response::refused("the service is stopping"),
         }

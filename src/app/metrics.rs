@@ -2,23 +2,25 @@
 
 use std::sync::OnceLock;
 
-use crate::courier::{OUTSTANDING_MAX, RED_MAX};
+use crate::courier::{self, OUTSTANDING_MAX, RED_MAX};
 use crate::driver::inbox::{CONTROL_MAX, READINGS_MAX};
 use crate::ingest::listener::Reason;
 use crate::ingest::mqtt::BACKLOG_MAX;
-use crate::state::{NOTES_MAX, RECORDS_MAX};
+use crate::state::{self, NOTES_MAX};
 use crate::stores::QUESTIONS_MAX;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 /// Counters without labels: there from the start, at nought, so that a rise
 /// from nothing is seen as one. `tests/service/http.rs` holds this against `docs/metrics.md`.
-const COUNTERS: [&str; 11] = [
+const COUNTERS: [&str; 13] = [
     "forewarn_listener_messages_total",
     "forewarn_http_refused_total",
     "forewarn_http_full_total",
     "forewarn_courier_notes_dropped_total",
     "forewarn_courier_log_faults_total",
+    "forewarn_courier_log_full_total",
+    "forewarn_courier_overflows_total",
     "forewarn_state_failures_total",
     "forewarn_state_log_faults_total",
     "forewarn_store_rotten_chunks_total",
@@ -28,13 +30,14 @@ const COUNTERS: [&str; 11] = [
 ];
 
 /// Queues in memory whose bound stands in the code, with that bound.
-const QUEUES: [(&str, usize); 8] = [
+const QUEUES: [(&str, usize); 9] = [
     ("inbox_readings", READINGS_MAX),
     ("inbox_control", CONTROL_MAX),
     ("courier", OUTSTANDING_MAX),
     ("courier_red", RED_MAX),
+    ("courier_records", courier::RECORDS_MAX),
     ("courier_notes", NOTES_MAX),
-    ("state_records", RECORDS_MAX),
+    ("state_records", state::RECORDS_MAX),
     ("store_questions", QUESTIONS_MAX),
     ("mqtt_acks", BACKLOG_MAX),
 ];

@@ -64,18 +64,12 @@ pub(super) fn open(options: &Options) -> anyhow::Result<Opening> {
     let lock = Lock::take(&data)?;
     let stamp = if options.status == Status::Actual { Stamp::Live } else { Stamp::Drill };
     let (log, opened, place) = take_up(lock, &first.setup.log, stamp, &data)?;
+    let Planned { loaded, assigned, targets, indices } = plan(options, &log, &data)?;
     let recovery = recovery(&data);
     let mut recovered = recovery.recover()?;
     recovery.reach(&mut recovered, opened.last)?;
     let (clock, beginning) = begin_clock(&options.time, &recovered);
     info!(log = %log.id(), position = recovered.position.0, trusted = beginning.moment.trusted, "log opened");
-
-    let mut indices = log.indices().clone();
-    let mut targets = TargetIds::open(&data).context("table of target ids")?;
-    let mut draft = Drafted::new(&mut indices);
-    let loaded = load(options, &mut draft, &mut targets)?;
-    let assigned = draft.assigned;
-    targets.save(&data).context("table of target ids")?;
 
     let run = RunId(getrandom::u64().context("the system gives no random numbers")?);
     let started = Started {
@@ -115,6 +109,29 @@ pub(super) fn open(options: &Options) -> anyhow::Result<Opening> {
         position: recovered.position,
     };
     Ok(Opening { loaded, driver, begin, reader, clock, targets, indices, stamp, place, held })
+}
+
+/// A configuration under the names of a log.
+struct Planned {
+    loaded: Loaded,
+    /// What the log must hold before its new names are used.
+    assigned: Vec<Input>,
+    targets: TargetIds,
+    indices: Indices,
+}
+
+/// Reads the configuration under the log's own names, and keeps its plan.
+fn plan(options: &Options, log: &Log, data: &Path) -> anyhow::Result<Planned> {
+    let mut indices = log.indices().clone();
+    let mut targets = TargetIds::open(data).context("table of target ids")?;
+    let mut draft = Drafted::new(&mut indices);
+    let loaded = load(options, &mut draft, &mut targets)?;
+    let assigned = draft.assigned;
+    targets.save(data).context("table of target ids")?;
+    // Recovery reads the plans that the log names: one that rotted, and that the
+    // configuration still says, is whole again before that.
+    save_plan(data, &loaded.setup.plan)?;
+    Ok(Planned { loaded, assigned, targets, indices })
 }
 
 /// How the engine of a data directory is rebuilt; writes nothing, and so serves

@@ -81,6 +81,9 @@ impl DeliveryPages {
         let Some(answer) = self.inbox.answer(vec![Input::Command(command)]).await else {
             return Opened::Later;
         };
+        if answer.quarantined {
+            return Opened::Later;
+        }
         let mut projected = self.projected.clone();
         let shown = projected.wait_for(|at| *at >= answer.position);
         // That it takes longer is no fault: it is durable, and a later look shows it.

@@ -31,6 +31,9 @@ fn both(old: &[Option<Target>], new: &[Option<Target>]) -> Vec<Option<Target>> {
 
 pub(super) fn refusal(answer: Option<&Answer>) -> Option<String> {
     let Some(answer) = answer else { return Some("the service is stopping".into()) };
+    if answer.quarantined {
+        return Some("the engine stumbled over the new plan; see `forewarn quarantine`".into());
+    }
     answer.decisions.iter().find_map(|decision| match decision {
         Decision::PlanRefused(why) => Some(why.clone()),
         Decision::Incident(_)

@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::at_level::AtLevel;
 use super::facts::Facts;
 use super::words::Words;
-use super::{naming, show};
+use super::{detail, naming, show};
 use crate::config::plan::Setup;
 pub use evidence::{EvidenceBody, Station};
 
@@ -119,7 +119,7 @@ pub struct RevisionBody {
     pub evidence: Vec<EvidenceBody>,
     /// How many of those who were told had acknowledged it before; null where it is news to all.
     pub seen: Option<SeenBody>,
-    /// More to say, in the words of whoever said it.
+    /// More to say: of a trouble what is known of it, else the words of whoever said it.
     pub detail: String,
     /// The whole in words.
     pub text: TextBody,
@@ -301,8 +301,16 @@ fn of_revision(revision: &Revision, setup: &Setup, words: &Words) -> RevisionBod
             .then(|| AtLevel::of(revision, plan).seen as u32),
         evidence: revision.evidence.iter().filter_map(|e| evidence::of(e, revision, plan, words)).collect(),
         seen: revision.seen.map(|Seen { by, of }| SeenBody { by, of }),
-        detail: show::clean(&revision.detail),
+        detail: detail(revision, words),
         text: text(facts),
+    }
+}
+
+fn detail(revision: &Revision, words: &Words) -> String {
+    let said = show::clean(&revision.detail);
+    match &revision.about {
+        About::Trouble(key) => detail::told(key.code, &said, words),
+        About::Incident(_) | About::NotifyTest => said,
     }
 }
 

@@ -136,7 +136,7 @@ fn closed_sets() -> impl Iterator<Item = String> {
     ]
     .map(|certainty| format!("certainty.{certainty}"));
     let reasons = REASONS.map(|reason| format!("reasons.{}", reason.word()));
-    let troubles = TROUBLES.iter().flat_map(|code| {
+    let troubles = TroubleCode::ALL.into_iter().flat_map(|code| {
         ["troubles", "troubles_over", "trouble_actions"].map(|t| format!("{t}.{}", code.word()))
     });
     levels.chain(kinds).chain(statuses).chain(certainties).chain(reasons).chain(troubles)
@@ -158,26 +158,6 @@ const REASONS: [Reason; 15] = [
     Reason::TroubleRaised,
     Reason::TroubleEnded,
     Reason::NotifyTest,
-];
-
-pub(super) const TROUBLES: [TroubleCode; 17] = [
-    TroubleCode::SensorSilent,
-    TroubleCode::DomainSilent,
-    TroubleCode::SourceDown,
-    TroubleCode::OwnDowntime,
-    TroubleCode::ClockUntrusted,
-    TroubleCode::Unrouted,
-    TroubleCode::Orphaned,
-    TroubleCode::DeadLetter,
-    TroubleCode::Diverged,
-    TroubleCode::Rot,
-    TroubleCode::DiskLow,
-    TroubleCode::StoreBehind,
-    TroubleCode::PoisonInput,
-    TroubleCode::Conflict,
-    TroubleCode::MessageTooLarge,
-    TroubleCode::Held,
-    TroubleCode::ReloadRefused,
 ];
 
 #[cfg(test)]

@@ -223,13 +223,11 @@ const LOGIN_CODES: [&str; 4] = ["530", "534", "535", "538"];
 /// the address, so only its code is kept.
 fn outcome(error: &Error) -> Sent {
     if let Some(code) = error.status() {
-        let words = code.to_string().parse().map_or("", cause::smtp);
+        let code = code.to_string();
+        let words = code.parse().map_or("", cause::smtp);
         let reason = format!("the mail server answered {code}: {words}");
-        return match () {
-            () if LOGIN_CODES.contains(&code.to_string().as_str()) => retry(&reason),
-            () if error.is_permanent() => Sent::Rejected { reason },
-            () => retry(&reason),
-        };
+        let is_final = error.is_permanent() && !LOGIN_CODES.contains(&&*code);
+        return if is_final { Sent::Rejected { reason } } else { retry(&reason) };
     }
     let own = error.source().map(ToString::to_string).unwrap_or_default();
     match cause::cause(error) {

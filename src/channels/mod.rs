@@ -8,6 +8,7 @@ pub mod body;
 mod cause;
 pub mod chart;
 mod check;
+mod detail;
 pub mod door;
 pub mod email;
 pub mod facts;

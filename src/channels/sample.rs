@@ -206,7 +206,7 @@ pub(super) fn trouble_over(code: TroubleCode, subject: &str) -> Revision {
         kind: Kind::AllClear,
         reason: Reason::TroubleEnded,
         level: Level::Normal,
-        ..trouble(code, subject, "no reading for 15 min")
+        ..trouble(code, subject, "no reading from qj-017/level for 15 min")
     }
 }
 

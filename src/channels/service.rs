@@ -6,7 +6,7 @@ use forewarn_core::level::Status;
 use forewarn_core::warning::{TroubleCode, TroubleKey};
 
 use super::facts::{Facts, Row, Teller};
-use super::{naming, show};
+use super::{detail, naming, show};
 
 impl Teller<'_> {
     pub(super) fn trouble(&self, key: &TroubleKey) -> Facts {
@@ -86,7 +86,7 @@ impl Teller<'_> {
 
     /// What the engine or a room said of it; once it is over, as the last word on it.
     fn trouble_detail(&self, code: TroubleCode) -> String {
-        let detail = show::clean(self.revision.detail.trim());
+        let detail = detail::told(code, &show::clean(self.revision.detail.trim()), self.words);
         if code == TroubleCode::Held {
             // Text, action and subject say it all, with the machine and the directory, which the engine cannot know.
             return String::new();
@@ -117,7 +117,7 @@ impl Teller<'_> {
             self.plan().sensors.iter().flatten().find(|sensor| is_sensor && sensor.id == key.subject);
         match sensor {
             Some(sensor) => naming::sensor_name(sensor, self.plan(), self.words.language()),
-            None => show::clean(key.subject.trim()),
+            None => detail::told(key.code, &show::clean(key.subject.trim()), self.words),
         }
     }
 

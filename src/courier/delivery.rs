@@ -54,6 +54,17 @@ pub(super) enum Attempt {
     Dead(Death),
 }
 
+impl Attempt {
+    /// The word for notes and metrics.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Attempt::Accepted => "accepted",
+            Attempt::Failed(_) => "retry",
+            Attempt::Dead(death) => death.word(),
+        }
+    }
+}
+
 /// What the shell must do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Action {

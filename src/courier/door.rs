@@ -8,6 +8,7 @@ use std::time::Duration;
 use forewarn_core::ids::{Key, TargetIx};
 use forewarn_core::time::Span;
 use forewarn_core::warning::{Death, Revision};
+use metrics::{Counter, counter};
 
 use super::delivery::{Admission, Attempt, Delivery};
 use super::lane::Place;
@@ -24,6 +25,21 @@ const ATTEMPT_MAX: Duration = Duration::from_mins(1);
 
 /// Longest reason that is noted, in bytes.
 const REASON_MAX: usize = 400;
+
+/// Stands for the channel where none was tried, or it is not known which.
+pub(super) const NO_CHANNEL: &str = "none";
+
+/// What can come of an attempt through a channel.
+const BECOMES: [Attempt; 4] = [
+    Attempt::Accepted,
+    Attempt::Failed(None),
+    Attempt::Dead(Death::Rejected),
+    Attempt::Dead(Death::Forbidden),
+];
+
+/// What can come of one without.
+const BECOMES_UNTRIED: [Attempt; 3] =
+    [Attempt::Failed(None), Attempt::Dead(Death::Erased), Attempt::Dead(Death::Forbidden)];
 
 /// The ways out, and the log's names of targets.
 #[derive(Debug)]
@@ -49,18 +65,21 @@ pub(super) struct Made {
     pub(super) server: String,
     /// For the lanes.
     pub(super) attempt: Attempt,
-    /// One word for metrics.
-    pub(super) result: &'static str,
     /// For people: no address in it.
     pub(super) reason: String,
 }
 
 impl<W: World> Door<W> {
+    /// Its counters of attempts are there from the start, at nought.
     pub(super) fn new(
         channels: Vec<Arc<dyn Channel<W>>>,
         names: BTreeMap<TargetIx, String>,
         links: Option<Links>,
     ) -> Self {
+        for channel in &channels {
+            BECOMES.into_iter().for_each(|attempt| drop(attempts(channel.name(), attempt)));
+        }
+        BECOMES_UNTRIED.into_iter().for_each(|attempt| drop(attempts(NO_CHANNEL, attempt)));
         Door { channels, names, links }
     }
 
@@ -99,10 +118,9 @@ impl<W: World> Door<W> {
     /// Looks up where the delivery goes; what cannot be attempted comes back as its outcome.
     pub(super) fn open(&self, delivery: &Delivery, setup: &Arc<Setup>) -> Result<Ready<W>, Made> {
         let refuse = |death, reason: &str| Made {
-            channel: "none",
+            channel: NO_CHANNEL,
             server: String::new(),
             attempt: Attempt::Dead(death),
-            result: "dead",
             reason: reason.to_owned(),
         };
         if !W::admits(&delivery.revision) {
@@ -164,18 +182,23 @@ impl<W: World> Ready<W> {
             after: None,
             reason: format!("no end of the attempt within {} s", ATTEMPT_MAX.as_secs()),
         });
-        let (attempt, result, reason) = match sent {
-            Sent::Accepted => (Attempt::Accepted, "accepted", String::new()),
-            Sent::Retry { after, reason } => (Attempt::Failed(after.map(span)), "retry", reason),
-            Sent::Rejected { reason } => (Attempt::Dead(Death::Rejected), "rejected", reason),
-            Sent::Forbidden { reason } => (Attempt::Dead(Death::Forbidden), "forbidden", reason),
+        let (attempt, reason) = match sent {
+            Sent::Accepted => (Attempt::Accepted, String::new()),
+            Sent::Retry { after, reason } => (Attempt::Failed(after.map(span)), reason),
+            Sent::Rejected { reason } => (Attempt::Dead(Death::Rejected), reason),
+            Sent::Forbidden { reason } => (Attempt::Dead(Death::Forbidden), reason),
         };
         crash::may_come(Before::Receipt);
         let target = &self.envelope.target;
         let server = without(&self.channel.server(target), &[&target.address]);
         let reason = without(&reason, &[&target.address, &target.name]);
-        Made { channel: self.channel.name(), server, attempt, result, reason }
+        Made { channel: self.channel.name(), server, attempt, reason }
     }
+}
+
+/// How many attempts through a channel came to this.
+pub(super) fn attempts(channel: &'static str, attempt: Attempt) -> Counter {
+    counter!("forewarn_courier_attempts_total", "channel" => channel, "result" => attempt.word())
 }
 
 fn span(duration: Duration) -> Span {

@@ -5,21 +5,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use forewarn_core::ids::Position;
+use metrics::Counter;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 
 use super::Opener;
 use crate::log::Record;
 
-/// Records on their way from a log's follower. Full: the follower waits, the
-/// rest stays in the log.
-const RECORDS_MAX: usize = 64;
+/// Records on their way from a log's follower. Full: the follower waits, which
+/// is counted, and the rest stays in the log.
+pub const RECORDS_MAX: usize = 64;
 
 /// Rest before a log that could not be read is opened again.
 const FAULT_REST: Duration = Duration::from_secs(1);
 
 /// Follows the log after a position on a thread of its own, which ends with
-/// the log, or at the next record once nobody takes them.
-pub(super) fn follow(opener: &Opener, after: Position) -> io::Result<mpsc::Receiver<Arc<Record>>> {
+/// the log, or at the next record once nobody takes them. `full` counts how
+/// often it waited because the courier was behind.
+pub(super) fn follow(
+    opener: &Opener,
+    after: Position,
+    full: Counter,
+) -> io::Result<mpsc::Receiver<Arc<Record>>> {
     let (sender, receiver) = mpsc::channel(RECORDS_MAX);
     let reopen = Arc::clone(&opener.0);
     std::thread::Builder::new().name("courier-log".into()).spawn(move || {
@@ -31,7 +38,13 @@ pub(super) fn follow(opener: &Opener, after: Position) -> io::Result<mpsc::Recei
                     continue;
                 }
                 reached = record.last();
-                if sender.blocking_send(record).is_err() {
+                let left = match sender.try_send(record) {
+                    Ok(()) => continue,
+                    Err(TrySendError::Full(record)) => record,
+                    Err(TrySendError::Closed(_)) => return,
+                };
+                full.increment(1);
+                if sender.blocking_send(left).is_err() {
                     return;
                 }
             }

@@ -9,6 +9,7 @@ use forewarn_core::event::{Decision, Input};
 use forewarn_core::ids::{IndexKind, Key, OutputId, Position, TargetIx};
 use forewarn_core::level::Level;
 use forewarn_core::warning::{Due, Revision, TroubleCode};
+use metrics::Counter;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -61,6 +62,7 @@ impl<W: World> Shell<W> {
         let held = self.lanes.outstanding();
         let fits = held == 0 || held + deliveries.len() <= self.parts.limits.outstanding;
         if self.lag.is_none() && !fits {
+            metrics::counter!("forewarn_courier_overflows_total").increment(1);
             self.fall_behind(Position(record.first.0 - 1));
         }
         self.upto = record.last();
@@ -151,7 +153,8 @@ impl<W: World> Shell<W> {
 
     pub(super) fn fall_behind(&mut self, after: Position) {
         let ahead = self.lag.take().map(|lag| lag.ahead).unwrap_or_default();
-        let records = follow::follow(&self.parts.reopen, after).unwrap_or_else(|error| {
+        // That this one waits for room is what it is there for.
+        let records = follow::follow(&self.parts.reopen, after, Counter::noop()).unwrap_or_else(|error| {
             tracing::error!(%error, "no thread to read the log with, trying again");
             mpsc::channel(1).1
         });

@@ -91,7 +91,7 @@ impl Lane {
             let from = Rank { level: Reverse(level), attempts: 0, place: (0, 0), key: Key([0; 16]) };
             self.ready.range(from..).next().filter(|rank| rank.level == Reverse(level)).copied()
         };
-        let levels = (0..5).rev().filter_map(Level::from_index);
+        let levels = Level::WARNING.into_iter().rev().chain([Level::Normal]);
         levels.filter_map(least).min_by_key(|rank| (rank.attempts, *rank))
     }
 

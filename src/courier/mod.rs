@@ -18,6 +18,7 @@ mod tests;
 mod told;
 
 pub use clock::{CourierClock, RunningClock};
+pub use follow::RECORDS_MAX;
 
 use std::io;
 use std::sync::Arc;
@@ -132,7 +133,8 @@ impl Courier {
     pub fn start<W: World>(parts: Parts<W>) -> io::Result<CourierHandle> {
         let stop = CancellationToken::new();
         let (standing, watched) = watch::channel(Standing::default());
-        let records = follow::follow(&parts.reopen, parts.resume.cursor)?;
+        let full = metrics::counter!("forewarn_courier_log_full_total");
+        let records = follow::follow(&parts.reopen, parts.resume.cursor, full)?;
         let shell = shell::Shell::new(parts, standing);
         let task = tokio::spawn(shell.run(records, stop.clone()));
         Ok(CourierHandle { standing: watched, stop, task })

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::delivery::{Action, Attempt, Hold};
-use super::door::{Door, Made};
+use super::door::{self, Door, Made, NO_CHANNEL};
 use super::heard::Heard;
 use super::intake::{Lag, Resent, next_behind};
 use super::lanes::Lanes;
@@ -105,6 +105,7 @@ impl<W: World> Shell<W> {
         loop {
             self.act();
             self.publish();
+            metrics::gauge!("forewarn_queue_items", "queue" => "courier_records").set(head.len() as f64);
             match self.wake(&mut head, &stop).await {
                 Woken::Stopped | Woken::Head(None) => break,
                 Woken::Made(made) => self.finish(made),
@@ -211,8 +212,8 @@ impl<W: World> Shell<W> {
                 // A channel's panic is a failed attempt, not the courier's end.
                 let reason = "the channel failed, see the log".to_owned();
                 tracing::error!(%error, "an attempt ended in a panic");
-                let (channel, server, attempt) = ("none", String::new(), Attempt::Failed(None));
-                let made = Made { channel, server, attempt, result: "retry", reason };
+                let (channel, server, attempt) = (NO_CHANNEL, String::new(), Attempt::Failed(None));
+                let made = Made { channel, server, attempt, reason };
                 (error.id(), made)
             }
         };
@@ -223,12 +224,12 @@ impl<W: World> Shell<W> {
 
     fn made(&mut self, key: Key, made: Made) {
         let now = self.now();
-        metrics::counter!("forewarn_courier_attempts_total", "channel" => made.channel, "result" => made.result)
-            .increment(1);
+        door::attempts(made.channel, made.attempt).increment(1);
+        let word = made.attempt.word();
         let outcome = match (made.server.as_str(), made.reason.as_str()) {
-            (_, "") => made.result.to_owned(),
-            ("", reason) => format!("{}: {reason}", made.result),
-            (server, reason) => format!("{}: {server}: {reason}", made.result),
+            (_, "") => word.to_owned(),
+            ("", reason) => format!("{word}: {reason}"),
+            (server, reason) => format!("{word}: {server}: {reason}"),
         };
         if self.parts.notes.try_send(Note { key, at: self.lanes.civil(now), outcome }).is_err() {
             metrics::counter!("forewarn_courier_notes_dropped_total").increment(1);

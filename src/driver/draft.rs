@@ -17,7 +17,8 @@ pub(super) struct Draft {
     pub(super) at: Timestamp,
     /// In order.
     pub(super) inputs: Vec<Input>,
-    /// Each told of the decisions on the inputs from its first index up to its last.
+    /// Each told of the decisions on the inputs from its first index up to its last;
+    /// of none where what it asked was quarantined.
     pub(super) replies: Vec<(std::ops::Range<usize>, Reply)>,
     /// Told once it is durable.
     pub(super) acks: Vec<Acks>,
@@ -100,6 +101,7 @@ mod tests {
     use forewarn_core::ids::SourceIx;
 
     use super::*;
+    use crate::ports::Ground;
 
     #[test]
     fn what_was_refused_is_shed_until_the_rest_fits() {
@@ -108,6 +110,7 @@ mod tests {
             topic: "t".into(),
             bytes: vec![0; bytes].into(),
             reason: "r".into(),
+            ground: Ground::Format,
         };
         for (sizes, parts) in [
             (vec![], vec![0]),

@@ -31,7 +31,7 @@ use super::tally::Tally;
 use crate::clock::Clock;
 use crate::crash::{self, Before};
 use crate::log::{Log, Record};
-use crate::ports::{Acks, Batch, Refused};
+use crate::ports::{Acks, Batch, Ground, Refused};
 
 /// Two ticks are at least this far apart, so that a thousand timers due
 /// within one blink are one record.
@@ -371,7 +371,7 @@ impl Loop {
                 .filter(|(index, _)| range.contains(&(*index as usize)))
                 .map(|(_, decision)| decision.clone())
                 .collect();
-            reply(Answer { position: record.last(), decisions });
+            reply(Answer { position: record.last(), decisions, quarantined: range.is_empty() });
         }
         for (_, decision) in &record.decisions {
             tell(decision);
@@ -435,13 +435,15 @@ impl Loop {
                 topic: "engine".into(),
                 bytes: minicbor::to_vec(input).expect("encoding into a Vec cannot fail").into(),
                 reason: "the engine stumbled over this input: please report it".into(),
+                ground: Ground::Stumbled,
             });
         }
         counter!("forewarn_poison_inputs_total").increment(1);
         let key = TroubleKey { code: TroubleCode::PoisonInput, subject: "engine".into() };
         let detail = "an input made the engine stumble; see `forewarn quarantine`".to_owned();
         let report = Input::Trouble(TroubleReport { key, present: true, detail });
-        let replies = replies.into_iter().map(|(_, reply)| (0..1, reply)).collect();
+        // Whoever asked hears that nothing came of it: the trouble is no answer.
+        let replies = replies.into_iter().map(|(_, reply)| (0..0, reply)).collect();
         self.commit(Draft { at, inputs: vec![report], replies, acks, refused, ..Draft::default() });
     }
 }

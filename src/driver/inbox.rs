@@ -74,6 +74,8 @@ pub struct Answer {
     pub position: Position,
     /// The decisions that followed from it.
     pub decisions: Vec<Decision>,
+    /// Whether the engine stumbled over it: it is in quarantine, and nothing came of it.
+    pub quarantined: bool,
 }
 
 /// What the loop found in the inbox.

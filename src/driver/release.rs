@@ -7,7 +7,7 @@ use forewarn_core::ids::SourceIx;
 use metrics::counter;
 use tracing::{info, warn};
 
-use crate::ports::{Acks, Refused};
+use crate::ports::{Acks, Ground, Refused};
 
 /// Decisions are rare: encoding one twice costs less than any bookkeeping.
 pub(super) fn bytes_of(decision: &Decision) -> usize {
@@ -80,6 +80,7 @@ pub(super) fn gone(source: SourceIx, sensor: u32) -> Refused {
         topic: String::new(),
         bytes: bytes::Bytes::new(),
         reason: format!("sensor #{sensor} left the plan while its reading was under way"),
+        ground: Ground::LeftPlan,
     }
 }
 

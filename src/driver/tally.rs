@@ -9,6 +9,7 @@ use forewarn_core::warning::{Death, Kind, Outcome};
 use metrics::{Counter, counter};
 
 use crate::log::Record;
+use crate::ports::Ground;
 
 /// The counters of the loop, each there from the start at nought.
 pub(super) struct Tally {
@@ -44,7 +45,7 @@ impl Tally {
     pub(super) fn count(&mut self, record: &Record, plan: &Plan, moment: Moment) {
         for refused in &record.refused {
             let name = plan.sources.get(refused.source.index()).filter(|name| !name.is_empty());
-            quarantined(name.map_or("none", String::as_str)).increment(1);
+            quarantined(name.map_or("none", String::as_str), refused.ground).increment(1);
         }
         for input in &record.inputs {
             match input {
@@ -81,8 +82,8 @@ impl Tally {
     }
 }
 
-fn quarantined(source: &str) -> Counter {
-    counter!("forewarn_quarantined_total", "source" => source.to_owned())
+fn quarantined(source: &str, ground: Ground) -> Counter {
+    counter!("forewarn_quarantined_total", "source" => source.to_owned(), "reason" => ground.word())
 }
 
 fn youngest_old(plan: &Plan) -> Span {
@@ -91,5 +92,8 @@ fn youngest_old(plan: &Plan) -> Span {
 
 fn register_sources(plan: &Plan) {
     let named = plan.sources.iter().filter(|name| !name.is_empty());
-    named.for_each(|name| drop(quarantined(name)));
+    for name in named {
+        let said = Ground::ALL.into_iter().filter(|ground| *ground != Ground::Unsaid);
+        said.for_each(|ground| drop(quarantined(name, ground)));
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use forewarn_core::engine::Engine;
-use forewarn_core::event::{Decision, Input, PlanRef, Started};
+use forewarn_core::event::{Command, Decision, Input, PlanRef, Started};
 use forewarn_core::ids::{Position, RunId, SensorIx, SourceIx};
 use forewarn_core::level::{Level, Status};
 use forewarn_core::plan::Plan;
@@ -17,7 +17,7 @@ use tokio::sync::watch;
 
 use super::cursors::Cursors;
 use super::embedded::Embedded;
-use super::inbox::DriverInbox;
+use super::inbox::{Answer, DriverInbox};
 use super::picture::{Picture, Pulse};
 use super::recovery::{Recovered, Recovery, Standing};
 use super::snapshots::Snapshots;
@@ -39,7 +39,10 @@ thread_local! {
 
 /// Stands where a bug of the engine would.
 pub(super) fn stumble_over(input: &Input) {
-    let is_poison = matches!(input, Input::Reading(reading) if (reading.value - POISON).abs() < 1e-9);
+    let is_poison = match input {
+        Input::Reading(reading) => (reading.value - POISON).abs() < 1e-9,
+        other => matches!(other, Input::Command(Command::Resume)),
+    };
     assert!(!(is_poison && STUMBLES.get()), "the engine stumbles");
 }
 
@@ -82,6 +85,11 @@ fn recovery(data: &Path) -> Recovery {
 /// Runs the loop over batches of levels of the first gauge, a minute apart, and
 /// gives the tokens that were acknowledged.
 fn run(data: &Path, batches: &[&[f64]]) -> Vec<u64> {
+    run_with(data, batches, |_| {})
+}
+
+/// The same, with more put into the inbox before the batches.
+fn run_with(data: &Path, batches: &[&[f64]], more: impl FnOnce(&DriverInbox)) -> Vec<u64> {
     let (plan, settings) = example();
     let lock = Lock::take(data).expect("nobody else is here");
     let fresh = !Log::exists(data);
@@ -122,6 +130,7 @@ fn run(data: &Path, batches: &[&[f64]]) -> Vec<u64> {
         moment: Moment { at: led.now(), offset: Span::ZERO, trusted: true },
         position: recovered.position,
     };
+    more(&inbox);
     for (token, levels) in batches.iter().enumerate() {
         let taken = levels.iter().enumerate().map(|(minute, level)| Taken {
             sensor: SensorIx(0),
@@ -164,7 +173,23 @@ fn what_was_acknowledged_is_there_after_a_restart() {
 }
 
 #[test]
-fn poison_input() {
+fn a_command_that_is_quarantined_is_answered_with_no_decision() {
+    let data = tempfile::tempdir().expect("a temporary directory");
+    let answered = Arc::new(Mutex::new(None));
+    let hears = answered.clone();
+    STUMBLES.set(true);
+    run_with(data.path(), &[], |inbox| {
+        let reply = move |answer: Answer| {
+            *hears.lock().expect("no test panics in it") = Some((answer.quarantined, answer.decisions));
+        };
+        inbox.ask(vec![Input::Command(Command::Resume)], Some(Box::new(reply)));
+    });
+    STUMBLES.set(false);
+    assert_eq!(*answered.lock().expect("no test panics in it"), Some((true, vec![])), "not taken for done");
+}
+
+#[test]
+fn what_the_engine_stumbles_over_is_quarantined_and_its_neighbours_are_served() {
     let data = tempfile::tempdir().expect("a temporary directory");
     STUMBLES.set(true);
     let acknowledged = run(data.path(), &[&[64.0], &[64.1, POISON, 72.5], &[72.6]]);
@@ -195,7 +220,7 @@ fn poison_in_recovery_is_passed_over() {
 }
 
 #[test]
-fn bad_snapshot() {
+fn where_the_newest_snapshot_is_bad_the_second_newest_serves() {
     let data = tempfile::tempdir().expect("a temporary directory");
     run(data.path(), &[&[64.0]]);
     run(data.path(), &[&[72.5]]);
@@ -211,7 +236,7 @@ fn bad_snapshot() {
 }
 
 #[test]
-fn bad_snapshot_and_a_log_that_begins_late() {
+fn with_no_good_snapshot_and_a_log_that_begins_late_the_projection_serves() {
     let data = tempfile::tempdir().expect("a temporary directory");
     run(data.path(), &[&[72.5]]);
     let incidents: Vec<Decision> =

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::config::plan::{Catalog, CatalogEntry, Decode, Setup};
 use crate::formats::{Decoded, Message, Offered, Refusal, Session, Sink};
-use crate::ports::{Batch, REFUSED_BYTES_MAX, Refused, Taken};
+use crate::ports::{Batch, Ground, REFUSED_BYTES_MAX, Refused, Taken};
 
 /// What is kept of the topic of a message that was not understood.
 const TOPIC_BYTES_MAX: usize = 1024;
@@ -81,34 +81,37 @@ pub fn take(
     // A payload that trips a bug of ours would come again after every reconnect:
     // better quarantined with its bytes than a crash loop.
     let read =
-        catch_unwind(AssertUnwindSafe(|| decode.format.as_dyn().decode(session, message, &mut sorter)))
-            .unwrap_or_else(|_| {
-                Err(Refusal("the decoder stumbled over this message: please report it".into()))
-            });
+        catch_unwind(AssertUnwindSafe(|| decode.format.as_dyn().decode(session, message, &mut sorter)));
+    let read = match read {
+        Ok(read) => read.map_err(|Refusal(reason)| (Ground::Format, reason)),
+        Err(_) => {
+            Err((Ground::Stumbled, "the decoder stumbled over this message: please report it".to_owned()))
+        }
+    };
     let Sorter { fault, faults, .. } = sorter;
     match read {
         // What does not parse may be anything: none of it counts.
-        Err(Refusal(reason)) => {
+        Err((ground, reason)) => {
             batch.taken.truncate(before);
-            batch.refused.push(refuse(origin.source, message, reason));
+            batch.refused.push(refuse(origin.source, message, ground, reason));
         }
         // One unknown sensor in a gateway's message must not silence its neighbours:
         // they count, and the message is kept with what was wrong.
         Ok(()) => {
-            if let Some(reason) = fault {
+            if let Some((ground, reason)) = fault {
                 let more = if faults > 1 {
                     format!(" (and {} more in this message)", faults - 1)
                 } else {
                     String::new()
                 };
-                batch.refused.push(refuse(origin.source, message, reason + &more));
+                batch.refused.push(refuse(origin.source, message, ground, reason + &more));
             }
         }
     }
 }
 
 /// Keeps what was not understood, with its bytes.
-pub fn refuse(source: SourceIx, message: &Message<'_>, mut reason: String) -> Refused {
+pub fn refuse(source: SourceIx, message: &Message<'_>, ground: Ground, mut reason: String) -> Refused {
     cut(&mut reason, REASON_BYTES_MAX);
     let kept = message.payload.len().min(REFUSED_BYTES_MAX);
     if kept < message.payload.len() {
@@ -123,6 +126,7 @@ pub fn refuse(source: SourceIx, message: &Message<'_>, mut reason: String) -> Re
         },
         bytes: Bytes::copy_from_slice(&message.payload[..kept]),
         reason,
+        ground,
     }
 }
 
@@ -143,27 +147,30 @@ struct Sorter<'a, 'b> {
     /// Of the message's first reading: two messages of one read have one time of receipt.
     place_in_batch: u64,
     identity: Option<u64>,
-    fault: Option<String>,
+    /// The first of them.
+    fault: Option<(Ground, String)>,
     faults: usize,
 }
 
 impl Sorter<'_, '_> {
-    fn place(&mut self, entry: &CatalogEntry, decoded: &Decoded<'_>) -> Result<Taken, String> {
+    fn place(&mut self, entry: &CatalogEntry, decoded: &Decoded<'_>) -> Result<Taken, (Ground, String)> {
         let Decoded { station, quantity, value, .. } = *decoded;
         if !self.origin.permit.allows(station) {
-            return Err(format!(
-                "station {station:?} is not this device's to speak for, expected one in devices.csv"
-            ));
+            let what =
+                format!("station {station:?} is not this device's to speak for, expected one in devices.csv");
+            return Err((Ground::ForeignStation, what));
         }
         if !value.is_finite() {
-            return Err(format!("value of {station:?}/{quantity:?} is {value}, expected a finite number"));
+            let what = format!("value of {station:?}/{quantity:?} is {value}, expected a finite number");
+            return Err((Ground::Value, what));
         }
         let unit = decoded.unit.unwrap_or(entry.device_unit);
         let (scale, offset) = unit.convert(entry.unit).ok_or_else(|| {
-            format!(
+            let what = format!(
                 "unit {unit} of {station:?}/{quantity:?} does not convert to {}, expected {}",
                 entry.unit, entry.device_unit
-            )
+            );
+            (Ground::Unit, what)
         })?;
         let mut marks = decoded.marks;
         if self.origin.sending == Sending::PerhapsAgain {
@@ -184,6 +191,11 @@ impl Sorter<'_, '_> {
             identity,
             marks,
         })
+    }
+
+    fn fault_on(&mut self, ground: Ground, reason: String) {
+        self.faults += 1;
+        self.fault.get_or_insert((ground, reason));
     }
 
     /// Source, packet id and payload, hashed once a message.
@@ -210,10 +222,13 @@ impl Sink for Sorter<'_, '_> {
     fn reading(&mut self, decoded: Decoded<'_>) {
         match self.offer(decoded) {
             Offered::Taken => {}
-            Offered::UnknownQuantity | Offered::UnknownStation => self.fault(format!(
-                "sensor {:?}/{:?} is not configured, expected a row of sensors.csv",
-                decoded.station, decoded.quantity
-            )),
+            Offered::UnknownQuantity | Offered::UnknownStation => {
+                let Decoded { station, quantity, .. } = decoded;
+                let what = format!(
+                    "sensor {station:?}/{quantity:?} is not configured, expected a row of sensors.csv"
+                );
+                self.fault_on(Ground::UnknownSensor, what);
+            }
         }
     }
 
@@ -225,7 +240,7 @@ impl Sink for Sorter<'_, '_> {
         };
         match self.place(entry, &decoded) {
             Ok(taken) => self.taken.push(taken),
-            Err(reason) => self.fault(reason),
+            Err((ground, reason)) => self.fault_on(ground, reason),
         }
         Offered::Taken
     }
@@ -236,8 +251,7 @@ impl Sink for Sorter<'_, '_> {
     }
 
     fn fault(&mut self, reason: String) {
-        self.faults += 1;
-        self.fault.get_or_insert(reason);
+        self.fault_on(Ground::Format, reason);
     }
 }
 
@@ -255,7 +269,7 @@ mod tests {
         quantity: &str,
         unit: Option<&str>,
         permit: Permit<'_>,
-    ) -> (Offered, Vec<f64>, String) {
+    ) -> (Offered, Vec<f64>, Option<(Ground, String)>) {
         let unit_of = |symbol: &str| Unit::parse(symbol).expect("a unit");
         let entry = |quantity: &str, sensor| CatalogEntry {
             quantity: quantity.into(),
@@ -286,25 +300,25 @@ mod tests {
             seq: None,
             marks: Marks::default(),
         });
-        let fault = sorter.fault.take().unwrap_or_default();
+        let fault = sorter.fault.take();
         (offered, taken.iter().map(|taken| taken.raw).collect(), fault)
     }
 
     #[test]
     fn a_value_is_taken_in_its_sensors_unit_and_what_is_no_sensors_is_left() {
         let any = Permit::Any;
-        assert_eq!(check("qj-1", "level", None, any), (Offered::Taken, vec![1.5], String::new()));
-        assert_eq!(check("qj-1", "level", Some("cm"), any), (Offered::Taken, vec![15.0], String::new()));
-        assert_eq!(check("qj-1", "battery", None, any), (Offered::UnknownQuantity, vec![], String::new()));
-        assert_eq!(check("qj-9", "level", None, any), (Offered::UnknownStation, vec![], String::new()));
+        assert_eq!(check("qj-1", "level", None, any), (Offered::Taken, vec![1.5], None));
+        assert_eq!(check("qj-1", "level", Some("cm"), any), (Offered::Taken, vec![15.0], None));
+        assert_eq!(check("qj-1", "battery", None, any), (Offered::UnknownQuantity, vec![], None));
+        assert_eq!(check("qj-9", "level", None, any), (Offered::UnknownStation, vec![], None));
     }
 
     #[test]
     fn a_known_sensor_with_a_foreign_unit_or_speaker_is_a_fault() {
         let own = ["qj-2".to_owned()];
-        for (station, unit, permit, why) in [
-            ("qj-1", Some("°C"), Permit::Any, "does not convert to m"),
-            ("qj-1", None, Permit::Stations(&own), "not this device's to speak for"),
+        for (station, unit, permit, expected, why) in [
+            ("qj-1", Some("°C"), Permit::Any, Ground::Unit, "does not convert to m"),
+            ("qj-1", None, Permit::Stations(&own), Ground::ForeignStation, "not this device's to speak for"),
         ] {
             let (offered, taken, fault) = check(station, "level", unit, permit);
             assert_eq!(
@@ -312,6 +326,8 @@ mod tests {
                 (Offered::Taken, vec![]),
                 "it was a sensor's, and is no longer offered"
             );
+            let (ground, fault) = fault.expect("a fault");
+            assert_eq!(ground, expected);
             assert!(fault.contains(why), "{fault}");
         }
     }

@@ -12,7 +12,7 @@ use minicbor::{Decoder, Encoder};
 
 use super::Record;
 use super::packed::{self, ROW_BYTES_MAX, Rows};
-use crate::ports::Refused;
+use crate::ports::{Ground, Refused};
 
 // The fields of a record. A number never changes its meaning.
 const FIRST: u64 = 0;
@@ -96,8 +96,8 @@ fn write_fields(record: &Record, out: &mut Vec<u8>) -> Written {
     if !record.refused.is_empty() {
         e.u64(REFUSED)?.array(record.refused.len() as u64)?;
         for refused in &record.refused {
-            e.array(4)?.encode(refused.source)?.str(&refused.topic)?;
-            e.bytes(&refused.bytes)?.str(&refused.reason)?;
+            e.array(5)?.encode(refused.source)?.str(&refused.topic)?;
+            e.bytes(&refused.bytes)?.str(&refused.reason)?.u8(refused.ground as u8)?;
         }
     }
     e.end()?.ok()
@@ -184,7 +184,7 @@ impl<'b> Parts<'b> {
             })?,
             FLAGGED => self.flagged = Some(d.decode()?),
             REFUSED => items(d, |d| {
-                self.refused.push(tuple(d, 4, refused)?);
+                self.refused.push(refused(d)?);
                 Ok(())
             })?,
             _ => d.skip()?,
@@ -232,12 +232,21 @@ impl<'b> Parts<'b> {
 }
 
 fn refused(d: &mut Decoder<'_>) -> Result<Refused, Error> {
-    Ok(Refused {
+    let length = d.array()?.ok_or_else(|| Error::message("an array of unknown length"))?;
+    let mut read = Refused {
         source: d.decode::<SourceIx>()?,
         topic: d.str()?.to_owned(),
         bytes: Bytes::copy_from_slice(d.bytes()?),
         reason: d.str()?.to_owned(),
-    })
+        ground: Ground::Unsaid,
+    };
+    // Its ground came later than the rest of it.
+    if length > 4 {
+        let number = usize::try_from(d.u64()?).unwrap_or(usize::MAX);
+        read.ground = Ground::ALL.get(number).copied().unwrap_or(Ground::Unsaid);
+    }
+    (5..length).try_for_each(|_| d.skip())?;
+    Ok(read)
 }
 
 /// Reads a map entry by entry, however its length is written.

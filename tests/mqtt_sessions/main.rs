@@ -47,6 +47,19 @@ async fn what_is_not_durable_comes_again_and_what_is_does_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_stumbles_is_told_as_down_and_comes_back() {
+    let Some(broker) = Mosquitto::open() else { return };
+    let inbox = FakeInbox::new(Durable::AtOnce);
+    let session = UnderTest::start(mqtt(broker.port, MqttVersion::V4), &inbox);
+    inbox.until("up", |came| came.standings == [true]).await;
+    inbox.stumble();
+    Publisher::connect(broker.port).await.publish("1").await;
+    inbox.until("down, and up again", |came| came.standings == [true, false, true]).await;
+    inbox.until("what it stumbled over comes again", |came| came.values == [1.0]).await;
+    session.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_message_that_comes_again_is_the_same_reading_and_two_alike_of_qos_0_are_not() {
     let Some(broker) = Mosquitto::open() else { return };
     let mut identities = vec![];

@@ -51,6 +51,8 @@ pub(crate) struct Contents {
     /// Batches given back.
     pub(crate) full: usize,
     pub(crate) room_for: usize,
+    /// Whether the next batch trips a bug.
+    stumbles: bool,
     durable: Durable,
 }
 
@@ -72,6 +74,7 @@ impl FakeInbox {
             troubles: vec![],
             full: 0,
             room_for: usize::MAX,
+            stumbles: false,
             durable,
         };
         Arc::new(FakeInbox { contents: watch::Sender::new(contents), room: Notify::new() })
@@ -101,6 +104,11 @@ impl FakeInbox {
         self.room.notify_waiters();
     }
 
+    /// Panics at the next batch, as a bug on its way would.
+    pub(crate) fn stumble(&self) {
+        self.contents.send_modify(|contents| contents.stumbles = true);
+    }
+
     pub(crate) fn set_durable(&self, durable: Durable) {
         self.contents.send_modify(|contents| contents.durable = durable);
     }
@@ -124,6 +132,9 @@ pub(crate) fn sync(acks: &[Acks]) {
 
 impl Inbox for FakeInbox {
     fn offer(&self, batch: Batch) -> Result<(), Batch> {
+        let mut stumbles = false;
+        self.contents.send_modify(|contents| stumbles = std::mem::take(&mut contents.stumbles));
+        assert!(!stumbles, "a bug, as the test asked for");
         let mut given_back = None;
         let mut durable = vec![];
         self.contents.send_modify(|contents| {

@@ -305,3 +305,26 @@ async fn a_rotten_projection_is_rebuilt_and_what_was_not_delivered_leaves() {
     running.stop().await;
     assert_eq!(told(&recorder), ["alert red 1"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotten_plan_that_the_configuration_still_says_is_whole_again() {
+    for end in [End::Stop, End::Crash] {
+        let recorder = Recorder::start(Mood::Accepts).await;
+        let (folder, mut publisher) = valley(&recorder.url, 1);
+        let mut gauges = Gauges::new();
+        let running = next_life(&folder, &mut publisher).await;
+        publisher.deliver(gauges.dated("g-0", 57.2)).await;
+        recorder.wait_for_told(1).await;
+        wait_for("the outcome in the log", || (outcomes(&folder.data()) > 0).then_some(())).await;
+        end.of(running).await;
+        for plan in fs::read_dir(folder.data().join("plans")).expect("a folder") {
+            fs::write(plan.expect("an entry").path(), b"rot").expect("writable");
+        }
+
+        let running = next_life(&folder, &mut publisher).await;
+        publisher.deliver(gauges.dated("g-0", 59.2)).await;
+        recorder.wait_for_told(2).await;
+        running.stop().await;
+        assert_eq!(told(&recorder), ["alert yellow 1", "update red 2"], "{end:?}");
+    }
+}

@@ -2,7 +2,6 @@ use forewarn_core::warning::{Kind, Reason, Revision};
 
 use super::*;
 use crate::channels::body::Body;
-use crate::channels::check::TROUBLES;
 use crate::channels::render::{Chart, Rendered, render};
 use crate::channels::sample;
 use crate::channels::words::{Given, LANGUAGES, Messages};
@@ -40,7 +39,9 @@ fn no_trouble_ends_in_nothing() {
         (Kind::Update, Reason::Renewed),
         (Kind::AllClear, Reason::TroubleEnded),
     ];
-    for (code, language) in TROUBLES.iter().flat_map(|code| LANGUAGES.map(|language| (*code, language))) {
+    for (code, language) in
+        TroubleCode::ALL.iter().flat_map(|code| LANGUAGES.map(|language| (*code, language)))
+    {
         for (subject, detail) in [("", ""), ("", "91 % full"), ("log", ""), (" ", " ")] {
             for (kind, reason) in states {
                 let revision = Revision { kind, reason, ..sample::trouble(code, subject, detail) };
@@ -70,7 +71,7 @@ fn what_is_over_is_told_as_past() {
     let silent = sample::trouble_over(TroubleCode::SensorSilent, "qj-017/level");
     let parts = [
         "Over: a sensor had fallen silent and could not warn; Qujiang (qj-017/level); raised 2026-07-14 02:40, over 2026-07-14 03:20",
-        "as last told: no reading for 15 min",
+        "as last told: no reading from qj-017/level for 15 min",
         "Nothing more to do.",
         "End of a trouble",
         "Over since",
@@ -80,10 +81,12 @@ fn what_is_over_is_told_as_past() {
         "已排除：一个传感器曾没有数据",
         "2026-07-14 02:40 报告，2026-07-14 03:20 排除",
         "故障结束",
-        "最后通报：no reading",
+        "最后通报：qj-017/level 已有 15 分钟没有读数",
     ];
-    check(&silent, &setup, "zh", &parts, &["检查传感器", "预警解除"]);
-    for (code, language) in TROUBLES.iter().flat_map(|code| LANGUAGES.map(|language| (*code, language))) {
+    check(&silent, &setup, "zh", &parts, &["检查传感器", "预警解除", "no reading"]);
+    for (code, language) in
+        TroubleCode::ALL.iter().flat_map(|code| LANGUAGES.map(|language| (*code, language)))
+    {
         let messages = Messages::read(&Given::new());
         let stands = messages.language(language).get(&format!("troubles.{}", code.word())).to_owned();
         let (over, body) = told(&sample::trouble_over(code, ""), &setup, language);

@@ -8,6 +8,7 @@ use forewarn_core::ids::{Key, TargetIx};
 use forewarn_core::level::{Level, Status};
 use forewarn_core::time::Span;
 use forewarn_core::warning::{Death, Due, Kind, Outcome};
+use metrics_exporter_prometheus::PrometheusBuilder;
 
 use super::doubles::{Mood, all, target_id, until};
 use super::stage::{Stage, alert, retry};
@@ -67,6 +68,9 @@ async fn a_resend_goes_out_under_a_key_of_its_own() {
 
 #[tokio::test]
 async fn what_does_not_fit_stays_in_the_log_and_red_overtakes_it() {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let counted = recorder.handle();
+    let _counting = metrics::set_default_local_recorder(&recorder);
     let mut stage = Stage::new(2);
     stage.limits = Limits { outstanding: 8, red: 4, page: 8 };
     stage.channel.mood(0, retry());
@@ -78,6 +82,10 @@ async fn what_does_not_fit_stays_in_the_log_and_red_overtakes_it() {
     let red = revision(900, 1, 900, Kind::Alert, Level::Red, &[1]);
     stage.log.decide(&[Arc::clone(&red)]);
     until("red is through", || stage.outcome(&red, 1).is_some()).await;
+    let counted = counted.render();
+    assert!(counted.contains("\nforewarn_courier_overflows_total 1\n"), "{counted}");
+    let none = "\nforewarn_courier_attempts_total{channel=\"fake\",result=\"rejected\"} 0\n";
+    assert!(counted.contains(none), "{counted}");
     stage.channel.mood(0, Mood::Takes);
     stage.clock.advance(Span::from_secs(30));
     until("all are through", || stage.outcomes().len() == 41).await;

@@ -53,7 +53,12 @@ impl Loop {
             return;
         }
         let megabytes = disk.f_bavail * disk.f_frsize / 1_000_000;
-        let detail = format!("{full} % full, {megabytes} MB free: once it is full no reading is taken");
+        let detail = if present {
+            format!("{full} % full, {megabytes} MB free: once it is full no reading is taken")
+        } else {
+            // What is over is named by what stood.
+            String::new()
+        };
         let inputs = vec![Input::Trouble(TroubleReport { key, present, detail })];
         self.commit(Draft { at: self.now(), inputs, ..Draft::default() });
     }

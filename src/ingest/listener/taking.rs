@@ -8,7 +8,7 @@ use rmqtt_codec::types::Publish;
 use crate::config::plan::{Decode, Setup};
 use crate::formats::{Message, Session};
 use crate::ingest::intake::{self, Origin, Permit, Sending};
-use crate::ports::{Acks, Batch};
+use crate::ports::{Acks, Batch, Ground};
 
 use super::alias::Aliases;
 use super::checks;
@@ -88,7 +88,8 @@ impl Taking {
             Message { topic, payload: &publish.payload, received: gathered.received, retained: false };
         if let Some(oddity) = checks::unusual(topic) {
             desk.tally.count(Reason::TopicUnusual, 1);
-            gathered.batch.refused.push(intake::refuse(desk.source, &message, oddity.into()));
+            let refused = intake::refuse(desk.source, &message, Ground::Topic, oddity.into());
+            gathered.batch.refused.push(refused);
             return Ok(());
         }
         let packet = publish.packet_id.map_or(0, |packet| u64::from(packet.get()));

@@ -26,6 +26,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub use self::gate::BACKLOG_MAX;
+use self::session::Taking;
+use self::supervisor::Supervisor;
 use crate::config::plan::{self, Source};
 use crate::ports::{CivilClock, Current, Inbox};
 
@@ -64,14 +66,30 @@ impl Session {
         if client_id.is_empty() {
             return Err(StartError::NoClientId(source.name.clone()));
         }
-        let taking = session::Taking::new(source, mqtt, current, inbox, clock);
-        let supervisor = supervisor::Supervisor::new((**mqtt).clone(), client_id, taking, shutdown);
-        Ok(Session { task: tokio::spawn(supervisor.run()) })
+        let (source, mqtt) = (source.clone(), (**mqtt).clone());
+        let life = move || {
+            let taking = Taking::new(&source, &mqtt, current.clone(), inbox.clone(), clock.clone());
+            Supervisor::new(mqtt.clone(), client_id.clone(), taking, shutdown.clone())
+        };
+        Ok(Session { task: tokio::spawn(keep_alive(life)) })
     }
 
     /// Resolves once it has stopped: cancel its token first.
     pub async fn stopped(self) {
-        // A panic in it was a bug of ours, and reported where it happened.
+        // What goes wrong in a life of it was reported there.
         let _ = self.task.await;
+    }
+}
+
+/// Lives until one life ends in order. One that a bug of ours ends is followed
+/// by the next: a source must not fall silent for good.
+async fn keep_alive(life: impl Fn() -> Supervisor) {
+    loop {
+        let supervisor = life();
+        let after = supervisor.after();
+        match tokio::spawn(supervisor.run()).await {
+            Err(error) if error.is_panic() => after.stumble(&error).await,
+            Ok(()) | Err(_) => return,
+        }
     }
 }

@@ -14,7 +14,7 @@ use super::gate::AckGate;
 use crate::config::plan::{Mqtt, Setup, Source};
 use crate::formats::{self, Message};
 use crate::ingest::intake::{self, Origin, Permit, Sending};
-use crate::ports::{Acks, Batch, CivilClock, Current, Gate, Inbox};
+use crate::ports::{Acks, Batch, CivilClock, Current, Gate, Ground, Inbox};
 
 /// How long a message too large is told, unless another comes.
 const OVERSIZE_TOLD: Duration = Duration::from_hours(1);
@@ -128,19 +128,19 @@ impl Taking {
         let packets: Vec<u16> =
             messages.iter().map(|message| message.packet).filter(|packet| *packet != 0).collect();
         let numbered = packets.len();
-        self.count(numbered, messages.len() - numbered);
+        let unnumbered = messages.len() - numbered;
         let given = if tokens == Tokens::Given { numbered } else { 0 };
         if given > 0 {
             let gate: Arc<dyn Gate> = self.gate.clone();
             batch.acks = Some(Acks { gate, tokens: self.gate.tokens(&packets) });
         }
         if self.inbox.offer(batch).is_ok() {
+            self.count(numbered, unnumbered);
             return HandedOver::Yes;
         }
         self.gate.withdraw(given);
         let source = self.source.name.clone();
-        let shed = (messages.len() - numbered) as u64;
-        metrics::counter!("forewarn_mqtt_shed_total", "source" => source).increment(shed);
+        metrics::counter!("forewarn_mqtt_shed_total", "source" => source).increment(unnumbered as u64);
         if given > 0 { HandedOver::NoRoom } else { HandedOver::Yes }
     }
 
@@ -155,7 +155,7 @@ impl Taking {
                 self.packet_max
             );
             self.tell_oversize(&what);
-            batch.refused.push(intake::refuse(self.source.ix, &message, what));
+            batch.refused.push(intake::refuse(self.source.ix, &message, Ground::TooLarge, what));
             return;
         }
         let packet = match arrived.packet {
@@ -191,7 +191,7 @@ impl Taking {
     pub(super) fn tell_oversize(&mut self, what: &str) {
         warn!(source = %self.source.name, what, "message too large");
         if self.oversize_until.replace(Instant::now() + OVERSIZE_TOLD).is_none() {
-            self.tell(true, what);
+            self.tell(Some(what));
         }
     }
 
@@ -204,13 +204,15 @@ impl Taking {
     pub(super) fn looked(&mut self) {
         if self.oversize_until.is_some_and(|until| until <= Instant::now()) {
             self.oversize_until = None;
-            self.tell(false, "no message too large for an hour");
+            self.tell(None);
         }
     }
 
-    fn tell(&self, present: bool, detail: &str) {
+    /// What is too large, or that it is over: then what stood is named.
+    fn tell(&self, what: Option<&str>) {
         let key = TroubleKey { code: TroubleCode::MessageTooLarge, subject: self.source.name.clone() };
-        self.inbox.control(Input::Trouble(TroubleReport { key, present, detail: detail.to_owned() }));
+        let (present, detail) = (what.is_some(), what.unwrap_or_default().to_owned());
+        self.inbox.control(Input::Trouble(TroubleReport { key, present, detail }));
     }
 }
 

@@ -1,17 +1,21 @@
 //! Keeps a source connected: a new client for every connection, jittered
 //! back-off between them, and word to the engine when the source goes or comes.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use forewarn_core::event::Input;
+use forewarn_core::ids::SourceIx;
+use tokio::task::JoinError;
 use tokio::time::{sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::client::{Client, Heard, Lost, incoming_limit};
 use super::session::{Progress, Taking};
 use super::tls;
 use crate::config::plan::Mqtt;
+use crate::ports::Inbox;
 
 /// The first wait after a lost connection.
 const BACKOFF_MIN: Duration = Duration::from_millis(250);
@@ -21,6 +25,9 @@ const BACKOFF_MAX: Duration = Duration::from_secs(30);
 
 /// A connection that stood this long was a good one: the next wait is short again.
 const GOOD_AFTER: Duration = Duration::from_secs(30);
+
+/// The wait after a bug of ours ended a session: what it stumbled over comes again.
+const STUMBLED_REST: Duration = Duration::from_secs(2);
 
 /// How long a connection on its way out waits for its last acknowledgements.
 const WIND_DOWN_MAX: Duration = Duration::from_secs(5);
@@ -44,6 +51,35 @@ enum Standing {
     Down,
 }
 
+/// What is left to do when a bug of ours has ended a supervisor's life.
+pub(super) struct After {
+    source: SourceIx,
+    name: String,
+    inbox: Arc<dyn Inbox>,
+    shutdown: CancellationToken,
+}
+
+impl After {
+    /// Says that the source is down, and rests until the next life.
+    pub(super) async fn stumble(self, error: &JoinError) {
+        error!(source = self.name, %error, "a session with a broker stumbled: it begins anew");
+        metrics::gauge!("forewarn_mqtt_up", "source" => self.name.clone()).set(0.0);
+        metrics::counter!("forewarn_mqtt_lost_total", "source" => self.name).increment(1);
+        self.inbox.control(Input::Source(self.source, false));
+        tokio::select! {
+            () = self.shutdown.cancelled() => {}
+            () = sleep(jittered(STUMBLED_REST)) => {}
+        }
+    }
+}
+
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        // However it ended, nothing of its last connection is acknowledged any more.
+        self.taking.gate.close();
+    }
+}
+
 /// How a connection ended.
 enum Ended {
     Stopped,
@@ -54,6 +90,16 @@ enum Ended {
 impl Supervisor {
     pub(super) fn new(mqtt: Mqtt, client_id: String, taking: Taking, shutdown: CancellationToken) -> Self {
         Supervisor { mqtt, client_id, taking, shutdown, told: None }
+    }
+
+    /// For whoever waits for its end.
+    pub(super) fn after(&self) -> After {
+        After {
+            source: self.taking.source.ix,
+            name: self.name().to_owned(),
+            inbox: self.taking.inbox.clone(),
+            shutdown: self.shutdown.clone(),
+        }
     }
 
     /// Until told to stop.

@@ -21,7 +21,7 @@ use proptest::prelude::*;
 
 use super::{bytes_of, record};
 use crate::log::{READING_BYTES_MAX, Record, bytes_at_most, decode};
-use crate::ports::Refused;
+use crate::ports::{Ground, Refused};
 
 fn check(record: &Record) {
     let bytes = bytes_of(record);
@@ -145,12 +145,15 @@ fn a_reading_takes_at_most_24_bytes() {
 fn a_later_version_may_add_fields_and_items() {
     let known = (*record(Position(7), 2)).clone();
     let bytes = bytes_of(&known);
-    // Its fields, then ones that this version does not know, then a refusal with a fifth item.
+    // Its fields, then ones that this version does not know, then a refusal on a
+    // ground that it does not know, and one item more.
     let mut later = bytes[..bytes.len() - 1].to_vec();
     let mut e = Encoder::new(&mut later);
     e.u8(200).and_then(|e| e.array(2)?.str("new")?.map(1)?.u8(0)?.u8(1)).unwrap();
     e.u16(3000).and_then(|e| e.str("newer")).unwrap();
-    e.u8(11).and_then(|e| e.array(1)?.array(5)?.u8(3)?.str("t")?.bytes(b"b")?.str("r")?.str("more")).unwrap();
+    e.u8(11)
+        .and_then(|e| e.array(1)?.array(6)?.u8(3)?.str("t")?.bytes(b"b")?.str("r")?.u16(999)?.str("more"))
+        .unwrap();
     e.end().unwrap();
     let read = decode(&later).unwrap();
     let expected = Record { refused: vec![refusal(3, "t", b"b", "r")], ..known };
@@ -163,6 +166,15 @@ fn refusal(source: u32, topic: &str, bytes: &'static [u8], reason: &str) -> Refu
         topic: topic.into(),
         bytes: Bytes::from_static(bytes),
         reason: reason.into(),
+        ground: Ground::Unsaid,
+    }
+}
+
+#[test]
+fn the_ground_of_a_refusal_reads_back() {
+    for ground in Ground::ALL {
+        let refused = vec![Refused { ground, ..refusal(1, "a/b", b"{", "not JSON") }];
+        check(&Record { refused, ..(*record(Position(1), 1)).clone() });
     }
 }
 

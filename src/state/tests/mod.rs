@@ -25,7 +25,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::*;
-use crate::ports::{Archive, Follow, Note, Refused};
+use crate::ports::{Archive, Follow, Ground, Note, Refused};
 
 const LOG: LogId = LogId([9; 16]);
 
@@ -121,6 +121,7 @@ fn life() -> Vec<Arc<Record>> {
         topic: "river/ford".into(),
         bytes: Bytes::from_static(b"{oops"),
         reason: "byte 1: expected a string".into(),
+        ground: Ground::Format,
     });
     [
         record(1, vec![Input::Started(started), assign(0), assign(1)], vec![]),

@@ -17,6 +17,7 @@ fn quarantine_keeps_the_newest_within_its_budget() {
                 topic: batch.to_string(),
                 bytes: Bytes::from(vec![0; bytes]),
                 reason: String::new(),
+                ground: Ground::Format,
             })
             .collect();
         projection.apply(&[Arc::new(records)]).unwrap();
@@ -39,6 +40,7 @@ fn quarantine_keeps_so_many_messages_and_counts_none_twice() {
         topic: String::new(),
         bytes: Bytes::from_static(b"abc"),
         reason: String::new(),
+        ground: Ground::Format,
     };
     let records: Vec<_> = (0..11)
         .map(|batch| {
