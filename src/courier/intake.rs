@@ -8,6 +8,7 @@ use std::time::Duration;
 use forewarn_core::event::{Decision, Input};
 use forewarn_core::ids::{IndexKind, Key, OutputId, Position, TargetIx};
 use forewarn_core::level::Level;
+use forewarn_core::time::Moment;
 use forewarn_core::warning::{Due, Revision, TroubleCode};
 use metrics::Counter;
 use tokio::sync::mpsc;
@@ -90,8 +91,12 @@ impl<W: World> Shell<W> {
         let now = self.now();
         for input in &record.inputs {
             match input {
-                Input::Started(started) => self.lanes.civil_is(started.offset, started.trusted, now),
-                Input::Clock(step) => self.lanes.civil_is(step.offset, step.trusted, now),
+                Input::Started(started) => {
+                    self.lanes.civil_is(Moment { at: now, offset: started.offset, trusted: started.trusted })
+                }
+                Input::Clock(step) => {
+                    self.lanes.civil_is(Moment { at: now, offset: step.offset, trusted: step.trusted })
+                }
                 Input::Outcome(outcome) => self.lanes.logged(outcome, now),
                 Input::Assign(assigned) if assigned.kind == IndexKind::Target => {
                     self.door.assign(TargetIx(assigned.index), &assigned.name);

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use forewarn_core::event::DeliveryOutcome;
 use forewarn_core::ids::{Key, OutputId, TargetIx};
-use forewarn_core::time::{Span, Timestamp};
+use forewarn_core::time::{Moment, Span, Timestamp};
 use forewarn_core::warning::{About, Death, Outcome};
 
 use super::backoff::Backoff;
@@ -65,9 +65,9 @@ impl Lanes {
     }
 
     /// Civil time as the log has it: nothing expires while it is not trusted.
-    pub(super) fn civil_is(&mut self, offset: Span, trusted: bool, now: Timestamp) {
-        (self.offset, self.trusted) = (offset, trusted);
-        self.advance(now);
+    pub(super) fn civil_is(&mut self, moment: Moment) {
+        (self.offset, self.trusted) = (moment.offset, moment.trusted);
+        self.advance(moment.at);
     }
 
     /// Whether a restored directory is held. While it is, nothing but Trouble is attempted.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use forewarn_core::event::{DeliveryOutcome, Input};
 use forewarn_core::ids::{Key, Position};
-use forewarn_core::time::Timestamp;
+use forewarn_core::time::{Moment, Timestamp};
 use forewarn_core::warning::{Death, Outcome};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinError, JoinSet};
@@ -83,7 +83,7 @@ impl<W: World> Shell<W> {
             standing,
             parts,
         };
-        shell.lanes.civil_is(resume.offset, resume.trusted, shell.now());
+        shell.lanes.civil_is(Moment { at: shell.now(), offset: resume.offset, trusted: resume.trusted });
         if resume.held {
             shell.lanes.hold(Hold::UntilResumed, shell.now());
         }

@@ -188,6 +188,7 @@ fn a_command_that_is_quarantined_is_answered_with_no_decision() {
     assert_eq!(*answered.lock().expect("no test panics in it"), Some((true, vec![])), "not taken for done");
 }
 
+/// History *poison-input*.
 #[test]
 fn what_the_engine_stumbles_over_is_quarantined_and_its_neighbours_are_served() {
     let data = tempfile::tempdir().expect("a temporary directory");
@@ -207,6 +208,7 @@ fn what_the_engine_stumbles_over_is_quarantined_and_its_neighbours_are_served() 
     STUMBLES.set(false);
 }
 
+/// The same, met when the log is stepped again.
 #[test]
 fn poison_in_recovery_is_passed_over() {
     let data = tempfile::tempdir().expect("a temporary directory");
@@ -219,6 +221,7 @@ fn poison_in_recovery_is_passed_over() {
     assert_eq!(state(&recovered.engine), [(Phase::Active, Level::Red)], "what was decided stands");
 }
 
+/// History *bad-snapshot*.
 #[test]
 fn where_the_newest_snapshot_is_bad_the_second_newest_serves() {
     let data = tempfile::tempdir().expect("a temporary directory");
@@ -235,6 +238,7 @@ fn where_the_newest_snapshot_is_bad_the_second_newest_serves() {
     assert_eq!(recovered.bad_snapshots.len(), 1);
 }
 
+/// The same, with none that serves.
 #[test]
 fn with_no_good_snapshot_and_a_log_that_begins_late_the_projection_serves() {
     let data = tempfile::tempdir().expect("a temporary directory");

@@ -3,7 +3,7 @@
 use forewarn_core::event::DeliveryOutcome;
 use forewarn_core::ids::{Key, TargetIx};
 use forewarn_core::level::Level;
-use forewarn_core::time::{Span, Timestamp};
+use forewarn_core::time::{Moment, Span, Timestamp};
 use forewarn_core::warning::{Death, Kind, Outcome};
 
 use super::revision;
@@ -25,7 +25,7 @@ struct Play {
 impl Play {
     fn new(connections_max: usize) -> Self {
         let mut lanes = Lanes::new(1);
-        lanes.civil_is(Span::ZERO, true, Timestamp(0));
+        lanes.civil_is(Moment { at: Timestamp(0), offset: Span::ZERO, trusted: true });
         let (now, position) = (Timestamp(0), 100);
         Play { lanes, now, position, connections_max, reported: vec![], names: vec![] }
     }
@@ -60,8 +60,8 @@ impl Play {
                 }
             }
             "erase" => self.lanes.place(TargetIx(rest.parse().expect("a target")), None, self.now),
-            "distrust" => self.lanes.civil_is(Span::ZERO, false, self.now),
-            "trust" => self.lanes.civil_is(Span::ZERO, true, self.now),
+            "distrust" => self.lanes.civil_is(Moment { at: self.now, offset: Span::ZERO, trusted: false }),
+            "trust" => self.lanes.civil_is(Moment { at: self.now, offset: Span::ZERO, trusted: true }),
             other => panic!("no step {other}"),
         }
         self.said()

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use forewarn_core::event::DeliveryOutcome;
 use forewarn_core::ids::{Key, TargetIx};
 use forewarn_core::level::Level;
-use forewarn_core::time::{Span, Timestamp};
+use forewarn_core::time::{Moment, Span, Timestamp};
 use forewarn_core::warning::{Kind, Outcome, Revision};
 use proptest::prelude::*;
 
@@ -72,7 +72,7 @@ impl World {
             accepted: BTreeSet::new(),
             crashes: 0,
         };
-        world.lanes.civil_is(Span::ZERO, false, world.now);
+        world.lanes.civil_is(Moment { at: world.now, offset: Span::ZERO, trusted: false });
         world
     }
 
@@ -152,7 +152,7 @@ impl World {
     fn crash(&mut self) {
         self.crashes += 1;
         self.lanes = Lanes::new(6);
-        self.lanes.civil_is(Span::ZERO, false, self.now);
+        self.lanes.civil_is(Moment { at: self.now, offset: Span::ZERO, trusted: false });
         self.reported.clear();
         self.flying.clear();
         let released = self.released.clone();

@@ -211,14 +211,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Hands a batch over. Full: with QoS 1 in it, it is kept and the client
     /// not read until there is room; QoS 0 alone is shed.
     fn offer(&mut self, batch: Batch, messages: u64, now: Instant) {
-        metrics::counter!("forewarn_listener_messages_total").increment(messages);
         match self.desk.inbox.offer(batch) {
             Ok(()) => {}
             Err(batch) if batch.acks.is_some() => {
                 self.waits = Waits::Inbox { batch, again: now, until: now + INBOX_WAIT_MAX };
             }
-            Err(_) => self.desk.tally.count(Reason::Shed, messages),
+            Err(_) => return self.desk.tally.count(Reason::Shed, messages),
         }
+        metrics::counter!("forewarn_listener_messages_total").increment(messages);
     }
 
     fn offer_again(&mut self) {
