@@ -41,13 +41,6 @@ const UNDELIVERED_MAX: usize = 100_000;
 /// Warnings among which the beginning of an id is looked for, newest first.
 const ACKNOWLEDGED_AMONG_MAX: usize = 10_000;
 
-/// What is said while nothing but Trouble goes out.
-const HELD: [&str; 3] = [
-    "the service is held: its data directory was restored or copied, and nothing but trouble goes out",
-    "  forewarn resume --dry-run   shows what would go",
-    "  forewarn resume             lets it, once the original is known to be stopped for good",
-];
-
 /// What is said where there is nothing to resume.
 const NOT_HELD: &str = "it is not held: nothing waits to be let go";
 
@@ -112,9 +105,12 @@ impl Desk {
         let key = TroubleKey { code: TroubleCode::ReloadRefused, subject: "configuration".into() };
         let detail = match &reloaded {
             Ok(_) => String::new(),
-            Err(faults) => {
-                format!("{} faults; the first: {}", faults.len(), faults.first().map_or("", String::as_str))
-            }
+            Err(faults) => match faults.as_slice() {
+                [only] => only.clone(),
+                some => {
+                    format!("{} faults; the first: {}", some.len(), some.first().map_or("", String::as_str))
+                }
+            },
         };
         let report = TroubleReport { key, present: reloaded.is_err(), detail };
         self.parts.inbox.ask(vec![Input::Trouble(report)], None);
@@ -186,7 +182,14 @@ impl Desk {
 
     fn without_effect(&self) -> Response {
         if self.is_held() {
-            return Response { done: false, lines: HELD.map(str::to_owned).to_vec() };
+            let (look, act) = (self.hint("resume --dry-run"), self.hint("resume"));
+            let lines = vec![
+                "the service is held: its data directory was restored or copied, and nothing but trouble goes out"
+                    .to_owned(),
+                format!("  `{look}` shows what would go"),
+                format!("  `{act}` lets it, once the original is known to be stopped for good"),
+            ];
+            return Response { done: false, lines };
         }
         Response::refused("nothing followed from it: there is nothing standing that it could apply to")
     }
@@ -205,18 +208,23 @@ impl Desk {
         let plan = self.parts.picture.borrow().plan.clone();
         let meant = match notify::meant(&plan, contacts, targets) {
             Ok(meant) => meant,
-            Err(unknown) => return Response { done: false, lines: unknown },
+            Err(unknown) => {
+                let shown = self.hint("warnings show ID --json");
+                let lines = unknown.iter().map(|it| it.line(&shown)).collect();
+                return Response { done: false, lines };
+            }
         };
         let count = meant.len();
         let told = if count == 1 { "1 target".to_owned() } else { format!("{count} targets") };
         let answer = self.parts.inbox.answer(vec![Input::Command(Command::NotifyTest(meant, note))]).await;
         let Some(answer) = answer else { return Response::refused("the service is stopping") };
         let Some(test) = notify::decided(&answer.decisions) else { return self.without_effect() };
+        let sees = self.hint("warnings list");
         if wait.is_zero() {
-            let sees = self.hint("warnings list");
             return Response::done(format!("a test goes to {told}; `{sees}` shows what became of it"));
         }
-        let mut response = notify::outcome(&self.parts.state, &plan, test, count, wait).await;
+        let asked = notify::Asked { test, targets: count, wait, sees };
+        let mut response = notify::outcome(&self.parts.state, &plan, &asked).await;
         response.lines.insert(0, format!("a test goes to {told}"));
         response
     }
@@ -252,7 +260,10 @@ impl Desk {
     }
 
     async fn resend(&self, key: &str) -> Response {
-        let dead = self.parts.state.dead_letters(UNDELIVERED_MAX).unwrap_or_default();
+        let dead = match self.parts.state.dead_letters(UNDELIVERED_MAX) {
+            Ok(dead) => dead,
+            Err(error) => return Response::refused(format!("dead deliveries cannot be read: {error:#}")),
+        };
         let Some(row) = dead.iter().find(|row| row.key.to_string() == key) else {
             return Response::refused(format!(
                 "no dead delivery has the key {key}, expected one of `{}`",

@@ -15,6 +15,40 @@ use crate::state::{DeliveryRow, DeliveryState, StateReader};
 /// How often it is looked what became of the deliveries.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
+/// Somebody whom a test was to reach and cannot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Unknown {
+    Contact(String),
+    Target(String),
+}
+
+impl Unknown {
+    /// What to tell the person; `shown` is the command that shows targets.
+    pub(super) fn line(&self, shown: &str) -> String {
+        match self {
+            Unknown::Contact(id) => {
+                format!("no contact {id:?} has an address, expected an id of contacts.csv")
+            }
+            Unknown::Target(id) => {
+                format!("no target has the id {id:?}, expected one of `{shown}`")
+            }
+        }
+    }
+}
+
+/// A test that was asked for.
+#[derive(Debug)]
+pub(super) struct Asked {
+    /// Its digest.
+    pub(super) test: Key,
+    /// How many it goes to.
+    pub(super) targets: usize,
+    /// How long the person waits.
+    pub(super) wait: Duration,
+    /// The command that shows what comes of it later.
+    pub(super) sees: String,
+}
+
 /// The targets of these contacts and these targets themselves, in order of
 /// index; the operator's where none is given. All or nothing: a test that
 /// passed somebody over would look like one that reached everybody.
@@ -22,17 +56,17 @@ pub(super) fn meant(
     plan: &Plan,
     contacts: &[String],
     targets: &[String],
-) -> Result<Vec<TargetIx>, Vec<String>> {
+) -> Result<Vec<TargetIx>, Vec<Unknown>> {
     if contacts.is_empty() && targets.is_empty() {
         return Ok(plan.operator.clone());
     }
     let known = || (0..).map(TargetIx).zip(&plan.targets).filter_map(|(ix, it)| Some((ix, it.as_ref()?)));
     let mut unknown = Vec::new();
     for contact in contacts.iter().filter(|id| !known().any(|(_, it)| it.contact == **id)) {
-        unknown.push(format!("no contact {contact:?} has an address, expected an id of contacts.csv"));
+        unknown.push(Unknown::Contact(contact.clone()));
     }
     for target in targets.iter().filter(|id| !known().any(|(_, it)| it.id == **id)) {
-        unknown.push(format!("no target has the id {target:?}, expected one of `warnings show`"));
+        unknown.push(Unknown::Target(target.clone()));
     }
     if !unknown.is_empty() {
         return Err(unknown);
@@ -62,21 +96,15 @@ pub(super) fn decided(decisions: &[Decision]) -> Option<Key> {
 
 /// Waits until each delivery has its outcome, this long at most, and says what
 /// became of it. Done only where each arrived.
-pub(super) async fn outcome(
-    state: &StateReader,
-    plan: &Plan,
-    test: Key,
-    targets: usize,
-    wait: Duration,
-) -> Response {
-    let until = Instant::now() + wait;
+pub(super) async fn outcome(state: &StateReader, plan: &Plan, asked: &Asked) -> Response {
+    let until = Instant::now() + asked.wait;
     loop {
-        let rows = match state.warning(test) {
+        let rows = match state.warning(asked.test) {
             Ok(found) => found.map(|found| found.deliveries).unwrap_or_default(),
             Err(error) => return Response::refused(format!("what became of it cannot be read: {error}")),
         };
-        if (rows.len() >= targets && rows.iter().all(is_told)) || Instant::now() >= until {
-            return told(plan, &rows, targets, wait);
+        if (rows.len() >= asked.targets && rows.iter().all(is_told)) || Instant::now() >= until {
+            return told(plan, &rows, asked);
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
@@ -94,8 +122,9 @@ fn is_told(row: &DeliveryRow) -> bool {
     }
 }
 
-fn told(plan: &Plan, rows: &[DeliveryRow], targets: usize, wait: Duration) -> Response {
-    let mut done = rows.len() >= targets;
+fn told(plan: &Plan, rows: &[DeliveryRow], asked: &Asked) -> Response {
+    let Asked { targets, wait, sees, .. } = asked;
+    let mut done = rows.len() >= *targets;
     let mut lines = Vec::new();
     for row in rows {
         let to = plan.target(row.target).map_or_else(
@@ -115,8 +144,8 @@ fn told(plan: &Plan, rows: &[DeliveryRow], targets: usize, wait: Duration) -> Re
         done &= row.state == DeliveryState::Accepted;
         lines.push(format!("{to}: {became}"));
     }
-    if rows.len() < targets {
-        lines.push(format!("not yet told of {}: see `forewarn warnings list`", targets - rows.len()));
+    if rows.len() < *targets {
+        lines.push(format!("not yet told of {}: see `{sees}`", targets - rows.len()));
     }
     Response { done, lines }
 }
@@ -153,7 +182,13 @@ mod tests {
     fn a_test_of_notification_reaches_all_that_were_named_or_nobody() {
         let check = |contacts: &[&str], targets: &[&str], expected: Result<&[u32], &str>| {
             let owned = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
-            let found = meant(&plan(), &owned(contacts), &owned(targets)).map_err(|lines| lines.join("; "));
+            let found = meant(&plan(), &owned(contacts), &owned(targets)).map_err(|unknown| {
+                unknown
+                    .iter()
+                    .map(|it| it.line("forewarn warnings show ID --json"))
+                    .collect::<Vec<_>>()
+                    .join("; ")
+            });
             match (found, expected) {
                 (Ok(found), Ok(expected)) => {
                     assert_eq!(found.iter().map(|ix| ix.0).collect::<Vec<_>>(), expected, "{contacts:?}");
@@ -171,6 +206,18 @@ mod tests {
         check(&["nobody"], &["t-2"], Err("; no target"));
     }
 
+    fn asked(targets: usize) -> Asked {
+        let sees = "forewarn warnings list --data /srv/data".to_owned();
+        Asked { test: Key([1; 16]), targets, wait: Duration::from_secs(10), sees }
+    }
+
+    #[test]
+    fn what_is_not_told_yet_is_seen_by_a_command_for_this_directory() {
+        let response = told(&plan(), &[], &asked(2));
+        let line = "not yet told of 2: see `forewarn warnings list --data /srv/data`".to_owned();
+        assert_eq!((response.done, response.lines), (false, vec![line]));
+    }
+
     #[test]
     fn each_target_is_told_delivered_failed_or_not_yet() {
         let check = |state, note: Option<&str>, done: bool, line: &str, waits: bool| {
@@ -186,7 +233,7 @@ mod tests {
                 note: note.map(|note| (Timestamp(0), note.to_owned())),
             };
             assert_eq!(is_told(&row), !waits, "{line}");
-            let response = told(&plan(), &[row], 1, Duration::from_secs(10));
+            let response = told(&plan(), &[row], &asked(1));
             assert_eq!((response.done, response.lines), (done, vec![line.to_owned()]));
         };
         check(DeliveryState::Accepted, Some("accepted"), true, "it by email: delivered", false);

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use forewarn_core::level::Status;
 
 use super::args::{CheckArgs, Places};
+use super::beside::command_on_config;
 use super::show::count;
 use super::{Exit, Surroundings};
 use crate::config::names::FreshIndices;
@@ -16,7 +17,7 @@ use crate::config::{Loaded, Request, load};
 /// Checks a configuration and tells what it amounts to.
 pub(super) fn check(args: &CheckArgs, around: &mut Surroundings<'_>) -> io::Result<Exit> {
     let Some(loaded) = loaded(&args.places, around)? else { return Ok(Exit::Fault) };
-    summary(&loaded, around.out)?;
+    summary(&loaded, &args.places, around.out)?;
     for warning in &loaded.warnings {
         let line = warning.to_string().replacen("warning:", &around.paint.warning("warning:"), 1);
         writeln!(around.out, "{line}")?;
@@ -48,7 +49,7 @@ pub(super) fn loaded(places: &Places, around: &mut Surroundings<'_>) -> io::Resu
     }
 }
 
-fn summary(loaded: &Loaded, out: &mut dyn Write) -> io::Result<()> {
+fn summary(loaded: &Loaded, places: &Places, out: &mut dyn Write) -> io::Result<()> {
     let Setup { plan, listener, http, devices, sources, influx, data, .. } = &loaded.setup;
     let contacts: BTreeSet<&str> =
         plan.targets.iter().flatten().map(|target| target.contact.as_str()).collect();
@@ -87,8 +88,9 @@ fn summary(loaded: &Loaded, out: &mut dyn Write) -> io::Result<()> {
                 let known = count(devices.by_identity.len(), "device");
                 writeln!(
                     out,
-                    "  readings from the listener: {}, {known} (add with: forewarn devices add)",
-                    binds.join(" ")
+                    "  readings from the listener: {}, {known} (add with: {})",
+                    binds.join(" "),
+                    command_on_config(places, "devices add IDENTITY --stations ID,ID")
                 )?;
             }
             From::Http => {

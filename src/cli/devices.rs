@@ -5,7 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use super::args::{DevicesAction, DevicesArgs, Places};
-use super::beside::command_on_config;
+use super::beside::{command, command_on_config};
 use super::show::count;
 use super::{Exit, Surroundings};
 use crate::config::edit::{self, NewDevice};
@@ -64,7 +64,7 @@ fn add(
     )?;
     writeln!(around.err, "its secret, shown this once (user name {identity}, password):")?;
     writeln!(around.out, "{}", secret.expose())?;
-    writeln!(around.err, "a running service knows it after a reload")?;
+    writeln!(around.err, "a running service knows it after `{}`", command(places, "reload"))?;
     Ok(Exit::Done)
 }
 
@@ -72,7 +72,7 @@ fn add(
 fn append(path: &Path, row: &edit::Row) -> io::Result<()> {
     let created = !path.exists();
     let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
-    // The secret's hash is no secret, but who may rewrite the file lets anyone in.
+    // Two that are added at once must not stand in one line.
     file.lock()?;
     let mut text = String::new();
     if created {

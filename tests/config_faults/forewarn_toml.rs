@@ -9,6 +9,16 @@ use crate::world::{CANARY, CONTACTS, MAIN, Row, check, loads, sound, write};
 const FAULTS: &[Row] = &[
     (
         "[webhook]",
+        "[webhook]\ntimeout = \"0 s\"",
+        "forewarn.toml:13: webhook.timeout is 0 s, expected 1 s at least",
+    ),
+    (
+        "[webhook]",
+        "[listener]\nconnections_max = 0\nhandshake_max = \"10 ms\"\n[webhook]",
+        "forewarn.toml:13: listener.connections_max is 0, expected 1 to 1048576\nforewarn.toml:14: listener.handshake_max is 10 ms, expected 1 s at least",
+    ),
+    (
+        "[webhook]",
         "[webhook]\nallow = \"127.0.0.0/8\"",
         "forewarn.toml:13: webhook.allow is text, expected a list in brackets, each a network such as \"10.1.0.0/16\"",
     ),

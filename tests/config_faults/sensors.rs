@@ -47,6 +47,11 @@ const FAULTS: &[Row] = &[
     ),
     ("5 min,10 min", "0 s,10 min", "sensors.csv:2: interval is nothing, expected more than 0 s"),
     (
+        "lateness,min,max,suspect_min,suspect_max,gateway,device_unit,zero,scale,valid_from\na,level,甲,A,28.9,118.7,town,m,local,5 min,10 min",
+        "max_age,min,max,suspect_min,suspect_max,gateway,device_unit,zero,scale,valid_from\na,level,甲,A,28.9,118.7,town,m,local,5 min,0 s",
+        "sensors.csv:2: max_age is nothing, expected more than 0 s",
+    ),
+    (
         "5 min,10 min,0,20",
         "5 min,10 min,20,0",
         "sensors.csv:2: credible range 1..19 goes beyond the measurable 20..0, expected suspect_min and suspect_max within min and max\nsensors.csv:2: range min..max is 20..0, expected low..high",
@@ -95,6 +100,11 @@ const FAULTS: &[Row] = &[
         "b,rain,,,,,,mm/h,,10 min,",
         "a,level,,,,,,,,,",
         "sensors.csv:4: sensor \"a/level\" stands on line 2 already, expected another valid_from in each row of a sensor",
+    ),
+    (
+        "b,rain,,,,,,mm/h,,10 min,,,,,,,,,,",
+        "a,level,,,,,,,,,,,,,,,,,,2026-05-01\na,level,,,,,,,,,,,,,,,,,,2026-05-01",
+        "sensors.csv:5: sensor \"a/level\" stands on line 4 already, expected another valid_from in each row of a sensor",
     ),
     (
         "b,rain,,,,,,mm/h,,10 min,",

@@ -10,7 +10,7 @@ use forewarn_core::units::Unit;
 use super::limits::{FromDatum, Table, Under};
 use super::sensors::OUTAGE_INTERVALS;
 use super::{Build, put};
-use crate::config::fault::{Fault, Place, quote};
+use crate::config::fault::{Fault, Place, nearest, quote};
 use crate::config::raw::rules::{Clear, LimitsBy, RaiseBy, Written};
 use crate::config::raw::table::At;
 use crate::config::raw::words::{Id, Votes};
@@ -165,7 +165,11 @@ impl Build<'_> {
             }
         };
         if let Some(quantity) = &head.quantity {
-            self.quantity(quantity, &place(quantity.line), head.sensors.is_some(), &mut picked);
+            let place = place(quantity.line);
+            match head.sensors {
+                Some(_) => self.same_quantity(quantity, &place, &mut picked),
+                None => self.of_quantity(quantity, &place, &mut picked),
+            }
         }
         if let Some(stations) = &head.stations {
             let known = self.raw.sensors.as_ref().map(|sensors| &sensors.stations);
@@ -204,34 +208,31 @@ impl Build<'_> {
         picked.into_iter().collect()
     }
 
-    fn quantity(
-        &mut self,
-        quantity: &At<Id>,
-        place: &Place,
-        explicit: bool,
-        picked: &mut BTreeSet<SensorIx>,
-    ) {
-        let plan = &self.plan;
-        let same = |ix: &SensorIx| plan.sensor(*ix).is_some_and(|sensor| sensor.quantity == quantity.value.0);
-        if explicit && let Some(other) = picked.iter().find(|ix| !same(ix)) {
-            let id = plan.sensor(*other).map_or("", |sensor| &sensor.id);
-            let what = format!("sensor {} does not measure {}", quote(id), quote(&quantity.value.0));
-            self.faults.push(Fault::new(place.clone(), what, "sensors of that quantity, or no quantity"));
-            picked.clear();
+    fn measures(&self, ix: SensorIx, quantity: &Id) -> bool {
+        self.plan.sensor(ix).is_some_and(|sensor| sensor.quantity == quantity.0)
+    }
+
+    /// Of sensors that were named, all must measure the quantity.
+    fn same_quantity(&mut self, quantity: &At<Id>, place: &Place, picked: &mut BTreeSet<SensorIx>) {
+        let Some(&other) = picked.iter().find(|ix| !self.measures(**ix, &quantity.value)) else { return };
+        let id = self.plan.sensor(other).map_or("", |sensor| &sensor.id);
+        let what = format!("sensor {} does not measure {}", quote(id), quote(&quantity.value.0));
+        self.faults.push(Fault::new(place.clone(), what, "sensors of that quantity, or no quantity"));
+        picked.clear();
+    }
+
+    /// Of all sensors, those that measure the quantity; none, if its name is mistaken.
+    fn of_quantity(&mut self, quantity: &At<Id>, place: &Place, picked: &mut BTreeSet<SensorIx>) {
+        picked.retain(|ix| self.measures(*ix, &quantity.value));
+        if !picked.is_empty() {
             return;
         }
-        picked.retain(same);
-        if picked.is_empty() && !explicit {
-            let known: BTreeSet<&str> =
-                plan.sensors.iter().flatten().map(|sensor| sensor.quantity.as_str()).collect();
-            if let Some(near) = crate::config::fault::nearest(&quantity.value.0, known) {
-                let fault = Fault::new(
-                    place.clone(),
-                    format!("no sensor measures {}", quote(&quantity.value.0)),
-                    "a quantity of sensors.csv",
-                );
-                self.faults.push(fault.hint(format!("did you mean {}?", quote(near))));
-            }
+        let known: BTreeSet<&str> =
+            self.plan.sensors.iter().flatten().map(|sensor| sensor.quantity.as_str()).collect();
+        if let Some(near) = nearest(&quantity.value.0, known) {
+            let what = format!("no sensor measures {}", quote(&quantity.value.0));
+            let fault = Fault::new(place.clone(), what, "a quantity of sensors.csv");
+            self.faults.push(fault.hint(format!("did you mean {}?", quote(near))));
         }
     }
 

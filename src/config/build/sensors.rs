@@ -207,9 +207,10 @@ impl Build<'_> {
                 None => (row.scale.unwrap_or(1.0), row.offset.unwrap_or(0.0)),
             };
             let from = row.valid_from.map_or(Timestamp::MIN, |local| zone::at_local(&self.zone, local));
-            if conversions.iter().any(|before| before.from == from) {
+            let mut earlier = conversions.iter().zip(&draft.rows);
+            if let Some((_, before)) = earlier.find(|(before, _)| before.from == from) {
                 let what =
-                    format!("sensor {} stands on line {} already", quote(&row.id()), draft.merged.place.line);
+                    format!("sensor {} stands on line {} already", quote(&row.id()), before.place.line);
                 self.fault(&row.place, what, "another valid_from in each row of a sensor");
             }
             conversions.push(Conversion { from, scale, offset });

@@ -169,12 +169,13 @@ impl Build<'_> {
         };
         let allow = written.and_then(|webhook| webhook.allow.as_ref());
         let connections_max = written.and_then(|webhook| webhook.connections_max.as_ref());
+        let timeout = written.and_then(|webhook| webhook.timeout.as_ref());
         Some(Webhook {
             secret,
             allow: allow.into_iter().flatten().map(|network| network.value.0).collect(),
             plaintext: written.and_then(|webhook| webhook.plaintext).unwrap_or(false),
             ca: written.and_then(|webhook| webhook.ca.as_ref()).and_then(|path| self.file(path)),
-            timeout: length(written.and_then(|webhook| webhook.timeout.as_ref()), Span::from_secs(10)),
+            timeout: self.waited(timeout, "webhook.timeout", Span::from_secs(10)),
             connections_max: self.within(connections_max, "webhook.connections_max", 4, 1..=64) as usize,
         })
     }

@@ -15,7 +15,7 @@ use crate::config::raw::addresses::Tls;
 use crate::config::raw::forewarn_toml::{self, Main};
 use crate::config::raw::secret::SecretRef;
 use crate::config::raw::table::At;
-use crate::config::raw::words::{Id, Path, Word};
+use crate::config::raw::words::{Id, Length, Path, Word};
 use crate::config::secret::Secret;
 use crate::formats::AnyFormat;
 
@@ -23,6 +23,12 @@ const MIB: u64 = 1 << 20;
 
 /// Largest MQTT packet there is, bytes.
 const MQTT_PACKET_MAX: u64 = 268_435_455;
+
+/// Most connections of the listener: as many as files that Linux lets a process open.
+const CONNECTIONS_MAX: u32 = 1 << 20;
+
+/// Shortest wait for another's answer.
+const WAIT_MIN: Span = Span::from_secs(1);
 
 /// Sources that the service itself has.
 const OWN_SOURCES: [&str; 2] = ["listener", "http"];
@@ -158,6 +164,7 @@ impl Build<'_> {
             let line = packet.map_or(line, |at| at.line);
             self.fault(&at(line), format!("listener.packet_max is {packet_max} B"), "256 B to 255 MiB");
         }
+        let connections = written.and_then(|listener| listener.connections_max.as_ref());
         let handshake = written.and_then(|listener| listener.handshake_max.as_ref());
         let decode =
             self.decode_or_json(written.and_then(|listener| listener.decode.as_ref()), "listener", line)?;
@@ -167,10 +174,11 @@ impl Build<'_> {
             bind_tls: bind_tls.map(|bind| bind.value.0),
             tls,
             source: ix,
-            connections_max: written.and_then(|listener| listener.connections_max).unwrap_or(5000) as usize,
+            connections_max: self.within(connections, "listener.connections_max", 5000, 1..=CONNECTIONS_MAX)
+                as usize,
             packet_max: packet_max as usize,
             rate_max: written.and_then(|listener| listener.rate_max).unwrap_or(1000),
-            handshake_max: forewarn_toml::length(handshake, Span::from_secs(10)),
+            handshake_max: self.waited(handshake, "listener.handshake_max", Span::from_secs(10)),
         };
         Some((listener, Source { name: "listener".to_owned(), ix, from: From::Listener, decode }))
     }
@@ -261,6 +269,15 @@ impl Build<'_> {
             self.fault(&at(written.line), format!("{name} is {}", written.value), expected);
         }
         written.value
+    }
+
+    /// How long something is waited for, or its default: in no time at all nothing comes.
+    pub(super) fn waited(&mut self, written: Option<&At<Length>>, name: &str, default: Span) -> Span {
+        if let Some(written) = written.filter(|written| written.value.0 < WAIT_MIN) {
+            let what = format!("{name} is {}", written.value.0);
+            self.fault(&at(written.line), what, format!("{WAIT_MIN} at least"));
+        }
+        forewarn_toml::length(written.map(|at| &at.value), default)
     }
 
     /// A file that must be there, from the configuration's folder.

@@ -129,13 +129,13 @@ raw! {
         /// Certificate for `bind_tls`.
         tls: Option<At<ServerTls>>,
         /// Connections at once. Default 5000.
-        connections_max: Option<u32>,
+        connections_max: Option<At<u32>>,
         /// Largest packet. Default "256 KiB".
         packet_max: Option<At<Bytes>>,
         /// Messages a second of one connection; 0 is no limit. Default 1000.
         rate_max: Option<u32>,
         /// From accept to a whole CONNECT. Default "10 s".
-        handshake_max: Option<Length>,
+        handshake_max: Option<At<Length>>,
         /// How its payloads are read. Default { format = "json" }.
         decode: Option<Decode>,
     }
@@ -203,7 +203,7 @@ raw! {
         /// PEM file of an authority to trust besides the system's.
         ca: Option<At<Path>>,
         /// From connect to the last byte of the response. Default "10 s".
-        timeout: Option<Length>,
+        timeout: Option<At<Length>>,
         /// Connections at once, per server. Default 4.
         connections_max: Option<At<u32>>,
     }

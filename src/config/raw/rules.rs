@@ -125,12 +125,12 @@ impl Read for Bodies {
         let mut sound = true;
         for (name, value) in table.named() {
             let line = reader.line(value.span().start);
-            if Id::parse(&name.value).is_none() {
-                let what = format!("a rule is named {}", quote(&name.value));
+            if Id::parse(&name).is_none() {
+                let what = format!("a rule is named {}", quote(&name));
                 reader.fault(Fault::new(reader.place(line), what, Id::EXPECTED));
                 sound = false;
-            } else if let Some(body) = At::<Body>::read(value, &format!("{path}.{}", name.value), reader) {
-                bodies.push((name.value, body));
+            } else if let Some(body) = At::<Body>::read(value, &format!("{path}.{name}"), reader) {
+                bodies.push((name, body));
             } else {
                 sound = false;
             }

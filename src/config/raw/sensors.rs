@@ -125,11 +125,14 @@ fn sensor(row: &mut Row<'_>, faults: &mut Faults) -> Option<SensorRow> {
         row.fault(fault, faults);
     }
     let interval = row.may::<Length>("interval", faults).map(|length| length.0);
-    if interval.is_some_and(|interval| interval.0 == 0) {
-        row.fault(Fault::new(row.place.clone(), "interval is nothing", "more than 0 s"), faults);
-    }
     let mut length = |name: &str| row.may::<Length>(name, faults).map(|length| length.0);
     let (lateness, max_age) = (length("lateness"), length("max_age"));
+    // Of no age at all, every reading would be too old to warn.
+    for (name, length) in [("interval", interval), ("max_age", max_age)] {
+        if length.is_some_and(|length| length.0 == 0) {
+            row.fault(Fault::new(row.place.clone(), format!("{name} is nothing"), "more than 0 s"), faults);
+        }
+    }
     let mut text = |name: &str| row.may::<Text>(name, faults).map(|text| text.0);
     let (name_zh, name_en, datum) = (text("name_zh"), text("name_en"), text("datum"));
     let mut id = |name: &str| row.may::<Id>(name, faults).map(|id| id.0);

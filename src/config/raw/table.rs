@@ -206,11 +206,8 @@ impl<'i> Table<'i> {
     }
 
     /// The keys not taken, as names and values: for tables whose keys are names.
-    pub(crate) fn named(self) -> impl Iterator<Item = (At<String>, Spanned<DeValue<'i>>)> {
-        let line = self.line;
-        self.entries
-            .into_iter()
-            .map(move |(key, value)| (At { line, value: key.into_inner().into_owned() }, value))
+    pub(crate) fn named(self) -> impl Iterator<Item = (String, Spanned<DeValue<'i>>)> {
+        self.entries.into_iter().map(|(key, value)| (key.into_inner().into_owned(), value))
     }
 
     /// Refuses every key that nobody took.
@@ -305,8 +302,8 @@ impl<T: Read> Read for BTreeMap<String, T> {
         let mut sound = true;
         let mut map = BTreeMap::new();
         for (name, value) in table.named() {
-            match T::read(value, &format!("{path}.{}", name.value), reader) {
-                Some(value) => _ = map.insert(name.value, value),
+            match T::read(value, &format!("{path}.{name}"), reader) {
+                Some(value) => _ = map.insert(name, value),
                 None => sound = false,
             }
         }
