@@ -92,10 +92,10 @@ impl<W: World> Shell<W> {
         for input in &record.inputs {
             match input {
                 Input::Started(started) => {
-                    self.lanes.civil_is(Moment { at: now, offset: started.offset, trusted: started.trusted })
+                    self.lanes.civil_is(Moment { at: now, offset: started.offset, trusted: started.trusted });
                 }
                 Input::Clock(step) => {
-                    self.lanes.civil_is(Moment { at: now, offset: step.offset, trusted: step.trusted })
+                    self.lanes.civil_is(Moment { at: now, offset: step.offset, trusted: step.trusted });
                 }
                 Input::Outcome(outcome) => self.lanes.logged(outcome, now),
                 Input::Assign(assigned) if assigned.kind == IndexKind::Target => {
