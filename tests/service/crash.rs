@@ -150,7 +150,7 @@ impl Load {
 /// alert arrives: whenever the process dies.
 ///
 /// Shown to fail on a planted defect: with `acknowledge(acks)` moved before
-/// `log.append` in `driver/embedded.rs`, acknowledged readings are missing.
+/// `log.append` in `driver/embedded/commit.rs`, acknowledged readings are missing.
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_at_any_moment_it_loses_and_repeats_nothing() {
     let kills = std::env::var("FOREWARN_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(KILLS);

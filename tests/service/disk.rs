@@ -249,7 +249,7 @@ async fn a_disk_that_fills_is_told_before_it_is_full() {
     };
     let seen = recorder.wait_for("it is told", is_told("alert")).await;
     let told = seen.iter().find(|it| it.revision["trouble"]["code"] == "disk-low").expect("it was told");
-    assert!(told.revision.to_string().contains("% full"), "{}", told.revision);
+    assert!(told.revision.to_string().contains("磁盘写满后不再接收数据"), "{}", told.revision);
     running.stop().await;
     disk.free();
     let running = Running::start(&folder).await;

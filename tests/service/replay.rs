@@ -31,7 +31,7 @@ enum Replay {
 /// from the first on: the same decisions, flags and marks.
 ///
 /// Shown to fail on a planted defect: with the driver stepping a microsecond
-/// later than it logs (`driver/embedded.rs`, `step`), the replay differs.
+/// later than it logs (`driver/embedded/commit.rs`, `step`), the replay differs.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_equals_the_replay_of_its_own_log() {
     let Some(mut broker) = Mosquitto::open() else { return };
