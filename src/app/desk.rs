@@ -149,7 +149,8 @@ impl Desk {
             }
             left_alone = answer.map_or_else(Vec::new, |answer| orphaned(&answer.decisions, &old.plan));
         }
-        let setup = Arc::new(loaded.setup);
+        // The service stays where its log is; mails and commands must name that place.
+        let setup = Arc::new(Setup { data: self.parts.data.clone(), ..loaded.setup });
         self.parts.current.send_replace(setup.clone());
         self.parts.sources.follow(&setup).await;
         let warnings = match loaded.warnings.len() {

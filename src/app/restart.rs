@@ -11,6 +11,7 @@ pub(super) fn needed(started: &Setup, new: &Setup) -> Vec<&'static str> {
             keys.push(key);
         }
     };
+    note(started.data != new.data, "data");
     note(started.http.bind != new.http.bind, "http.bind");
     note(started.http.body_max != new.http.body_max, "http.body_max");
     note(started.influx != new.influx, "influx");
@@ -111,6 +112,8 @@ mod tests {
             "[store]\nkeep = \"30 d\"\n[log]\nkeep = \"9 d\"\n[http]\nbind = \"127.0.0.1:8081\"",
             Some("http.bind, store.keep and log take effect at the next start"),
         );
+        let moved = Setup { data: "/elsewhere".into(), ..setup(|settings| settings) };
+        assert_eq!(needed(&started, &moved), ["data"]);
         let off = "listener, which is now off (by on = false, or as a broker is configured), takes effect at the next start";
         check("[listener]", &format!("{broker}[listener]\non = false"), Some(off));
     }

@@ -29,6 +29,9 @@ pub(super) struct Parts {
 pub(super) struct Sources {
     parts: Parts,
     running: Mutex<BTreeMap<String, Running>>,
+    /// One change of the sessions at a time: between a stop and its start another
+    /// could start a session under the name that is being given up.
+    turn: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -49,7 +52,7 @@ struct Wanted {
 impl Sources {
     /// Nothing runs until the first [`Sources::follow`].
     pub(super) fn new(parts: Parts) -> Self {
-        Sources { parts, running: Mutex::default() }
+        Sources { parts, running: Mutex::default(), turn: tokio::sync::Mutex::default() }
     }
 
     /// The directory is held no more: sessions go by the names that are configured.
@@ -61,6 +64,7 @@ impl Sources {
 
     /// Stops the sessions that are no longer wanted as they are, starts those that are.
     pub(super) async fn follow(&self, setup: &Setup) {
+        let _turn = self.turn.lock().await;
         let wanted: BTreeMap<&str, (&Source, Wanted)> = setup
             .sources
             .iter()
