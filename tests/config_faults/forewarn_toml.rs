@@ -8,6 +8,11 @@ use crate::world::{CANARY, CONTACTS, MAIN, Row, check, loads, sound, write};
 
 const FAULTS: &[Row] = &[
     (
+        ", password = { env = \"MQTT\" }",
+        "",
+        "forewarn.toml:7: warning: source \"lora\" has the user \"f\" and no password, password = { file = \"...\" } beside user, unless the broker asks for none",
+    ),
+    (
         "[webhook]",
         "[webhook]\nallow = \"127.0.0.0/8\"",
         "forewarn.toml:13: webhook.allow is text, expected a list in brackets, each a network such as \"10.1.0.0/16\"",
