@@ -3,6 +3,8 @@
 mod common;
 #[path = "cli/silence.rs"]
 mod silence;
+#[path = "cli/strangers.rs"]
+mod strangers;
 
 use std::path::PathBuf;
 use std::process::{Child, Command};

@@ -236,7 +236,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     // Boxed, so that its variables do not weigh on the connection's whole life.
-    let admitted = within(deadline, &slot, &desk, Box::pin(handshake::admit(&mut stream, &desk))).await;
+    let admitted = within(deadline, &slot, &desk, Box::pin(handshake::admit(&mut stream, peer, &desk))).await;
     let client = match admitted {
         Ok(client) => client,
         Err(failed) => {
