@@ -278,7 +278,8 @@ fn troubles(opened: &Opened, recovered: &Recovered) -> Vec<Input> {
         | TroubleCode::PoisonInput
         | TroubleCode::Conflict
         | TroubleCode::MessageTooLarge
-        | TroubleCode::Held => false,
+        | TroubleCode::Held
+        | TroubleCode::Undelivered => false,
     };
     let over = |key: &TroubleKey| {
         Input::Trouble(TroubleReport { key: key.clone(), present: false, detail: String::new() })

@@ -18,7 +18,7 @@ use super::listening::Listening;
 use super::opening::{self, Opening};
 use super::sources::Sources;
 use super::stages::Stages;
-use super::{control, metrics};
+use super::{control, metrics, undelivered};
 use crate::channels::door::{Drill, Live, World};
 use crate::clock::Led;
 use crate::config::plan::Setup;
@@ -132,6 +132,12 @@ impl Service {
             reload: desk.clone(),
             metrics,
         };
+        tokio::spawn(undelivered::tell(
+            followers.courier.standing(),
+            judging.picture.clone(),
+            judging.inbox.clone(),
+            intake.clone(),
+        ));
         let http = http::Server::start(doors, http::Limits::default(), intake.clone()).await?;
         control::serve(&data, desk.clone(), intake.clone())
             .with_context(|| format!("control socket in {}", data.display()))?;

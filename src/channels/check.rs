@@ -160,7 +160,7 @@ const REASONS: [Reason; 15] = [
     Reason::NotifyTest,
 ];
 
-pub(super) const TROUBLES: [TroubleCode; 17] = [
+pub(super) const TROUBLES: [TroubleCode; 18] = [
     TroubleCode::SensorSilent,
     TroubleCode::DomainSilent,
     TroubleCode::SourceDown,
@@ -178,6 +178,7 @@ pub(super) const TROUBLES: [TroubleCode; 17] = [
     TroubleCode::MessageTooLarge,
     TroubleCode::Held,
     TroubleCode::ReloadRefused,
+    TroubleCode::Undelivered,
 ];
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod heard;
 mod intake;
 mod lane;
 mod lanes;
+mod overdue;
 mod permits;
 mod shell;
 #[cfg(test)]
@@ -18,6 +19,7 @@ mod tests;
 mod told;
 
 pub use clock::{CourierClock, RunningClock};
+pub use overdue::Overdue;
 
 use std::io;
 use std::sync::Arc;
@@ -109,6 +111,8 @@ pub struct Standing {
     /// Engine time at which it has something to do by itself: the next attempt
     /// or the next expiry.
     pub wake_at: Option<Timestamp>,
+    /// Whether warnings have waited for longer than promised.
+    pub overdue: Overdue,
 }
 
 impl Standing {
