@@ -3,6 +3,8 @@
 mod common;
 #[path = "cli/silence.rs"]
 mod silence;
+#[path = "cli/strangers.rs"]
+mod strangers;
 
 use std::path::PathBuf;
 use std::process::{Child, Command};
@@ -187,6 +189,8 @@ async fn what_the_service_knows_is_read_beside_it() {
 
     forewarn(&folder, "health").check(0, &["ready", "no trouble", "1 sensor", "1 incident"]);
     forewarn(&folder, "health --live").check(0, &["alive"]);
+    let health = forewarn(&folder, "health --json").check(0, &[]).json();
+    assert_eq!((&health["ready"], &health["troubles"]), (&true.into(), &serde_json::json!({})));
     // Whoever names another directory is not answered by this service.
     let elsewhere = folder.data().with_file_name("elsewhere");
     let mut health = Command::new(BINARY);
@@ -220,6 +224,7 @@ async fn what_changes_something_goes_through_the_running_service() {
     let got = receiver.wait_for("the test", |got| !got.is_empty()).await;
     assert!(got[0].body.to_string().contains("Exercise"), "{:#}", got[0].body);
     let row = warned(&folder, "test of notification", "alert").await;
+    forewarn(&folder, "warnings").check(0, &["[exercise] test of notification"]);
     let id = row["id"].as_str().expect("an id");
     let target = forewarn(&folder, &format!("warnings show {id} --json")).json();
     let target = target["deliveries"][0]["target"].as_str().expect("an opaque id").to_owned();

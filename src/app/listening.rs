@@ -5,10 +5,13 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
+use anyhow::bail;
 use serde::{Deserialize, Serialize};
+
+use crate::config::plan::Setup;
 
 /// The file's name in the data directory.
 pub const FILE: &str = "ports.json";
@@ -52,6 +55,23 @@ impl Listening {
             Ok(()) | Err(_) => Ok(()),
         }
     }
+}
+
+/// Says whether everything the setup names can be listened on, before a first
+/// start leaves a data directory behind that it could do nothing with.
+pub(super) fn try_ports(setup: &Setup) -> anyhow::Result<()> {
+    let mqtt =
+        setup.listener.iter().flat_map(|it| [("listener.bind", it.bind), ("listener.bind_tls", it.bind_tls)]);
+    // Held until all are tried: two keys may name the same port.
+    let mut held = Vec::new();
+    for (key, bind) in mqtt.chain([("http.bind", Some(setup.http.bind))]) {
+        let Some(bind) = bind else { continue };
+        match TcpListener::bind(bind) {
+            Ok(listener) => held.push(listener),
+            Err(error) => bail!("{key} {bind}: {error}, expected a free address of this machine"),
+        }
+    }
+    Ok(())
 }
 
 fn path(data: &Path) -> PathBuf {

@@ -17,5 +17,6 @@ pub mod service;
 mod sources;
 mod stages;
 pub mod systemd;
+mod undelivered;
 
 pub(crate) use opening::recovery;

@@ -15,6 +15,7 @@ use forewarn_core::warning::{Phase, TroubleCode, TroubleKey};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
+use super::listening;
 use super::place::{Found, Place};
 use super::service::{Options, Timekeeping};
 use crate::clock::{self, Beginning, Clock, System};
@@ -59,6 +60,9 @@ pub(super) fn open(options: &Options) -> anyhow::Result<Opening> {
     // Read once on scratch tables, to learn where the data stand and that all is well.
     let first = load(options, &mut FreshIndices::default(), &mut TargetIds::counted())?;
     let data = first.setup.data.clone();
+    if !data.exists() {
+        listening::try_ports(&first.setup)?;
+    }
     make_private(&data)?;
 
     let lock = Lock::take(&data)?;
@@ -291,7 +295,8 @@ fn troubles(opened: &Opened, recovered: &Recovered) -> Vec<Input> {
         | TroubleCode::PoisonInput
         | TroubleCode::Conflict
         | TroubleCode::MessageTooLarge
-        | TroubleCode::Held => false,
+        | TroubleCode::Held
+        | TroubleCode::Undelivered => false,
     };
     let over = |key: &TroubleKey| {
         Input::Trouble(TroubleReport { key: key.clone(), present: false, detail: String::new() })

@@ -19,7 +19,7 @@ use super::opening::{self, Opening};
 use super::pages::DeliveryPages;
 use super::sources::Sources;
 use super::stages::Stages;
-use super::{control, metrics};
+use super::{control, metrics, undelivered};
 use crate::channels::door::{Drill, Live, World};
 use crate::channels::page;
 use crate::clock::Led;
@@ -144,6 +144,12 @@ impl Service {
             }),
             metrics,
         };
+        tokio::spawn(undelivered::tell(
+            followers.courier.standing(),
+            judging.picture.clone(),
+            judging.inbox.clone(),
+            intake.clone(),
+        ));
         let http = http::Server::start(doors, http::Limits::default(), intake.clone()).await?;
         control::serve(&data, desk.clone(), intake.clone())
             .with_context(|| format!("control socket in {}", data.display()))?;

@@ -9,7 +9,7 @@ use forewarn_core::time::Span;
 
 const EXIT_CODES: &str = "Exit codes:
   0  done
-  1  warnings (check --strict), or nothing found
+  1  warnings (check --strict), nothing found, or not ready (health)
   2  the configuration is at fault, or the command was not understood
   3  the running service cannot be reached
   4  anything else that failed
@@ -387,6 +387,9 @@ pub struct HealthArgs {
     /// Ask only whether it lives, not whether readings are taken and judged
     #[arg(long)]
     pub live: bool,
+    /// Print the answer as the service gives it, in place of a line: JSON, with what stands of troubles
+    #[arg(long, conflicts_with = "live")]
+    pub json: bool,
 }
 
 /// `forewarn reload`.

@@ -55,7 +55,12 @@ fn add(
             return Ok(Exit::Fault);
         }
     };
-    append(&places.config.join(edit::DEVICES), &row)?;
+    let file = places.config.join(edit::DEVICES);
+    append(&file, &row).map_err(|error| {
+        let what =
+            format!("{}: {error}, expected a file that can be written; no device was added", file.display());
+        io::Error::new(error.kind(), what)
+    })?;
     writeln!(
         around.err,
         "{identity} may speak for {}: {}",

@@ -47,7 +47,8 @@ pub(super) fn health(args: &HealthArgs, around: &mut Surroundings<'_>) -> io::Re
         0 => "the configuration leaves its port to each start".to_owned(),
         _ => match get(address, path) {
             Ok((code, body)) => {
-                writeln!(around.out, "{}", summary(&body).trim_end())?;
+                let told = if args.json { body } else { summary(&body) };
+                writeln!(around.out, "{}", told.trim_end())?;
                 return Ok(if code == 200 { Exit::Done } else { Exit::Remarks });
             }
             Err(error) => format!("nothing answers at http://{address}{path}: {error}"),

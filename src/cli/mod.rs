@@ -42,7 +42,7 @@ pub use show::Paint;
 pub enum Exit {
     /// Done, and nothing to remark.
     Done,
-    /// Done, but there are warnings (with `--strict`), or nothing was found.
+    /// Done, but there are warnings (with `--strict`), nothing was found, or the service is not ready.
     Remarks,
     /// The configuration is at fault, or the command was not understood.
     Fault,

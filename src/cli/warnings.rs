@@ -4,7 +4,7 @@ use std::io;
 
 use forewarn_core::ids::Key;
 use forewarn_core::level::Status;
-use forewarn_core::warning::{About, Evidence, Revision};
+use forewarn_core::warning::{Evidence, Revision};
 use serde_json::{Value, json};
 
 use super::args::{Listing, WarningsAction, WarningsArgs};
@@ -87,10 +87,10 @@ fn listed(names: &Names, row: &WarningRow) -> [Cell; 7] {
 /// What it is about; what is no real one says so first.
 fn about(names: &Names, revision: &Revision) -> String {
     let about = names.about(&revision.about);
-    match (&revision.about, revision.status) {
-        (About::NotifyTest, _) | (_, Status::Actual) => about,
-        (_, Status::Exercise) => format!("[exercise] {about}"),
-        (_, Status::Test) => format!("[test] {about}"),
+    match revision.status {
+        Status::Actual => about,
+        Status::Exercise => format!("[exercise] {about}"),
+        Status::Test => format!("[test] {about}"),
     }
 }
 

@@ -12,7 +12,7 @@ use super::check::loaded;
 use super::show::count;
 use super::{Exit, Surroundings};
 use crate::config::Loaded;
-use crate::config::fault::{nearest, quote};
+use crate::config::fault::{list, nearest, quote};
 use crate::config::zone;
 
 /// Tells who would hear of a warning.
@@ -93,7 +93,20 @@ fn named(plan: &Plan, args: &WhoArgs) -> Result<(AreaIx, HazardIx), String> {
 fn unknown(what: &str, word: &str, known: &[&str]) -> String {
     let hint = nearest(word, known.iter().copied())
         .map_or(String::new(), |near| format!(", did you mean {}?", quote(near)));
-    format!("{what} is {}, expected one of the configuration's{hint}", quote(word))
+    format!("{what} is {}, expected {}{hint}", quote(word), few(known))
+}
+
+/// Names listed at most: a province has more areas than a terminal has lines.
+const NAMES_MAX: usize = 20;
+
+/// What there is to choose from.
+fn few(known: &[&str]) -> String {
+    let mut known = known.to_vec();
+    known.sort_unstable();
+    let more = known.len().saturating_sub(NAMES_MAX);
+    known.truncate(NAMES_MAX);
+    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    format!("one of {}{more}", list(known))
 }
 
 fn civil(plan: &Plan, args: &WhoArgs, now: Timestamp) -> Result<Timestamp, String> {
@@ -143,9 +156,21 @@ mod tests {
     }
 
     #[test]
+    fn what_there_is_to_choose_from_is_listed_within_bounds() {
+        let names: Vec<String> = (0..22).map(|nth| format!("a{nth:02}")).collect();
+        let known: Vec<&str> = names.iter().map(String::as_str).collect();
+        assert_eq!(few(&known[..2]), "one of a00, a01");
+        assert!(few(&known).ends_with("a19 and 2 more"), "{}", few(&known));
+    }
+
+    #[test]
     fn a_slip_of_the_pen_has_a_hint() {
         for (line, hint) in [
             ("--area midle --level red --hazard flood", "did you mean \"middle\"?"),
+            (
+                "--area nowhere --level red --hazard flood",
+                "area is \"nowhere\", expected one of basin, lower, middle, upper",
+            ),
             ("--area middle --level red --hazard flod", "did you mean \"flood\"?"),
             ("--area middle --level red --hazard flood --at noon", "expected a local time"),
         ] {

@@ -95,6 +95,11 @@ impl Lanes {
         self.advance(now);
     }
 
+    /// Whether nothing but Trouble is attempted.
+    pub(super) fn is_held(&self) -> bool {
+        self.hold == Hold::UntilResumed
+    }
+
     /// What the projection knows of a warning that has not ended.
     pub(super) fn recall(&mut self, warning: OutputId, target: TargetIx, number: u32) {
         self.told.recall(warning, target, number);

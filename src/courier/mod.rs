@@ -11,6 +11,7 @@ mod heard;
 mod intake;
 mod lane;
 mod lanes;
+mod overdue;
 mod permits;
 mod shell;
 #[cfg(test)]
@@ -19,6 +20,7 @@ mod told;
 
 pub use clock::{CourierClock, RunningClock};
 pub use follow::RECORDS_MAX;
+pub use overdue::Overdue;
 
 use std::io;
 use std::sync::Arc;
@@ -113,6 +115,8 @@ pub struct Standing {
     /// Engine time at which it has something to do by itself: the next attempt
     /// or the next expiry.
     pub wake_at: Option<Timestamp>,
+    /// Whether warnings have waited for longer than promised.
+    pub overdue: Overdue,
 }
 
 impl Standing {

@@ -18,6 +18,7 @@ use super::door::{self, Door, Made, NO_CHANNEL};
 use super::heard::Heard;
 use super::intake::{Lag, Resent, next_behind};
 use super::lanes::Lanes;
+use super::overdue::Waiting;
 use super::{Parts, Standing};
 use crate::channels::door::World;
 use crate::config::plan::Setup;
@@ -35,6 +36,7 @@ pub(super) struct Shell<W: World> {
     pub(super) lanes: Lanes,
     attempts: JoinSet<Made>,
     heard: Heard,
+    waiting: Waiting,
     /// Why deliveries died that the lanes are about to report.
     deaths: HashMap<Key, Made>,
     keys: HashMap<Id, Key>,
@@ -73,6 +75,7 @@ impl<W: World> Shell<W> {
             door,
             attempts: JoinSet::new(),
             heard: Heard::default(),
+            waiting: Waiting::new(parts.clock.now()),
             deaths: HashMap::new(),
             keys: HashMap::new(),
             upto: resume.cursor,
@@ -236,6 +239,11 @@ impl<W: World> Shell<W> {
         }
         self.tell(key, &made, now);
         let attempt = made.attempt;
+        if attempt == Attempt::Accepted
+            && let Some(delivery) = self.lanes.delivery(key)
+        {
+            self.waiting.got_through(delivery.revision.warning, delivery.target);
+        }
         if let Attempt::Dead(_) = attempt {
             self.deaths.insert(key, made);
         }
@@ -291,13 +299,14 @@ impl<W: World> Shell<W> {
         self.lanes.advance(now);
     }
 
-    fn publish(&self) {
+    fn publish(&mut self) {
         let now = self.now();
         let standing = Standing {
             upto: self.upto,
             idle: self.lanes.is_idle() && self.lag.is_none() && self.late.is_empty(),
             next_attempt: self.lanes.next_attempt(),
             wake_at: self.lanes.wake_at(),
+            overdue: self.waiting.look(&self.lanes, now),
         };
         metrics::gauge!("forewarn_courier_outstanding").set(self.lanes.outstanding() as f64);
         let age = self.lanes.oldest().map_or(0.0, |sent| self.lanes.civil(now).since(sent).as_secs_f64());

@@ -163,7 +163,6 @@ impl Mapping {
         Ok(())
     }
 
-    /// Reads values at pointers.
     /// Whether a quantity is negated on its way.
     pub(super) fn turns(&self, quantity: &str) -> bool {
         self.readings
@@ -171,6 +170,7 @@ impl Mapping {
             .any(|reading| reading.quantity == quantity && reading.apply == Apply::ZeroMinusValue)
     }
 
+    /// Reads values at pointers.
     pub(super) fn read(&mut self, readings: RawReadings) -> Result<(), String> {
         for (quantity, RawReading { from, unit, apply }) in readings {
             let fault = |what: String| format!("readings.{quantity}: {what}");

@@ -1,14 +1,21 @@
 //! Tokens of integrators and of the operator, compared in constant time.
 
-use axum::extract::FromRequestParts;
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::Response;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+use tokio::time::Instant;
+use tracing::warn;
 
 use super::Doors;
 use super::problem::Problem;
 use crate::config::secret::Secret;
+use crate::ingest::strangers::Strangers;
 
 /// The name of the integrator whose token the request bears. As an extractor
 /// it stands before the body: of who bears none, no body is read.
@@ -39,6 +46,21 @@ fn integrator<'a>(headers: &HeaderMap, tokens: &'a [(String, Secret)]) -> Result
 /// Whether the request bears the operator's token.
 pub(super) fn operator(headers: &HeaderMap, token: &Secret) -> Result<(), Problem> {
     if same(bearer(headers)?, token.expose()) { Ok(()) } else { Err(Problem::unauthorised()) }
+}
+
+/// Tells in the service's log of requests without a valid token, by path.
+pub(super) async fn note(State(strangers): State<Arc<Strangers>>, request: Request, next: Next) -> Response {
+    let path = request.uri().clone();
+    let has_token = request.headers().contains_key(header::AUTHORIZATION);
+    let why = if has_token { "its token is none of the configuration's" } else { "it has no token" };
+    let response = next.run(request).await;
+    // Only the paths of the router ask for a token, so that these are few.
+    if response.status() == StatusCode::UNAUTHORIZED
+        && let Some(times) = strangers.came(path.path(), Instant::now())
+    {
+        warn!(path = path.path(), why, times, "HTTP request turned away");
+    }
+    response
 }
 
 /// `Bearer` as RFC 6750 has it, `Token` as InfluxDB's clients send it.

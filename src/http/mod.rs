@@ -15,12 +15,14 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::HeaderMap;
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use pages::Pages;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 
+use crate::ingest::strangers::Strangers;
 use crate::ports::{CivilClock, Current, Inbox};
 pub use health::{Health, Readiness, Sensors};
 pub use problem::Problem;
@@ -64,6 +66,8 @@ fn router(doors: Doors, body_max: usize) -> Router {
         .route("/api/v1/reload", post(reload))
         .route("/a/{token}", get(pages::show).post(pages::acknowledge))
         .fallback(|| async { Problem::not_found() })
+        .method_not_allowed_fallback(|| async { Problem::no_such_method() })
+        .layer(from_fn_with_state(Arc::new(Strangers::default()), auth::note))
         .layer(DefaultBodyLimit::max(body_max))
         .layer(TimeoutLayer::with_status_code(axum::http::StatusCode::GATEWAY_TIMEOUT, REQUEST_WITHIN))
         .layer(CatchPanicLayer::new())

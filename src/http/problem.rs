@@ -33,6 +33,14 @@ impl Problem {
         )
     }
 
+    pub(super) fn no_such_method() -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "no such method",
+            "expected POST for readings and reload, GET for the others; the header `Allow` names it",
+        )
+    }
+
     pub(super) fn unauthorised() -> Self {
         Self::new(
             StatusCode::UNAUTHORIZED,
@@ -61,7 +69,12 @@ impl Problem {
     }
 
     pub(super) fn not_understood(faults: Vec<String>, kept: usize) -> Self {
-        let detail = format!("{kept} readings were kept; what was not understood is in quarantine");
+        let kept = match kept {
+            0 => "no reading was kept".to_owned(),
+            1 => "1 reading was kept".to_owned(),
+            some => format!("{some} readings were kept"),
+        };
+        let detail = format!("{kept}; what was not understood is in quarantine");
         let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "not understood", detail);
         Problem { faults, ..problem }
     }

@@ -66,7 +66,10 @@ impl Server {
             (setup.http.bind, setup.http.body_max)
         };
         let listener = TcpListener::bind(bind).await.map_err(|error| {
-            std::io::Error::new(error.kind(), format!("http.bind {bind}: {error}, expected a free address"))
+            std::io::Error::new(
+                error.kind(),
+                format!("http.bind {bind}: {error}, expected a free address of this machine"),
+            )
         })?;
         let address = listener.local_addr()?;
         metrics::gauge!("forewarn_http_connections_max").set(limits.connections as f64);

@@ -5,3 +5,4 @@ pub mod credentials;
 pub mod intake;
 pub mod listener;
 pub mod mqtt;
+pub mod strangers;

@@ -85,6 +85,12 @@ const FAULTS: &[Row] = &[
         "duty,basin,zh,duty@example.org,https://hooks.example.org/x,,,\nnight,Night,duti,basin,zh,n@example.org,,,,\n",
         "contacts.csv:4: warning: no route goes to role \"duti\", did you mean \"duty\"?",
     ),
+    (
+        "language,email,webhook",
+        "language,webhook",
+        "contacts.csv:2: has 10 values, the header 9, expected as many values as the header, does the header lack a column? a value with the delimiter in it must be quoted\n\
+         contacts.csv:3: has 10 values, the header 9, expected as many values as the header, does the header lack a column? a value with the delimiter in it must be quoted",
+    ),
     ("duty,Duty", "it,Duty", "contacts.csv:3: contact \"it\" stands twice, expected each id once"),
     (
         "it@example.org,,,,",

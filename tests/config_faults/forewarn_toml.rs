@@ -8,6 +8,11 @@ use crate::world::{CANARY, CONTACTS, MAIN, Row, check, loads, sound, write};
 
 const FAULTS: &[Row] = &[
     (
+        ", password = { env = \"MQTT\" }",
+        "",
+        "forewarn.toml:7: warning: source \"lora\" has the user \"f\" and no password, password = { file = \"...\" } beside user, unless the broker asks for none",
+    ),
+    (
         "[webhook]",
         "[webhook]\ntimeout = \"0 s\"",
         "forewarn.toml:13: webhook.timeout is 0 s, expected 1 s at least",

@@ -75,6 +75,7 @@ async fn readings_are_answered_once_they_are_durable() {
     let (status, problem) = post(json.clone(), TOKEN, None, both).await;
     assert_eq!(status, 422);
     assert!(problem["faults"][0].as_str().is_some_and(|fault| fault.contains("qj-9")), "{problem}");
+    assert_eq!(problem["detail"], "1 reading was kept; what was not understood is in quarantine");
     receiver.wait_for("the alert", |got| !got.is_empty()).await;
     let (status, problem) = post(json, TOKEN, None, "{\"station\":\"qj-1\",\"level\":NaN}".into()).await;
     assert_eq!(status, 422, "{problem}");
@@ -137,6 +138,11 @@ async fn those_who_watch_are_told_the_truth() {
     let (status, problem) = get(format!("{base}/nowhere")).await;
     assert_eq!(status, 404);
     assert!(problem.contains("expected /healthz"), "{problem}");
+    let response = client().get(format!("{base}/api/v1/readings")).send().await.expect("the server answers");
+    assert_eq!(response.headers()["allow"], "POST");
+    assert_eq!(response.headers()["content-type"], "application/problem+json");
+    let problem: Value = serde_json::from_str(&response.text().await.expect("a body")).expect("JSON");
+    assert_eq!((&problem["status"], &problem["title"]), (&405.into(), &"no such method".into()));
     assert_eq!(
         post(format!("{base}/api/v1/reload"), TOKEN, None, String::new()).await.0,
         403,

@@ -167,7 +167,8 @@ pub(super) fn level(code: TroubleCode) -> Level {
         | TroubleCode::Unrouted
         | TroubleCode::Diverged
         | TroubleCode::Rot
-        | TroubleCode::DiskLow => Level::Orange,
+        | TroubleCode::DiskLow
+        | TroubleCode::Undelivered => Level::Orange,
         TroubleCode::SensorSilent
         | TroubleCode::DomainSilent
         | TroubleCode::SourceDown

@@ -56,11 +56,14 @@ pub enum TroubleCode {
     /// A new configuration was refused.
     #[n(16)]
     ReloadRefused,
+    /// Warnings wait longer than promised, and are tried on.
+    #[n(17)]
+    Undelivered,
 }
 
 impl TroubleCode {
     /// Every code, in order.
-    pub const ALL: [TroubleCode; 17] = [
+    pub const ALL: [TroubleCode; 18] = [
         TroubleCode::SensorSilent,
         TroubleCode::DomainSilent,
         TroubleCode::SourceDown,
@@ -78,6 +81,7 @@ impl TroubleCode {
         TroubleCode::MessageTooLarge,
         TroubleCode::Held,
         TroubleCode::ReloadRefused,
+        TroubleCode::Undelivered,
     ];
 
     /// The word for logs, JSON, messages and pages.
@@ -100,6 +104,7 @@ impl TroubleCode {
             TroubleCode::MessageTooLarge => "message-too-large",
             TroubleCode::Held => "held",
             TroubleCode::ReloadRefused => "reload-refused",
+            TroubleCode::Undelivered => "undelivered",
         }
     }
 }

@@ -74,6 +74,13 @@ impl Build<'_> {
                 "user beside password",
             );
         }
+        if let (Some(user), None, None) = (&written.user, &written.password, &written.cert) {
+            self.warn(
+                &at(url.line),
+                format!("source {} has the user {} and no password", quote(name), quote(&user.0)),
+                "password = { file = \"...\" } beside user, unless the broker asks for none",
+            );
+        }
         let identity =
             self.pair(written.cert.as_ref(), written.key.as_ref(), &format!("sources.{name}.mqtt"), url.line);
         let tls = ClientTls { ca: written.ca.as_ref().and_then(|path| self.file(path)), identity };

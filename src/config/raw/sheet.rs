@@ -45,6 +45,8 @@ pub(crate) struct Sheet {
     columns: &'static [Column],
     /// By column: where in a record it stands.
     at: Vec<Option<usize>>,
+    /// Cells of the header.
+    width: usize,
     records: Vec<(u32, csv::StringRecord)>,
 }
 
@@ -109,7 +111,7 @@ impl Sheet {
         let place = Place { file: file.clone(), line };
         let at = columns_of(&place, &header, columns, faults)?;
         records.retain(|(_, record)| record.iter().any(|cell| !cell.is_empty()));
-        Some(Sheet { file, columns, at, records })
+        Some(Sheet { file, columns, at, width: header.len(), records })
     }
 
     /// Every row that is not empty.
@@ -230,6 +232,9 @@ pub(crate) struct Row<'s> {
 enum Told {
     /// Each fault is told.
     Each,
+    /// It has more cells than the header, so that whatever is at fault may only
+    /// stand under another's name: that is told in place of the first fault.
+    AsTooLong,
     /// The row is at fault as a whole, and that was told.
     Whole,
 }
@@ -242,11 +247,22 @@ impl Row<'_> {
 
     /// Refuses cells beyond the header, and cells of several lines.
     pub(crate) fn shape(&mut self, faults: &mut Faults) {
+        if self.record.iter().any(|cell| cell.chars().any(char::is_control)) {
+            let fault = Fault::new(self.place.clone(), "has a value of several lines", "one line a value");
+            self.fault(fault.hint("is a quotation mark left open?"), faults);
+            // Its values are whole rows; what each of them lacks says nothing more.
+            self.told = Told::Whole;
+            return;
+        }
         let beyond = self
             .record
             .iter()
             .enumerate()
             .any(|(at, cell)| !cell.is_empty() && !self.sheet.at.contains(&Some(at)));
+        if self.record.len() > self.sheet.width {
+            // Empty cells at its end are no fault by themselves; with another they are its cause.
+            self.told = Told::AsTooLong;
+        }
         if beyond {
             let fault = Fault::new(
                 self.place.clone(),
@@ -254,12 +270,6 @@ impl Row<'_> {
                 "as many values as the header",
             );
             self.fault(fault.hint("a value with the delimiter in it must be quoted"), faults);
-        }
-        if self.record.iter().any(|cell| cell.chars().any(char::is_control)) {
-            let fault = Fault::new(self.place.clone(), "has a value of several lines", "one line a value");
-            self.fault(fault.hint("is a quotation mark left open?"), faults);
-            // Its values are whole rows; what each of them lacks says nothing more.
-            self.told = Told::Whole;
         }
     }
 
@@ -322,6 +332,13 @@ impl Row<'_> {
         self.sound = false;
         match self.told {
             Told::Each => faults.push(fault),
+            Told::AsTooLong => {
+                let what = format!("has {} values, the header {}", self.record.len(), self.sheet.width);
+                let fault = Fault::new(self.place.clone(), what, "as many values as the header");
+                let hint = "does the header lack a column? a value with the delimiter in it must be quoted";
+                faults.push(fault.hint(hint));
+                self.told = Told::Whole;
+            }
             Told::Whole => {}
         }
     }
@@ -378,9 +395,15 @@ mod tests {
                 "t.csv:4: value is \"x\", expected a number with a decimal point, such as 4.2",
             ),
             (
-                "name,value\na,1,2\n",
+                "name,value\na,1,2\nb,x,\n",
+                "t.csv:2: has 3 values, the header 2, expected as many values as the header, does the header lack a column? a value with the delimiter in it must be quoted\n\
+                 t.csv:3: has 3 values, the header 2, expected as many values as the header, does the header lack a column? a value with the delimiter in it must be quoted",
+            ),
+            (
+                "name,value,\na,1,2\n",
                 "t.csv:2: has a value that no column of the header names, expected as many values as the header, a value with the delimiter in it must be quoted",
             ),
+            ("name,value\na,1,\n", ""),
             (
                 "name,value\n\"a,1\nb,2\n",
                 "t.csv:2: has a value of several lines, expected one line a value, is a quotation mark left open?",

@@ -6,6 +6,7 @@ mod doubles;
 mod histories;
 mod lanes;
 mod laws;
+mod overdue;
 mod stage;
 mod telling;
 

@@ -7,6 +7,7 @@ use forewarn_core::ids::SourceIx;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::plan;
+use crate::ingest::strangers::Strangers;
 use crate::ports::{CivilClock, Current, Inbox};
 
 use super::refusal::Tally;
@@ -36,6 +37,8 @@ pub(super) struct Desk {
     pub(super) slots: Arc<Slots>,
     /// What was refused.
     pub(super) tally: Arc<Tally>,
+    /// Who was turned away for a wrong name or secret.
+    pub(super) strangers: Strangers,
     /// Cancelled when the listener stops.
     pub(super) stop: CancellationToken,
 }
@@ -61,6 +64,7 @@ impl Desk {
             sessions: Arc::default(),
             slots: Slots::new(settings.connections_max, Arc::clone(&tally)),
             tally,
+            strangers: Strangers::default(),
             stop,
         }
     }

@@ -1,12 +1,15 @@
 //! From the first byte to CONNACK: who is it, and may it come in?
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use rmqtt_codec::error::DecodeError;
 use rmqtt_codec::{MqttCodec, MqttPacket, v3, v5};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
 use tokio_util::codec::Decoder;
+use tracing::warn;
 
 use crate::config::plan::Devices;
 use crate::ingest::credentials::{self, Verified};
@@ -51,7 +54,7 @@ impl From<Fault> for Failed {
 }
 
 /// Reads CONNECT, checks it and answers. The caller sets the time limit.
-pub(super) async fn admit<S>(stream: &mut S, desk: &Desk) -> Result<Admitted, Failed>
+pub(super) async fn admit<S>(stream: &mut S, peer: SocketAddr, desk: &Desk) -> Result<Admitted, Failed>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -72,8 +75,10 @@ where
         let fault = Fault::new(Reason::AuthMethod, "authentication method, expected user name and password");
         return Err(told(fault, TurnedAway::AuthMethod));
     }
-    let identity =
-        identify(&desk.current.borrow().devices, &hello).map_err(|(fault, why)| told(fault, why))?;
+    let identity = identify(&desk.current.borrow().devices, &hello).map_err(|(fault, why)| {
+        note(peer, desk, &hello);
+        told(fault, why)
+    })?;
     let assigned = hello.client.is_empty().then(|| desk.sessions.unused());
     let client = assigned.as_deref().unwrap_or(&hello.client);
     let seat = desk
@@ -242,6 +247,23 @@ fn identify(devices: &Devices, hello: &Hello) -> Result<Identity, (Fault, Turned
             let detail = "user name or password is wrong, expected those of a row of devices.csv";
             Err((Fault::new(Reason::CredentialsWrong, detail), TurnedAway::BadCredentials))
         }
+    }
+}
+
+/// Tells in the service's log of one that was not who it said, by the name of a
+/// device: a name that no device has may be a password in the wrong place.
+fn note(peer: SocketAddr, desk: &Desk, hello: &Hello) {
+    let current = desk.current.borrow();
+    let device = hello.user.as_deref().filter(|user| current.devices.by_identity.contains_key(*user));
+    let why = match (device, &hello.user, &hello.password) {
+        (Some(_), _, Some(_)) => "its password is not the device's",
+        (Some(_), _, None) => "it gave no password",
+        (None, Some(_), _) => "its user name is no identity of devices.csv",
+        (None, None, _) => "it gave no user name",
+    };
+    let device = device.unwrap_or("none");
+    if let Some(times) = desk.strangers.came(device, Instant::now()) {
+        warn!(%peer, client = ?hello.client, device, why, times, "mqtt client turned away");
     }
 }
 

@@ -57,8 +57,10 @@ use slots::Slot;
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The address is not to be had.
-    #[error("mqtt listener: cannot bind {address}: {error}, expected a free local address")]
+    #[error("{key} {address}: {error}, expected a free address of this machine")]
     Bind {
+        /// Which key of `forewarn.toml` names it.
+        key: &'static str,
         /// As configured.
         address: SocketAddr,
         /// What the system says.
@@ -139,14 +141,14 @@ pub async fn start(
     shutdown: CancellationToken,
 ) -> Result<ListenerHandle, StartError> {
     let tcp = match settings.bind {
-        Some(address) => Some(bind(address).await?),
+        Some(address) => Some(bind("listener.bind", address).await?),
         None => None,
     };
     let tls = match (settings.bind_tls, &settings.tls) {
         (None, _) => None,
         (Some(address), Some(files)) => {
             let acceptor = tls::acceptor(files)?;
-            let (listener, address) = bind(address).await?;
+            let (listener, address) = bind("listener.bind_tls", address).await?;
             Some((listener, address, acceptor))
         }
         (Some(_), None) => return Err(StartError::NoCertificate),
@@ -172,8 +174,8 @@ pub async fn start(
     Ok(handle)
 }
 
-async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
-    let fault = |error| StartError::Bind { address, error };
+async fn bind(key: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let fault = |error| StartError::Bind { key, address, error };
     let listener = TcpListener::bind(address).await.map_err(fault)?;
     let address = listener.local_addr().map_err(fault)?;
     Ok((listener, address))
@@ -234,7 +236,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     // Boxed, so that its variables do not weigh on the connection's whole life.
-    let admitted = within(deadline, &slot, &desk, Box::pin(handshake::admit(&mut stream, &desk))).await;
+    let admitted = within(deadline, &slot, &desk, Box::pin(handshake::admit(&mut stream, peer, &desk))).await;
     let client = match admitted {
         Ok(client) => client,
         Err(failed) => {
