@@ -187,7 +187,7 @@ async fn what_the_service_knows_is_read_beside_it() {
         assert!(told.contains(part), "expected {part:?} in:\n{told}");
     }
 
-    forewarn(&folder, "health").check(0, &["ready", "no trouble", "1 sensor", "1 incident"]);
+    forewarn(&folder, "health").check(0, &["ready", "trouble", "1 sensor", "1 incident"]);
     forewarn(&folder, "health --live").check(0, &["alive"]);
     let health = forewarn(&folder, "health --json").check(0, &[]).json();
     assert_eq!((&health["ready"], &health["troubles"]), (&true.into(), &serde_json::json!({})));

@@ -62,7 +62,7 @@ const FAULTS: &[Row] = &[
     (
         "hazard",
         "hazrad",
-        "routes.toml:2: unknown key \"hazrad\" in route, expected one of hazard, area, level, hours, language, to, via, did you mean \"hazard\"?",
+        "routes.toml:2: unknown key \"hazrad\" in route, expected one of hazard, area, level, hours, language, to, via, ack, did you mean \"hazard\"?",
     ),
     (
         "\"blue..red\"",
