@@ -223,6 +223,12 @@ fn a_pinned_gauge_holds_or_raises_after_a_credible_rise() {
     assert_eq!((bench.tip(), bench.settled()), (RED, RED));
     bench.read(3600, 1.0);
     assert_eq!(bench.tip(), CLEAR);
+    // One that came late stands for what it was, whatever the newest value is.
+    let mut bench = check(rule(), &[(5.0, YELLOW), (6.5, ORANGE), (7.0, ORANGE)]);
+    bench.read(300, 1.0);
+    bench.wait(301).hand(at(240, 10.0));
+    let late = bench.finding(0);
+    assert_eq!((late.tip, late.saturated, late.value), (RED, true, Some(10.0)));
     // A leap out of nothing to the end is suspect, and beyond it failed.
     let bench = check(rule(), &[(1.0, CLEAR), (1.0, CLEAR), (10.0, RED)]);
     assert_eq!((bench.finding(0).suspect, bench.finding(0).saturated), (true, true));

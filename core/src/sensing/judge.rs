@@ -276,13 +276,17 @@ impl Judge {
         let rising = ladder.pending(self.told, bench.oldest(), rule);
         let pending = rising.map(|rising| pending(rising, standing, bench));
         let sound = ladder.sound.level().min(self.told);
-        let limits = limits(rule, subject, newest.map_or(Timestamp::MIN, |newest| newest.observed), bench);
+        // A late breach is told as what it was when it was: newer readings do not stand so high.
+        let late = self.late.filter(|late| tip == Verdict::Breach(late.level));
+        let behind = late.map_or(newest, |late| standing.ring.at(late.observed));
+        let limits = limits(rule, subject, behind.map_or(Timestamp::MIN, |behind| behind.observed), bench);
         let limit_of = |level: Level| level.index().checked_sub(1).and_then(|at| limits[at]);
         // Lost in a breach, it is still held against the limit it was over.
         let shown =
             if level == Level::Normal { pending.map_or(self.told, |pending| pending.level) } else { level };
-        let saturated = newest.is_some_and(|newest| {
-            is_saturated(newest, rule.side, bench.sensor) && (ladder.censored || newest.flag == Flag::Suspect)
+        let saturated = behind.is_some_and(|behind| {
+            is_saturated(behind, rule.side, bench.sensor)
+                && (late.is_some() || ladder.censored || behind.flag == Flag::Suspect)
         });
         // A reading that failed measured nothing, and the end of the span that it
         // lies beyond is no level that anybody saw.
@@ -309,8 +313,7 @@ impl Judge {
             sound,
             ..nothing(self.rule, bench.ix, bench.moment)
         };
-        match self.late.filter(|late| tip == Verdict::Breach(late.level)) {
-            // Told as what it was when it was: newer readings do not stand so high.
+        match late {
             Some(late) => Finding {
                 firm: false,
                 suspect: false,
@@ -318,7 +321,7 @@ impl Judge {
                 since: late.observed,
                 observed: late.observed,
                 measured: Some(late.measured),
-                value: standing.ring.iter().rev().find(|it| it.observed == late.observed).map(|it| it.value),
+                value: behind.map(|behind| behind.value),
                 ..now
             },
             None => now,

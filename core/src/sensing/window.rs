@@ -188,6 +188,11 @@ impl Ring {
         }
     }
 
+    /// The reading of that instant, while it is kept.
+    pub(crate) fn at(&self, observed: Timestamp) -> Option<&Sample> {
+        self.find(observed).ok().and_then(|number| self.get(number))
+    }
+
     /// Puts a reading in its place; those after it get the next number. There must be room.
     pub(crate) fn insert(&mut self, number: u64, sample: Sample) {
         assert!(!self.is_full(), "room is made before a reading is put in");
