@@ -206,8 +206,7 @@ mod tests {
     fn the_hydrograph_matches_the_handbook() {
         // 50 km², 25 mm of runoff, Tc 3 h, D 0.4 h: Tp 2 h, qp 130 m³/s.
         // At curve number 100 all rain runs off.
-        let flood =
-            Flood { area_km2: 50.0, storm_hours: 0.4, rain_mm: 25.0, curve_number: 100.0, ..river() };
+        let flood = Flood { area_km2: 50.0, storm_hours: 0.4, rain_mm: 25.0, curve_number: 100.0, ..river() };
         let (to_peak, peak) = flood.peak();
         assert!((to_peak - 2.0).abs() < 1e-9 && (peak - 130.0).abs() < 0.1, "{to_peak} {peak}");
     }
