@@ -18,6 +18,8 @@ use proptest::prelude::*;
 enum Deed {
     /// It reports so many readings a minute apart, each so much above the one before.
     Runs(u8, f64, f64),
+    /// It wavers about a value, so far and so many seconds apart, for so many readings.
+    Wavers(u8, f64, f64, i64),
     /// A reading from so many seconds ago.
     Late(i64, f64, Marks),
     /// The last late one once more, with the device's own counter.
@@ -42,6 +44,8 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
         prop_oneof![
             8 => (1..60_u8, 0.2..1.5, -0.01..0.01).prop_map(|(count, from, by)| Deed::Runs(count, from, by)),
             2 => (1..4_u8, value(), -0.2..0.2).prop_map(|(count, from, by)| Deed::Runs(count, from, by)),
+            4 => (1..40_u8, 0.4..1.5, 0.0..0.06, 40..80_i64).prop_map(|(count, about, by, apart)| Deed::Wavers(count, about, by, apart)),
+            1 => (5..30_u8, 0.4..1.5, -0.06..0.06).prop_map(|(count, from, by)| Deed::Runs(count, from, by)),
             2 => (prop_oneof![0..600_i64, Just(900), 600..6_000_i64], value(), marks).prop_map(|(secs, value, marks)| Deed::Late(secs, value, marks)),
             1 => (0..3_u64).prop_map(Deed::Again),
             2 => (1..180_i64).prop_map(Deed::Idles),
@@ -96,6 +100,13 @@ fn play(plan: Plan, deeds: &[Deed]) -> (Vec<Found>, Vec<Checked>, Vec<Option<Tim
                     secs += 60;
                     let reading = at(secs, from + by * f64::from(nth));
                     checked.push(bench.wait(secs).hand(reading));
+                }
+            }
+            Deed::Wavers(count, about, by, apart) => {
+                for nth in 0..i64::from(count) {
+                    secs += apart + nth * 31 % 7;
+                    let value = about + by * ((nth * nth * 37 % 11) as f64 / 11.0);
+                    checked.push(bench.wait(secs).hand(at(secs, value)));
                 }
             }
             Deed::Late(ago, value, marks) => {

@@ -35,6 +35,52 @@ pub trait Rule {
 
     /// What a measure rests on: the less, the less has to be kept of a sensor where nothing stirs.
     fn recall(&self) -> Recall;
+
+    /// Readings by which, after those of `view`, what is measured is sure to
+    /// stay between `within`, neither included (in the sensor's unit, or that an
+    /// hour), and to be measurable; `None` where that cannot be said. The newest
+    /// reading of the view is a good one that measures so itself.
+    fn corridor(&self, view: &View<'_>, within: (f64, f64)) -> Option<Corridor>;
+}
+
+/// Readings that change nothing, as long as every one of them is such a one.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Corridor {
+    /// Between these, neither included, in the sensor's unit.
+    pub low: f64,
+    /// In the sensor's unit.
+    pub high: f64,
+    /// Observed at least so long after the one before.
+    pub apart_min: Span,
+    /// Observed at most so long after the one before.
+    pub apart_max: Span,
+}
+
+impl Corridor {
+    /// Any reading at all.
+    pub const OPEN: Corridor = Corridor {
+        low: f64::NEG_INFINITY,
+        high: f64::INFINITY,
+        apart_min: Span::ZERO,
+        apart_max: Span(i64::MAX),
+    };
+
+    /// What lies in both.
+    #[must_use]
+    pub fn and(self, other: Corridor) -> Corridor {
+        Corridor {
+            // Written out: no end is NaN, and which zero comes out makes no difference.
+            low: if self.low > other.low { self.low } else { other.low },
+            high: if self.high < other.high { self.high } else { other.high },
+            apart_min: self.apart_min.max(other.apart_min),
+            apart_max: self.apart_max.min(other.apart_max),
+        }
+    }
+
+    /// Whether a value observed so long after the one before lies in it.
+    pub fn holds(&self, value: f64, apart: Span) -> bool {
+        value > self.low && value < self.high && apart >= self.apart_min && apart <= self.apart_max
+    }
 }
 
 /// What the measure of a rule kind rests on.

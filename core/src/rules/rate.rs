@@ -3,7 +3,7 @@
 use minicbor::{Decode, Encode};
 use serde::Deserialize;
 
-use super::{Memory, Needs, Recall, Rule, tells_trend};
+use super::{Corridor, Memory, Needs, Recall, Rule, tells_trend};
 use crate::finding::Why;
 use crate::sensing::window::{Sample, View};
 use crate::time::{Span, Timestamp};
@@ -75,6 +75,11 @@ impl Rule for Rate {
 
     fn recall(&self) -> Recall {
         Recall::Memory
+    }
+
+    fn corridor(&self, _view: &View<'_>, _within: (f64, f64)) -> Option<Corridor> {
+        // Its sums have to take every reading in.
+        None
     }
 }
 

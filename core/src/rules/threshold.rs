@@ -3,7 +3,7 @@
 use minicbor::{Decode, Encode};
 use serde::Deserialize;
 
-use super::{Memory, Needs, Recall, Rule};
+use super::{Corridor, Memory, Needs, Recall, Rule};
 use crate::finding::Why;
 use crate::sensing::window::View;
 use crate::time::Span;
@@ -34,5 +34,9 @@ impl Rule for Threshold {
 
     fn recall(&self) -> Recall {
         Recall::Newest
+    }
+
+    fn corridor(&self, _view: &View<'_>, (low, high): (f64, f64)) -> Option<Corridor> {
+        Some(Corridor { low, high, ..Corridor::OPEN })
     }
 }

@@ -7,12 +7,12 @@
 
 use super::judge::Rest;
 use super::limits::{holds_until, in_force};
-use super::trace::Bench;
-use super::window::Ring;
+use super::trace::{Bench, to_rule_unit};
+use super::window::{Ring, View};
 use crate::checks::{self, Band};
 use crate::plan::{LimitRow, Rule, Side};
 use crate::reading::{Flag, Marks, Reading};
-use crate::rules::Recall;
+use crate::rules::{Corridor, Recall};
 use crate::time::{Moment, Span, Timestamp};
 
 /// How far a quiet value stays from what it must not reach, relative to it:
@@ -29,8 +29,11 @@ pub(crate) struct Calm {
     /// Observed before this: from then on other limits may hold.
     until: Timestamp,
     pub(crate) flag: Flag,
-    /// Whether a rule looks back over the window, and has to be asked after all.
+    /// Whether a rule looks back over the window, and has to be asked about
+    /// readings that leave the corridor.
     pub(crate) looks_back: bool,
+    /// Readings that no rule has to be asked about; `None` where every one has to be.
+    corridor: Option<Corridor>,
     pub(crate) lateness: Span,
     pub(crate) outage_after: Span,
     max_age: Span,
@@ -48,39 +51,33 @@ impl Calm {
             until: Timestamp::MAX,
             flag,
             looks_back: false,
+            corridor: Some(Corridor::OPEN),
             lateness: bench.sensor.lateness,
             outage_after: super::watch::outage_after(bench),
             max_age: bench.sensor.max_age,
         };
+        let settings = &bench.plan.settings;
         for rest in rests {
             let (rule, subject) = rest.terms(bench.plan)?;
-            match rule.kind.as_dyn().recall() {
-                Recall::Newest => calm.keep_off(rule, &subject.limits, newest.observed, bench)?,
-                Recall::View => calm.looks_back = true,
+            let kind = rule.kind.as_dyn();
+            let within = clear(rule, &subject.limits, newest.observed, bench)?;
+            calm.until = calm.until.min(holds_until(&subject.limits, newest.observed, settings));
+            let view = View::new(ring, ring.end() - 1, kind.needs().of(bench.sensor.interval))?;
+            let corridor = kind.corridor(&view, within);
+            match kind.recall() {
+                Recall::Newest => {
+                    let Corridor { low, high, .. } =
+                        corridor?.and(Corridor { low: calm.low, high: calm.high, ..Corridor::OPEN });
+                    (calm.low, calm.high) = (low, high);
+                }
+                Recall::View => {
+                    calm.looks_back = true;
+                    calm.corridor = calm.corridor.zip(corridor).map(|(one, other)| one.and(other));
+                }
                 Recall::Memory => return None,
             }
         }
         Some(calm)
-    }
-
-    /// Narrows the band by the limits of one rule on the newest value itself.
-    fn keep_off(&mut self, rule: &Rule, rows: &[LimitRow], at: Timestamp, bench: &Bench<'_>) -> Option<()> {
-        let settings = &bench.plan.settings;
-        self.until = self.until.min(holds_until(rows, at, settings));
-        // Without a conversion the number is taken as it is, as by the rule itself.
-        let (scale, offset) = bench.sensor.unit.convert(rule.unit).unwrap_or((1.0, 0.0));
-        if scale <= 0.0 {
-            return None;
-        }
-        for limit in in_force(rows, rule.side, at, settings, bench.moment).into_iter().flatten() {
-            let value = (limit - offset) / scale;
-            let distance = margin(value) + margin(limit) / scale;
-            match rule.side {
-                Side::Above => self.high = self.high.min(value - distance),
-                Side::Below => self.low = self.low.max(value + distance),
-            }
-        }
-        Some(())
     }
 
     /// Whether a reading after `newest` is quiet, unless a rule that looks back objects.
@@ -100,6 +97,31 @@ impl Calm {
             && reading.observed <= civil + future_tolerance
             && reading.observed >= civil - self.max_age
     }
+
+    /// Whether a rule that looks back may object to a quiet reading after `newest`.
+    pub(crate) fn has_to_ask(&self, reading: &Reading, newest: Timestamp) -> bool {
+        let apart = reading.observed - newest;
+        self.looks_back && !self.corridor.is_some_and(|corridor| corridor.holds(reading.value, apart))
+    }
+}
+
+/// Between which measures, neither included, a rule reaches nothing; in the
+/// sensor's unit, or that an hour.
+fn clear(rule: &Rule, rows: &[LimitRow], at: Timestamp, bench: &Bench<'_>) -> Option<(f64, f64)> {
+    let (scale, offset) = to_rule_unit(rule, bench.sensor);
+    if scale <= 0.0 {
+        return None;
+    }
+    let (mut low, mut high) = (f64::NEG_INFINITY, f64::INFINITY);
+    for limit in in_force(rows, rule.side, at, &bench.plan.settings, bench.moment).into_iter().flatten() {
+        let value = (limit - offset) / scale;
+        let distance = margin(value) + margin(limit) / scale;
+        match rule.side {
+            Side::Above => high = f64::min(high, value - distance),
+            Side::Below => low = f64::max(low, value + distance),
+        }
+    }
+    Some((low, high))
 }
 
 fn margin(value: f64) -> f64 {

@@ -168,10 +168,15 @@ fn is_rising(ring: &Ring, number: u64, side: Side) -> bool {
 }
 
 pub(crate) fn in_rule_unit(value: f64, rule: &Rule, sensor: &Sensor) -> f64 {
+    let (scale, offset) = to_rule_unit(rule, sensor);
+    value * scale + offset
+}
+
+/// Scale and offset by which what was measured comes into the rule's unit.
+pub(crate) fn to_rule_unit(rule: &Rule, sensor: &Sensor) -> (f64, f64) {
     let unit = if rule.kind.as_dyn().measures_rate() { sensor.unit.per_hour() } else { Some(sensor.unit) };
     // The plan guarantees a conversion; without one, the number is taken as it is.
-    let (scale, offset) = unit.and_then(|unit| unit.convert(rule.unit)).unwrap_or((1.0, 0.0));
-    value * scale + offset
+    unit.and_then(|unit| unit.convert(rule.unit)).unwrap_or((1.0, 0.0))
 }
 
 pub(crate) fn limits(rule: &Rule, subject: &Subject, observed: Timestamp, bench: &Bench<'_>) -> Levels {

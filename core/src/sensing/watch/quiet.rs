@@ -7,7 +7,7 @@ use super::super::judge::{Judge, Rest};
 use super::super::trace::Bench;
 use super::super::window::{Edition, Sample};
 use super::Watch;
-use crate::ids::{RuleIx, SensorIx};
+use crate::ids::RuleIx;
 use crate::plan::{LimitRow, Plan};
 use crate::reading::{Checked, Reading};
 use crate::time::{Moment, Timestamp};
@@ -108,6 +108,11 @@ impl Watch {
         if !calm.holds(reading, newest, moment, plan.settings.future_tolerance) {
             return None;
         }
+        let bench = if calm.has_to_ask(reading, newest) {
+            Some(Bench { plan, ix: reading.sensor, sensor: plan.sensor(reading.sensor)?, moment })
+        } else {
+            None
+        };
         let number = self.ring.end();
         if self.ring.is_full() {
             self.settled = self.settled.max(self.settles_early(number));
@@ -116,10 +121,14 @@ impl Watch {
         let Reading { observed, value, marks, source, seq, identity, .. } = *reading;
         self.ring.insert(number, Sample { observed, value, flag: calm.flag, marks, source, unproven: false });
         self.ring.set_edition(number, Edition { seq, identity });
-        if calm.looks_back && !self.is_clear_at(number, reading.sensor, plan, moment) {
-            // The judges shall see it come in.
-            self.ring.pop_newest();
-            return None;
+        if let Some(bench) = bench {
+            if !self.is_clear_at(number, &bench) {
+                // The judges shall see it come in.
+                self.ring.pop_newest();
+                return None;
+            }
+            // By a corridor about where it stands now, the next ones need not ask.
+            self.calm = Calm::of(&self.rests, &self.ring, &bench);
         }
         self.heard_through(source, moment.at, calm.outage_after);
         self.last_seen = Some(moment.at);
@@ -132,10 +141,8 @@ impl Watch {
     }
 
     /// Whether every judge at rest that looks back finds the reading clear.
-    fn is_clear_at(&self, number: u64, ix: SensorIx, plan: &Plan, moment: Moment) -> bool {
-        let Some(sensor) = plan.sensor(ix) else { return false };
-        let bench = Bench { plan, ix, sensor, moment };
-        let looks_back = |rest: &&Rest| rest.looks_back(plan);
-        self.rests.iter().filter(looks_back).all(|rest| rest.is_clear_at(&self.ring, number, &bench))
+    fn is_clear_at(&self, number: u64, bench: &Bench<'_>) -> bool {
+        let looks_back = |rest: &&Rest| rest.looks_back(bench.plan);
+        self.rests.iter().filter(looks_back).all(|rest| rest.is_clear_at(&self.ring, number, bench))
     }
 }
