@@ -57,7 +57,8 @@ pub fn receiver(address: &str) -> Result<Address, MailError> {
 
 /// Puts a mail together.
 pub fn compose(head: &Head<'_>, rendered: Rendered, chart: Option<Vec<u8>>) -> Result<Message, MailError> {
-    let to = Mailbox::new(Some(show::clean(head.name)).filter(|name| !name.is_empty()), receiver(head.to)?);
+    let name = Some(literal(&show::clean(head.name))).filter(|name| !name.is_empty());
+    let to = Mailbox::new(name, receiver(head.to)?);
     let from: Mailbox = head.from.parse().map_err(|_| MailError::Sender)?;
     let host = from.email.domain().to_owned();
     // The first revision's mails bear keys of their own, one a target: what
@@ -67,7 +68,7 @@ pub fn compose(head: &Head<'_>, rendered: Rendered, chart: Option<Vec<u8>>) -> R
     let mut builder = Message::builder()
         .from(from)
         .to(to)
-        .subject(rendered.subject)
+        .subject(literal(&rendered.subject))
         .date(sent)
         .message_id(Some(format!("<{}@{host}>", head.key)))
         .references(thread.clone())
@@ -90,6 +91,13 @@ pub fn compose(head: &Head<'_>, rendered: Rendered, chart: Option<Vec<u8>>) -> R
         }
     };
     builder.multipart(parts).map_err(|_| MailError::Parts)
+}
+
+/// Text of a header as it will be read. A name may itself look like a word that
+/// is packed as mail packs them (`=?utf-8?B?...?=`, RFC 2047), and whoever reads
+/// the mail would unpack it: line ends and turned writing that nobody cleaned.
+fn literal(text: &str) -> String {
+    text.replace("=?", "= ?")
 }
 
 /// Names are ours and ASCII; values are words and digits of our own.
