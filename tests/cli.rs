@@ -187,10 +187,11 @@ async fn what_the_service_knows_is_read_beside_it() {
         assert!(told.contains(part), "expected {part:?} in:\n{told}");
     }
 
+    // Of the troubles only the disk's is the machine's own, and may stand here.
     forewarn(&folder, "health").check(0, &["ready", "trouble", "1 sensor", "1 incident"]);
     forewarn(&folder, "health --live").check(0, &["alive"]);
     let health = forewarn(&folder, "health --json").check(0, &[]).json();
-    assert_eq!((&health["ready"], &health["troubles"]), (&true.into(), &serde_json::json!({})));
+    assert_eq!((&health["ready"], &health["troubles"]["reload-refused"]), (&true.into(), &Value::Null));
     // Whoever names another directory is not answered by this service.
     let elsewhere = folder.data().with_file_name("elsewhere");
     let mut health = Command::new(BINARY);
@@ -308,6 +309,10 @@ async fn a_faulty_reload_leaves_the_old_configuration_in_force() {
 
     service.signal(Signal::HUP);
     warned(&folder, "reload-refused: configuration", "alert").await;
+    // A trouble that stands is told, and is no reason for a restart.
+    forewarn(&folder, "health").check(0, &["ready", "reload-refused"]);
+    let health = forewarn(&folder, "health --json").check(0, &[]).json();
+    assert_eq!((&health["ready"], &health["troubles"]["reload-refused"]), (&true.into(), &1.into()));
     wait_for("the fault in the log", || service.said().contains("routes.toml:1").then_some(())).await;
     forewarn(&folder, "reload").check(2, &["routes.toml:1", "hazzard"]);
     device_at(&service, &secret, 59.1).await;
