@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::run::{
-    Deed, Run, calm, decisions, histories, limited, pass, plan, plan_ref, said, troubles, variant, wild,
+    Deed, Run, calm, decisions, histories, limited, pass, plan, plan_ref, said, started, troubles, variant,
+    wild,
 };
 use super::snapshot::SNAPSHOT_VERSION;
 use super::*;
@@ -330,7 +331,6 @@ fn a_source_that_is_down_stays_down_when_intake_resumes() {
 fn a_gauge_that_dies_on_another_source_while_its_own_is_down_is_told() {
     let mut body = plan();
     body.sources.push("nb".into());
-    let mut run = Run::new(body);
     let read = |run: &mut Run, sources: &[u32]| {
         for (sensor, source) in (0..6).flat_map(|sensor| sources.iter().map(move |&source| (sensor, source)))
         {
@@ -348,14 +348,20 @@ fn a_gauge_that_dies_on_another_source_while_its_own_is_down_is_told() {
             }));
         }
     };
-    read(&mut run, &[0]);
-    run.put(Input::Source(SourceIx(0), false));
-    read(&mut run, &[1]);
-    for _ in 0..5 {
-        run.at = run.at + Span::from_mins(10);
-        (1..6).for_each(|sensor| run.read(sensor, 0.0));
+    let down = || Input::Source(SourceIx(0), false);
+    // Also where we start anew meanwhile, and are told once more that it is down.
+    for (then, later) in [(Input::Tick, Input::Tick), (Input::Started(started(Some(Span::ZERO))), down())] {
+        let mut run = Run::new(body.clone());
+        read(&mut run, &[0]);
+        [down(), then].into_iter().for_each(|input| _ = run.put(input));
+        read(&mut run, &[1]);
+        run.put(later);
+        for _ in 0..5 {
+            run.at = run.at + Span::from_mins(10);
+            (1..6).for_each(|sensor| run.read(sensor, 0.0));
+        }
+        assert_eq!(troubles(&run, TroubleCode::SensorSilent), ["s0"]);
     }
-    assert_eq!(troubles(&run, TroubleCode::SensorSilent), ["s0"]);
 }
 
 #[test]

@@ -233,6 +233,7 @@ impl AreaStage {
     pub fn started(&mut self, downtime: Option<Span>, moment: Moment) {
         self.intake(Intake::Taken, moment);
         self.asking.started(downtime.unwrap_or_default());
+        self.outages.started();
         self.outages.own_downtime(downtime, moment.at, &self.plan, &mut self.troubles);
         for report in std::mem::take(&mut self.deferred) {
             self.troubles.report(report);

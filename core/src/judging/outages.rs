@@ -213,6 +213,14 @@ impl Outages {
         }
     }
 
+    /// The service started, and is told anew which sources are down: whom one
+    /// blinded may be heard through another by then, and be silent there.
+    pub(super) fn started(&mut self) {
+        for down in self.sources.values_mut() {
+            down.blinds.retain(|sensor| self.silent.contains_key(sensor));
+        }
+    }
+
     /// The service was down itself: one notice, no sensor's silence.
     pub(super) fn own_downtime(
         &mut self,
