@@ -131,6 +131,16 @@ fn broker_down() {
 }
 
 #[test]
+fn what_a_source_explains_makes_no_loss_of_the_site() {
+    let mut world = World::new(gauges(&[&[][..]; 8]));
+    world.check(&[(0, "source down")], &["0 alert source-down lora -> t1"]);
+    // Heard through another source, and silent there.
+    world.act("s0 speaks normal");
+    (1..7).for_each(|ix| world.act(&format!("s{ix} silent")));
+    world.check(&[(10, "s0 silent"), (20, "pass")], &["15 alert sensor-silent s0 -> t1"]);
+}
+
+#[test]
 fn an_outage_of_what_leaves_the_plan_ends_and_who_stays_silent_is_told() {
     let mut world = World::new(gauges(&[&[0], &[0], &[0], &[]]));
     world.check(

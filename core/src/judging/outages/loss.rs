@@ -19,6 +19,7 @@ const JOIN_PART: usize = 2;
 const FRESH_PART: i64 = 2;
 /// It is over when at most this part is left, so that stragglers do not keep it standing.
 const LEFT_PART: usize = 10;
+
 /// A failure domain's outage that was told as one.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
 pub(super) struct Joined {
@@ -90,6 +91,14 @@ impl Outages {
             return self.silent.keys().copied().filter(|it| all.binary_search(it).is_ok()).collect();
         }
         all.iter().copied().filter(|it| self.silent.contains_key(it)).collect()
+    }
+
+    /// How many are silent under the notice of a source.
+    fn blinded_and_silent(&self) -> usize {
+        if self.sources.is_empty() {
+            return 0;
+        }
+        self.silent.values().filter(|silent| matches!(silent.told, Told::Source(_))).count()
     }
 
     fn told(&self, sensor: SensorIx) -> Option<Told> {
@@ -168,9 +177,11 @@ impl Outages {
         let worst = declared.iter().filter_map(share);
         let worst = worst.max_by_key(|(silent, domain, _)| (silent.len(), std::cmp::Reverse(*domain)));
         worst.or_else(|| {
-            // Counted before it is listed: the site can be large. What a domain's loss explains is no part of it.
+            // Counted before it is listed: the site can be large. What the loss of a
+            // domain or of a source explains is no part of it.
             let others = self.domains.iter().filter(|&(&domain, _)| domain != SITE);
-            let explained: usize = others.map(|(_, joined)| joined.sensors as usize).sum();
+            let behind: usize = others.map(|(_, joined)| joined.sensors as usize).sum();
+            let explained = behind + self.blinded_and_silent();
             let all = index.behind(SITE).len().saturating_sub(explained);
             let loss = loss(self.silent.len().saturating_sub(explained), self.untold.len() + 1, all)?;
             let unexplained = |told: Told| match told {
