@@ -135,8 +135,10 @@ impl AreaStage {
 
     /// The all-clear of an incident that ended while a restored directory was held.
     fn owed_end(&self, state: &CellState, cell: Cell, stamp: &Stamp) -> Option<Revision> {
-        state.warning.filter(|_| state.owes && !self.held)?;
-        let ended = Incident { cell, warning: state.warning, ..Incident::default() };
+        let warning = state.warning.filter(|_| state.owes && !self.held)?;
+        // Nothing is left of the incident but what was said of it.
+        let (onset, peak) = self.newest(warning).map(|told| (told.onset, told.peak)).unwrap_or_default();
+        let ended = Incident { cell, warning: Some(warning), onset, peak, ..Incident::default() };
         let say = (Kind::AllClear, Reason::Eased);
         Some(self.incident_revision(say, &ended, state, stamp.id(0), stamp.moment, ""))
     }

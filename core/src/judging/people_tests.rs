@@ -258,7 +258,8 @@ fn a_restored_directory_sends_only_trouble_until_it_resumes() {
         ],
     );
     // What others heard of before, and what ended meanwhile.
-    check(
+    let mut world = World::new(one_gauge());
+    world.check(
         &[(0, "s0 red"), (1, "trouble held present"), (2, "s0 clear"), (100, "resume")],
         &[
             "0 alert red Raised Observed -> t0",
@@ -266,6 +267,12 @@ fn a_restored_directory_sends_only_trouble_until_it_resumes() {
             "100 all-clear normal Eased Observed -> t0",
             "100 all-clear held x -> t1",
         ],
+    );
+    let [alert, _, end, _] = world.revisions.as_slice() else { panic!("four were said") };
+    assert_eq!(
+        (end.onset, end.peak),
+        (alert.onset, Level::Red),
+        "it ends what began then, and stood so high"
     );
 }
 
