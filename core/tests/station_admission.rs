@@ -139,6 +139,18 @@ fn late_is_put_in_its_place_and_later_still_goes_to_the_ledger() {
 }
 
 #[test]
+fn a_late_breach_shortens_no_wait_for_an_all_clear() {
+    let mut bench = Bench::new(one_of_one());
+    for (secs, reading) in [(3000, at(3000, 9.0)), (3060, at(3060, 1.0)), (3061, at(2900, 9.0))] {
+        bench.wait(secs).hand(reading);
+    }
+    assert_eq!(bench.tip(), RED);
+    (52..130).for_each(|minute| _ = bench.read(60 * minute, 1.0));
+    // A hold, twice the lateness and an interval after the newest breach, not after the late one.
+    assert_eq!(bench.finding(0).observed, at(3000 + 3600 + 600 + 60, 0.0).observed);
+}
+
+#[test]
 fn a_breach_older_than_max_age_is_noted_and_raises_nothing() {
     // A gateway was down for two hours and hands over what it kept.
     let mut bench = Bench::new(one_of_one());

@@ -227,7 +227,7 @@ impl Judge {
         let Some((rule, subject)) = self.terms(bench.plan) else { return };
         let finding = self.finding(standing, rule, subject, bench);
         if finding.tip.level() > Level::Normal {
-            self.breached = finding.observed;
+            self.breached = self.breached.max(finding.observed);
         }
         let is_awaited = self.is_awaited(finding.observed, rule, bench);
         let values = if is_awaited { Values::Count } else { Values::OnlyInBreach };
