@@ -163,7 +163,8 @@ impl Key {
     /// Reads thirty-two hexadecimal digits.
     pub fn parse(text: &str) -> Option<Key> {
         let mut bytes = [0; 16];
-        if text.len() != 32 || !text.is_ascii() {
+        // Asked of each character: a number may bear a sign, a digest may not.
+        if text.len() != 32 || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
             return None;
         }
         for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
@@ -198,5 +199,13 @@ mod tests {
         assert_ne!(first, Key::of_delivery(&output, "t-1", 1));
         assert_ne!(first, Key::of_delivery(&output, "t-2", 0));
         assert_eq!(Key::parse(&first.to_string()), Some(first));
+    }
+
+    #[test]
+    fn a_key_is_thirty_two_hexadecimal_digits_and_nothing_else() {
+        assert_eq!(Key::parse(&"0f".repeat(16)), Some(Key([15; 16])));
+        for text in ["+f".repeat(16), "0f".repeat(15), "0f".repeat(17), "0g".repeat(16), "é".repeat(16)] {
+            assert_eq!(Key::parse(&text), None, "{text}");
+        }
     }
 }
