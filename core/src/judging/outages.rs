@@ -291,6 +291,9 @@ impl Outages {
         for sensor in gone {
             self.spoke(sensor, at, former.0, former.1, troubles);
         }
+        for down in self.sources.values_mut() {
+            down.blinds.retain(|&sensor| plan.sensor(sensor).is_some());
+        }
         self.end_removed(former.0, plan, at, troubles);
     }
 
