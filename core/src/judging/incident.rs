@@ -1,6 +1,7 @@
 //! The incident machine: what one cell becomes, and what is said of it.
 
 use super::Intake;
+use super::outages::delay;
 use super::vote::{Vote, Word};
 use super::votes::{Count, Held, Terms, Votes};
 use super::warnings::Sent;
@@ -291,10 +292,5 @@ fn lost_since(missed: &[&Vote]) -> Option<Timestamp> {
 
 /// When a loss is told: one interval after it, so that a short gap is none.
 fn tell_at(missed: &[&Vote], plan: &Plan) -> Option<Timestamp> {
-    let delay = |vote: &Vote| {
-        plan.sensor(vote.finding.sensor).map_or(plan.settings.outage_tell_max, |sensor| {
-            sensor.interval.min(plan.settings.outage_tell_max)
-        })
-    };
-    missed.iter().filter_map(|vote| Some(vote.lost()? + delay(vote))).min()
+    missed.iter().filter_map(|vote| Some(vote.lost()? + delay(vote.finding.sensor, plan))).min()
 }

@@ -51,7 +51,6 @@ use self::warnings::Warnings;
 use crate::event::{DeliveryOutcome, TroubleReport};
 use crate::finding::{Finding, Found};
 use crate::ids::{OutputId, SourceIx, TargetIx};
-use crate::level::Level;
 use crate::plan::Plan;
 use crate::time::{Moment, Span, Timestamp};
 use crate::warning::{About, Cell, Death, Incident, Outcome, Revision, TroubleCode, TroubleKey};
@@ -291,10 +290,7 @@ impl AreaStage {
 
     fn finding(&mut self, finding: Finding, at: Timestamp) {
         let Some(cell) = self.plan.cell(finding.rule, finding.sensor) else { return };
-        let idle = finding.tip.level() == Level::Normal
-            && finding.settled.level() == Level::Normal
-            && finding.pending.is_none();
-        if idle && !self.cells.contains_key(&cell) {
+        if vote::is_idle(&finding) && !self.cells.contains_key(&cell) {
             return;
         }
         let terms = Terms { plan: &self.plan, index: &self.index };

@@ -329,8 +329,8 @@ fn blinded(found: &Found) -> Option<SensorIx> {
     }
 }
 
-/// One interval, five minutes at most.
-fn delay(sensor: SensorIx, plan: &Plan) -> Span {
+/// How long after a loss it is told: one interval, or the most that the plan allows.
+pub(super) fn delay(sensor: SensorIx, plan: &Plan) -> Span {
     let most = plan.settings.outage_tell_max;
     plan.sensor(sensor).map_or(most, |sensor| sensor.interval.min(most))
 }
