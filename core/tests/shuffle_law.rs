@@ -7,7 +7,7 @@
 //! - `Ladder::fell_short` letting a suspect reading leave a level: settled;
 //! - `Watch::reading` judging every insertion with `Order::Kept` (the tip not
 //!   rebuilt when order breaks): tip of every rule kind;
-//! - `Watch::settle` with `back = Span::ZERO` (settled at once, lateness
+//! - `Watch::move_watermark` with `back = Span::ZERO` (settled at once, lateness
 //!   ignored): late readings are refused, settled verdicts differ;
 //! - `Trace::advance` keeping the memory of suspect readings: settled, rate;
 //! - `Admission` inserting a known instant again instead of refusing it: m of n
