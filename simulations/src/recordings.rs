@@ -61,6 +61,8 @@ pub const RECORDINGS: &[Recording] = &[Recording {
 /// The file is not as a recording should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadRecording {
+    /// Whose file: the gauge's station.
+    pub station: &'static str,
     /// Line in the file, from 1.
     pub line: usize,
     /// The line.
@@ -69,7 +71,8 @@ pub struct BadRecording {
 
 impl fmt::Display for BadRecording {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: {:?}, expected time,value as in 1989-09-21T23:00:00Z,2.4", self.line, self.text)
+        let BadRecording { station, line, text } = self;
+        write!(f, "{station}.csv:{line}: {text:?}, expected time,value as in 1989-09-21T23:00:00Z,2.4")
     }
 }
 
@@ -86,8 +89,8 @@ impl Recording {
         let mut sent = Vec::new();
         for gauge in self.gauges {
             for (number, line) in gauge.csv.lines().enumerate().skip(1).filter(|(_, line)| !line.is_empty()) {
-                let (observed, value) =
-                    row(line).ok_or_else(|| BadRecording { line: number + 1, text: line.to_owned() })?;
+                let bad = || BadRecording { station: gauge.station, line: number + 1, text: line.to_owned() };
+                let (observed, value) = row(line).ok_or_else(bad)?;
                 sent.push(Sent {
                     at: observed,
                     observed,
