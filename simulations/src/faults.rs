@@ -146,6 +146,24 @@ mod tests {
     }
 
     #[test]
+    fn a_delay_keeps_every_reading_and_what_it_says_and_brings_some_out_of_order() {
+        let reading = |minute: i64| {
+            let at = START + Span::from_mins(minute);
+            let (station, quantity) = ("ford".to_owned(), "level".to_owned());
+            Sent { at, observed: at, station, quantity, value: minute as f64 }
+        };
+        let sent: Vec<Sent> = (0..100).map(reading).collect();
+        let late = Fault::Delay { minutes: 30.0 }.befall(sent.clone(), START, 1);
+        assert!(late.is_sorted_by_key(|one| one.at));
+        assert!(!late.is_sorted_by_key(|one| one.observed), "some overtake others");
+        let most = Span::from_mins(30);
+        assert!(late.iter().all(|one| one.at >= one.observed && one.at - one.observed < most));
+        let mut again: Vec<Sent> = late.into_iter().map(|one| Sent { at: one.observed, ..one }).collect();
+        again.sort_by_key(|one| one.observed);
+        assert_eq!(again, sent);
+    }
+
+    #[test]
     fn faults_do_what_they_say() {
         check("{ dropout = { from = 1, to = 3 } }", &[(0, 0.0), (3, 3.0)]);
         check(
