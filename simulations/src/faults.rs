@@ -1,5 +1,7 @@
 //! What happens to readings between the place and us: composable, seeded.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use forewarn_core::time::{Span, Timestamp};
 use serde::Deserialize;
 
@@ -55,6 +57,14 @@ fn hours(after: f64) -> Span {
 }
 
 impl Window {
+    fn refuses(&self, stations: &BTreeSet<&str>) -> Option<String> {
+        let Window { from, to, .. } = self;
+        let in_order = from.is_finite() && to.is_finite() && from < to;
+        let order = || format!("it is from {from} to {to}, expected hours of the story in their order");
+        let strange = self.stations.iter().find_map(|station| unknown(station, stations));
+        strange.or_else(|| (!in_order).then(order))
+    }
+
     fn has(&self, sent: &Sent, start: Timestamp) -> bool {
         (self.stations.is_empty() || self.stations.contains(&sent.station))
             && sent.at >= start + hours(self.from)
@@ -62,7 +72,33 @@ impl Window {
     }
 }
 
+/// Why a station is refused; `None` where the world has it.
+fn unknown(station: &str, stations: &BTreeSet<&str>) -> Option<String> {
+    (!stations.contains(station)).then(|| {
+        let known: Vec<&str> = stations.iter().copied().collect();
+        format!("station {station:?} is not in the world, expected one of {}", known.join(", "))
+    })
+}
+
 impl Fault {
+    /// Why it cannot befall a world of these stations as written, in words; `None` where it can.
+    pub(crate) fn refuses(&self, stations: &BTreeSet<&str>) -> Option<String> {
+        match self {
+            Fault::Dropout(window) | Fault::Burst(window) | Fault::Stuck(window) => window.refuses(stations),
+            Fault::Spike { station, at, by } => unknown(station, stations).or_else(|| {
+                if !at.is_finite() {
+                    return Some(format!("at is {at}, expected hours after the start"));
+                }
+                (!by.is_finite()).then(|| format!("by is {by}, expected a number of metres"))
+            }),
+            Fault::Duplicates { share } => {
+                (!(0.0..=1.0).contains(share)).then(|| format!("share is {share}, expected 0 to 1"))
+            }
+            Fault::Delay { minutes } => (!(minutes.is_finite() && *minutes >= 0.0))
+                .then(|| format!("minutes is {minutes}, expected 0 or more")),
+        }
+    }
+
     /// What is left of the readings after it.
     pub fn befall(&self, sent: Vec<Sent>, start: Timestamp, seed: u64) -> Vec<Sent> {
         let mut random = Random::new(seed, "faults");
@@ -80,7 +116,7 @@ impl Fault {
                     .collect(),
             ),
             Fault::Stuck(window) => {
-                let mut held: std::collections::BTreeMap<String, f64> = std::collections::BTreeMap::new();
+                let mut held: BTreeMap<String, f64> = BTreeMap::new();
                 sent.into_iter()
                     .map(|one| {
                         if !window.has(&one, start) {

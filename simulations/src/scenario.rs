@@ -1,7 +1,8 @@
-//! A scenario: a world, its faults, and what must come of it, in one file that
-//! a hydrologist can write.
+//! A scenario: a world and its faults in one file that a hydrologist can write.
 
-use forewarn_core::time::{Span, Timestamp};
+use std::collections::BTreeSet;
+
+use forewarn_core::time::Timestamp;
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
 
@@ -9,53 +10,64 @@ use crate::faults::Fault;
 use crate::phenomena::AnyPhenomenon;
 use crate::{Sent, in_order};
 
-/// A scenario as written.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// A scenario that can be played.
+#[derive(Debug, Clone)]
 pub struct Scenario {
     /// What happens, in a few words.
     pub title: String,
     /// Of all its chance.
     pub seed: u64,
-    /// By name of phenomenon, its configuration.
-    world: toml::Table,
+    /// What happens to the place.
+    phenomena: Vec<AnyPhenomenon>,
     /// In the order they befall the readings.
-    #[serde(default)]
     pub faults: Vec<Fault>,
 }
 
-impl Scenario {
-    /// Reads a file's text.
-    pub fn read(text: &str) -> Result<Scenario, toml::de::Error> {
-        let scenario: Scenario = toml::from_str(text)?;
-        scenario.phenomena()?;
-        Ok(scenario)
-    }
+/// A scenario as written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    title: String,
+    seed: u64,
+    /// By name of phenomenon, its configuration.
+    world: toml::Table,
+    #[serde(default)]
+    faults: Vec<Fault>,
+}
 
-    fn phenomena(&self) -> Result<Vec<AnyPhenomenon>, toml::de::Error> {
-        self.world
-            .iter()
-            .map(|(kind, table)| {
-                AnyPhenomenon::read(kind, table.clone().into_deserializer()).unwrap_or_else(|| {
-                    let known: Vec<&str> = AnyPhenomenon::KINDS.iter().map(|(name, _)| *name).collect();
-                    let message =
-                        format!("phenomenon {kind:?} is unknown, expected one of {}", known.join(", "));
-                    Err(serde::de::Error::custom(message))
-                })
-            })
-            .collect()
+impl Scenario {
+    /// Reads a file's text. What could not be played as written, or would do
+    /// nothing (a fault of a station that is not there), is refused: a scenario
+    /// that pretends less than it says would be taken for a service that copes.
+    pub fn read(text: &str) -> Result<Scenario, toml::de::Error> {
+        let Written { title, seed, world, faults } = toml::from_str(text)?;
+        let phenomena = world.into_iter().map(phenomenon).collect::<Result<Vec<_>, _>>()?;
+        let stations: BTreeSet<&str> = phenomena.iter().flat_map(|one| one.as_dyn().stations()).collect();
+        for (number, fault) in (1..).zip(&faults) {
+            if let Some(why) = fault.refuses(&stations) {
+                return Err(serde::de::Error::custom(format!("fault {number}: {why}")));
+            }
+        }
+        Ok(Scenario { title, seed, phenomena, faults })
     }
 
     /// All readings of its world from `start` on, with its faults, in the order they are sent.
     pub fn play(&self, start: Timestamp) -> Vec<Sent> {
-        let phenomena = self.phenomena().expect("read() has read them once");
-        let world = phenomena.iter().flat_map(|one| one.as_dyn().play(start, self.seed)).collect();
+        let world = self.phenomena.iter().flat_map(|one| one.as_dyn().play(start, self.seed)).collect();
         self.faults.iter().fold(in_order(world), |sent, fault| fault.befall(sent, start, self.seed))
     }
+}
 
-    /// How long it plays.
-    pub fn lasts(&self, start: Timestamp) -> Span {
-        self.play(start).last().map_or(Span::ZERO, |sent| sent.at - start)
+fn phenomenon((kind, written): (String, toml::Value)) -> Result<AnyPhenomenon, toml::de::Error> {
+    let Some(read) = AnyPhenomenon::read(&kind, written.into_deserializer()) else {
+        let known: Vec<&str> = AnyPhenomenon::KINDS.iter().map(|(name, _)| *name).collect();
+        let message = format!("phenomenon {kind:?} is unknown, expected one of {}", known.join(", "));
+        return Err(serde::de::Error::custom(message));
+    };
+    let phenomenon = read?;
+    match phenomenon.as_dyn().refuses() {
+        Some(why) => Err(serde::de::Error::custom(format!("{kind}: {why}"))),
+        None => Ok(phenomenon),
     }
 }
 
@@ -76,5 +88,44 @@ mod tests {
         assert_eq!(scenario.play(start).len(), 25 - 4);
         let error = Scenario::read(&text.replace("flood", "lahar")).expect_err("no such phenomenon");
         assert!(error.to_string().contains("expected one of flood"), "{error}");
+        for (was, is, why) in [
+            ("hours = 6.0", "hours = -6.0", "flood: hours is -6, expected 0 to 1000"),
+            ("hours = 6.0", "interval_minutes = 0.0", "flood: interval_minutes is 0, expected 0.1 to 1440"),
+            ("a = 40.0", "a = nan", "flood: a of gauge \"ford\" is NaN, expected 0.001 to 1000000"),
+            (
+                "[{ station = \"ford\", travel_hours = 0.0, zero_m = 55.0, a = 40.0 }]",
+                "[]",
+                "flood: no gauge, expected one at least",
+            ),
+            (
+                "from = 2.0",
+                "stations = ['fort'], from = 2.0",
+                "fault 1: station \"fort\" is not in the world, expected one of ford",
+            ),
+            (
+                "from = 2.0",
+                "from = 4.0",
+                "fault 1: it is from 4 to 3, expected hours of the story in their order",
+            ),
+            (
+                "{ dropout = { from = 2.0, to = 3.0 } }",
+                "{ duplicates = { share = 2.0 } }",
+                "fault 1: share is 2, expected 0 to 1",
+            ),
+            (
+                "{ dropout = { from = 2.0, to = 3.0 } }",
+                "{ delay = { minutes = -1.0 } }",
+                "fault 1: minutes is -1, expected 0 or more",
+            ),
+            (
+                "{ dropout = { from = 2.0, to = 3.0 } }",
+                "{ spike = { station = 'ford', at = 1.0, by = inf } }",
+                "fault 1: by is inf, expected a number of metres",
+            ),
+        ] {
+            assert!(text.contains(was), "{was}");
+            let error = Scenario::read(&text.replace(was, is)).expect_err(is).to_string();
+            assert!(error.contains(why), "{is}: {error}");
+        }
     }
 }

@@ -4,6 +4,8 @@
 //! hydrograph (SCS, National Engineering Handbook part 630), the wave travels
 //! by Muskingum routing, and a rating curve Q = a (h - h0)^b turns flow into level.
 
+use std::ops::RangeInclusive;
+
 use forewarn_core::time::{Span, Timestamp};
 use serde::Deserialize;
 
@@ -135,7 +137,55 @@ fn muskingum(inflow: &[f64], k: f64, x: f64, dt: f64) -> Vec<f64> {
     out
 }
 
+/// Hours that a story or a part of it may last: with the shortest interval, what a gauge then says fits in memory.
+const HOURS: RangeInclusive<f64> = 0.0..=1000.0;
+
+/// Why a number is refused, with what it is called; `None` where it lies in its range.
+fn outside(name: &str, value: f64, range: &RangeInclusive<f64>) -> Option<String> {
+    // Asked this way round, no number at all is refused too.
+    let (low, high) = (range.start(), range.end());
+    (!range.contains(&value)).then(|| format!("{name} is {value}, expected {low} to {high}"))
+}
+
+impl Gauge {
+    fn refuses(&self) -> Option<String> {
+        let numbers = [
+            ("travel_hours", self.travel_hours, HOURS),
+            ("x", self.x, 0.0..=0.5),
+            ("zero_m", self.zero_m, -12_000.0..=9_000.0),
+            ("a", self.a, 0.001..=1e6),
+            ("b", self.b, 0.1..=10.0),
+        ];
+        let name = |name: &str| format!("{name} of gauge {:?}", self.station);
+        numbers.into_iter().find_map(|(of, value, range)| outside(&name(of), value, &range))
+    }
+}
+
 impl Phenomenon for Flood {
+    fn refuses(&self) -> Option<String> {
+        if self.gauges.is_empty() {
+            return Some("no gauge, expected one at least".into());
+        }
+        let numbers = [
+            ("rain_mm", self.rain_mm, 0.0..=5000.0),
+            ("storm_hours", self.storm_hours, HOURS),
+            ("begins_hours", self.begins_hours, HOURS),
+            ("area_km2", self.area_km2, 0.0..=1e7),
+            ("concentration_hours", self.concentration_hours, 0.01..=1000.0),
+            ("curve_number", self.curve_number, 1.0..=100.0),
+            ("base_m3s", self.base_m3s, 0.0..=1e6),
+            ("noise_m", self.noise_m, 0.0..=100.0),
+            ("hours", self.hours, HOURS),
+            ("interval_minutes", self.interval_minutes, 0.1..=1440.0),
+        ];
+        let own = numbers.into_iter().find_map(|(name, value, range)| outside(name, value, &range));
+        own.or_else(|| self.gauges.iter().find_map(Gauge::refuses))
+    }
+
+    fn stations(&self) -> Vec<&str> {
+        self.gauges.iter().map(|gauge| gauge.station.as_str()).collect()
+    }
+
     fn play(&self, start: Timestamp, seed: u64) -> Vec<Sent> {
         let every = (self.interval_minutes * 60.0 * 1e6) as i64;
         let readings = (self.hours * 3.6e9) as i64 / every.max(1);

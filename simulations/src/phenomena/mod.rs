@@ -12,6 +12,12 @@ use crate::Sent;
 
 /// Something that happens to a place.
 pub trait Phenomenon {
+    /// Why it cannot be played as written, in words; `None` where it can.
+    fn refuses(&self) -> Option<String>;
+
+    /// The stations that measure it.
+    fn stations(&self) -> Vec<&str>;
+
     /// All that its sensors measure from `start` on, in order.
     fn play(&self, start: Timestamp, seed: u64) -> Vec<Sent>;
 }
