@@ -113,7 +113,8 @@ pub struct Finding {
     /// The limit of the level reached, or else of the lowest level, in the rule's unit.
     #[n(9)]
     pub limit: Option<f64>,
-    /// Civil time of the newest reading behind it.
+    /// Civil time of the reading it is told with: the newest one that says
+    /// anything, or the one that came late and breached.
     #[n(10)]
     pub observed: Timestamp,
     /// Trend of the sensor's last readings, in its unit an hour.
@@ -122,7 +123,7 @@ pub struct Finding {
     /// Whether the value stands at the end of the sensor's span: the truth is there or beyond.
     #[n(12)]
     pub saturated: bool,
-    /// The newest value the sensor gave, in its own unit.
+    /// The value of that reading, in the sensor's unit; `None` where none says anything.
     #[n(13)]
     pub value: Option<f64>,
     /// The level that good readings alone support at the tip; lower than the tip's where that is `suspect`.

@@ -232,7 +232,7 @@ pub struct Evidence {
     /// Civil time since when.
     #[n(5)]
     pub since: Timestamp,
-    /// Civil time of the newest reading.
+    /// Civil time of the reading it is told with.
     #[n(6)]
     pub observed: Timestamp,
     /// In the sensor's unit an hour.
@@ -244,7 +244,7 @@ pub struct Evidence {
     /// Whether the sensor is at the end of its span.
     #[n(9)]
     pub saturated: bool,
-    /// The newest value, in the sensor's unit.
+    /// The value of that reading, in the sensor's unit.
     #[n(10)]
     pub value: Option<f64>,
 }
