@@ -33,9 +33,33 @@ pub(super) struct Asking {
     /// decides: taken up again at the next start.
     #[n(2)]
     deferred: BTreeSet<OutputId>,
+    /// The others, by when the first of their asks goes on: looked at with every
+    /// event, so that it is kept. Follows from the rest.
+    #[cbor(skip)]
+    dues: BTreeSet<(Timestamp, OutputId)>,
 }
 
 impl Asking {
+    /// Works out anew when each goes on, after a snapshot was loaded.
+    pub(super) fn rearm(&mut self) {
+        let (asks, rung, deferred) = (&self.asks, &self.rung, &self.deferred);
+        let waiting =
+            asks.iter().filter(|(warning, _)| !rung.contains(warning) && !deferred.contains(warning));
+        self.dues = waiting.filter_map(|(&warning, asks)| Some((first_due(asks)?, warning))).collect();
+    }
+
+    fn wait(&mut self, warning: OutputId) {
+        let is_known = self.rung.contains(&warning) || self.deferred.contains(&warning);
+        let due = first_due(self.of(warning)).filter(|_| !is_known);
+        self.dues.extend(due.map(|due| (due, warning)));
+    }
+
+    fn wait_no_more(&mut self, warning: OutputId) {
+        if let Some(due) = first_due(self.of(warning)) {
+            self.dues.remove(&(due, warning));
+        }
+    }
+
     /// What is asked about a warning, one a route.
     pub(super) fn of(&self, warning: OutputId) -> &[Ask] {
         self.asks.get(&warning).map_or(&[], |asks| asks)
@@ -43,15 +67,17 @@ impl Asking {
 
     /// Engine time at which one of them goes on.
     pub(super) fn due(&self) -> Option<Timestamp> {
-        let waits = |warning| !self.rung.contains(warning) && !self.deferred.contains(warning);
-        let waiting = self.asks.iter().filter(|(warning, _)| waits(warning));
-        waiting.flat_map(|(_, asks)| asks.iter().filter_map(|ask| ask.due)).min()
+        self.dues.first().map(|&(due, _)| due)
     }
 
     /// Time has come to `at`: what is due is to be decided on.
     pub(super) fn ring(&mut self, at: Timestamp) {
-        let is_due = |asks: &[Ask]| asks.iter().any(|ask| ask.is_due(at));
-        self.rung.extend(self.asks.iter().filter(|(_, asks)| is_due(asks)).map(|(&warning, _)| warning));
+        while let Some(&(due, warning)) = self.dues.first()
+            && due <= at
+        {
+            self.dues.pop_first();
+            self.rung.insert(warning);
+        }
     }
 
     /// The first that is to be decided on.
@@ -62,10 +88,12 @@ impl Asking {
     /// It is being decided on.
     pub(super) fn take(&mut self, warning: OutputId) {
         self.rung.remove(&warning);
+        self.wait(warning);
     }
 
     /// It is decided on again at the next start.
     pub(super) fn defer(&mut self, warning: OutputId) {
+        self.wait_no_more(warning);
         self.deferred.insert(warning);
     }
 
@@ -77,6 +105,7 @@ impl Asking {
                 *due = *due + downtime;
             }
         }
+        self.rearm();
     }
 
     /// A restored directory acts again: from here on people have their whole time.
@@ -84,13 +113,16 @@ impl Asking {
         self.rung.clear();
         for asks in self.asks.values_mut() {
             for ask in asks.edit().iter_mut().filter(|ask| ask.due.is_some()) {
-                ask.due = Some(at + ask.terms.within);
+                let again = ask.terms.again.filter(|_| ask.acknowledged);
+                ask.due = Some(at + again.unwrap_or(ask.terms.within));
             }
         }
+        self.rearm();
     }
 
     /// What is asked about a warning is now so.
     pub(super) fn set(&mut self, warning: OutputId, asks: &[Ask]) {
+        self.wait_no_more(warning);
         self.rung.remove(&warning);
         self.deferred.remove(&warning);
         if asks.is_empty() {
@@ -98,7 +130,12 @@ impl Asking {
         } else {
             self.asks.insert(warning, Shared::new(asks.to_vec()));
         }
+        self.wait(warning);
     }
+}
+
+fn first_due(asks: &[Ask]) -> Option<Timestamp> {
+    asks.iter().filter_map(|ask| ask.due).min()
 }
 
 impl Ask {

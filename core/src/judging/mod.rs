@@ -168,6 +168,7 @@ impl AreaStage {
             state.votes.recount(state.incident.as_ref(), moment.at, plan);
         }
         self.rearm_troubles(moment);
+        self.asking.rearm();
         self.outages.attach(plan);
         let cells: Vec<Cell> = self.cells.keys().copied().collect();
         cells.into_iter().filter_map(|cell| Some((cell, self.schedule(cell, moment)?))).collect()
