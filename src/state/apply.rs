@@ -6,7 +6,7 @@ use std::sync::Arc;
 use forewarn_core::event::{Decision, DeliveryOutcome, Input, TroubleReport};
 use forewarn_core::ids::{IndexKind, Key, OutputId, Position, TargetIx};
 use forewarn_core::time::{Span, Timestamp};
-use forewarn_core::warning::{About, Ask, Due, Incident, Outcome, Revision, TroubleCode};
+use forewarn_core::warning::{About, Due, Incident, Outcome, Revision, TroubleCode};
 use rusqlite::types::{ToSql, Value};
 use rusqlite::{Connection, OptionalExtension, Result, Transaction, TransactionBehavior, params};
 
@@ -137,8 +137,7 @@ fn apply(transaction: &Transaction<'_>, record: &Record, added: &mut Added) -> R
                 transaction.prepare_cached(delete)?.execute([TroubleCode::Held.word()])?;
             }
             Decision::Resent { warning, number, due } => resent(transaction, warning, *number, *due, place)?,
-            Decision::Asked { warning, number, asks, due } => {
-                asked(transaction, warning, asks)?;
+            Decision::Asked { warning, number, asks: _, due } => {
                 for due in due {
                     resent(transaction, warning, *number, *due, place)?;
                 }
@@ -292,18 +291,6 @@ fn resent(
     } else {
         tracing::error!(number, "a resend names a revision that is not in the projection");
     }
-    Ok(())
-}
-
-/// What is asked about a warning, as it stands now.
-fn asked(transaction: &Transaction<'_>, warning: &OutputId, asks: &[Ask]) -> Result<()> {
-    if asks.is_empty() {
-        transaction.prepare_cached("DELETE FROM asks WHERE warning = ?1")?.execute([id_blob(warning)])?;
-        return Ok(());
-    }
-    let upsert = "INSERT INTO asks (warning, body) VALUES (?1, ?2)
-                  ON CONFLICT (warning) DO UPDATE SET body = excluded.body";
-    transaction.prepare_cached(upsert)?.execute(params![id_blob(warning), body(&asks)])?;
     Ok(())
 }
 

@@ -53,9 +53,6 @@ CREATE TABLE deliveries (
 CREATE INDEX deliveries_by_warning ON deliveries (warning, number, target);
 CREATE INDEX deliveries_queued ON deliveries (position, ordinal, target, round) WHERE state = 'queued';
 CREATE INDEX deliveries_dead ON deliveries (decided) WHERE state = 'dead';
-CREATE TABLE asks (
-    warning BLOB PRIMARY KEY, body BLOB NOT NULL
-) STRICT, WITHOUT ROWID;
 CREATE TABLE acknowledgements (
     warning BLOB NOT NULL, number INTEGER NOT NULL, target INTEGER NOT NULL, at INTEGER NOT NULL,
     position INTEGER NOT NULL, PRIMARY KEY (warning, target, position)

@@ -53,7 +53,6 @@ pub(super) fn warnings(transaction: &Transaction<'_>, kept: &Ended, now: Timesta
             "DELETE FROM attempts WHERE key IN (SELECT key FROM deliveries WHERE warning = ?1)",
             "DELETE FROM deliveries WHERE warning = ?1",
             "DELETE FROM revisions WHERE warning = ?1",
-            "DELETE FROM asks WHERE warning = ?1",
             "DELETE FROM acknowledgements WHERE warning = ?1",
             "DELETE FROM warnings WHERE id = ?1",
         ] {
