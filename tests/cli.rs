@@ -247,7 +247,8 @@ async fn what_changes_something_goes_through_the_running_service() {
     ack("it").check(4, &["contact \"it\" was not told of it"]);
     ack("duty").check(0, &["acknowledged for duty"]);
     ack("duty").check(0, &["had acknowledged it before"]);
-    forewarn(&folder, "warnings ack ffffffff --as duty").check(4, &["no warning has the id"]);
+    forewarn(&folder, "warnings ack ffffffff --as duty")
+        .check(1, &["no warning \"ffffffff\"", "expected an id of"]);
     forewarn(&folder, &format!("warnings show {id}")).check(0, &["revision 2 by duty by webhook"]);
 
     forewarn(&folder, "stop").check(0, &["stopped"]);

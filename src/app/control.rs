@@ -61,7 +61,7 @@ pub enum Request {
     },
     /// Acknowledge a warning for a contact who was told of it.
     Acknowledge {
-        /// The warning's id, or the beginning of it.
+        /// The warning's id, whole.
         warning: String,
         /// The contact's id.
         contact: String,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use forewarn_core::event::{Command, Input, TroubleReport};
-use forewarn_core::ids::TargetIx;
+use forewarn_core::ids::{Key, TargetIx};
 use forewarn_core::plan::Plan;
 use forewarn_core::warning::{Cell, TroubleCode, TroubleKey};
 use tokio::sync::{Mutex, watch};
@@ -37,9 +37,6 @@ const LAG_READY_MAX: u64 = 100_000;
 
 /// Rows counted at most when asked what is undelivered.
 const UNDELIVERED_MAX: usize = 100_000;
-
-/// Warnings among which the beginning of an id is looked for, newest first.
-const ACKNOWLEDGED_AMONG_MAX: usize = 10_000;
 
 /// What is said where there is nothing to resume.
 const NOT_HELD: &str = "it is not held: nothing waits to be let go";
@@ -230,26 +227,28 @@ impl Desk {
         response
     }
 
-    async fn acknowledge(&self, id: &str, contact: &str) -> Response {
-        let state = &self.parts.state;
-        let rows = state.recent_warnings(ACKNOWLEDGED_AMONG_MAX).unwrap_or_default();
-        let fitting: Vec<_> = rows.iter().filter(|row| row.digest.to_string().starts_with(id)).collect();
-        let [row] = fitting.as_slice() else {
-            let among = self.hint("warnings list");
-            let count = if fitting.is_empty() { "no warning" } else { "more than one warning" };
+    async fn acknowledge(&self, warning: &str, contact: &str) -> Response {
+        let found = match Key::parse(warning).map(|key| self.parts.state.warning(key)) {
+            Some(Ok(found)) => found,
+            Some(Err(error)) => return Response::refused(format!("the warning cannot be read: {error:#}")),
+            None => None,
+        };
+        let Some((found, newest)) = found.as_ref().and_then(|found| Some((found, found.revisions.last()?)))
+        else {
             return Response::refused(format!(
-                "{count} has the id {id:?}, expected one that `{among}` shows"
+                "no warning has the id {warning}, expected one of `{}`",
+                self.hint("warnings list")
             ));
         };
-        let told = state.warning(row.digest).ok().flatten().map_or_else(Vec::new, |found| found.deliveries);
         let plan = self.parts.picture.borrow().plan.clone();
         let is_theirs = |it: TargetIx| plan.target(it).is_some_and(|target| target.contact == contact);
-        let Some(target) = told.iter().map(|delivery| delivery.target).find(|&it| is_theirs(it)) else {
+        let mut told = found.deliveries.iter().map(|delivery| delivery.target);
+        let Some(target) = told.find(|&it| is_theirs(it)) else {
             return Response::refused(format!(
                 "contact {contact:?} was not told of it, expected one who was"
             ));
         };
-        let command = Command::Acknowledge(row.newest.warning, row.newest.number, target);
+        let command = Command::Acknowledge(newest.warning, newest.number, target);
         match self.parts.inbox.answer(vec![Input::Command(command)]).await {
             Some(answer) if answer.quarantined || self.is_held() => self.without_effect(),
             Some(answer) if answer.decisions.is_empty() => {

@@ -1,12 +1,16 @@
 //! `forewarn warnings`: what people were told, of what, and whether it arrived.
 
+mod json;
+
 use std::io;
 
 use forewarn_core::ids::Key;
 use forewarn_core::level::Status;
 use forewarn_core::warning::{Evidence, Revision};
-use serde_json::{Value, json};
+use serde_json::Value;
 
+pub(super) use self::json::revision_json;
+use self::json::{delivery_json, detail_json, warning_json};
 use super::args::{Listing, WarningsAction, WarningsArgs};
 use super::beside::{Beside, Names, command, json as print_json, lacks_names, nothing, told};
 use super::change::change;
@@ -38,9 +42,7 @@ pub(super) fn warnings(args: &WarningsArgs, around: &mut Surroundings<'_>) -> io
         WarningsAction::Cancel { cell, reason } => {
             Request::Cancel { cell: cell.clone(), reason: reason.clone() }
         }
-        WarningsAction::Ack { id, contact } => {
-            Request::Acknowledge { warning: id.clone(), contact: contact.clone() }
-        }
+        WarningsAction::Ack { id, contact } => return told(acknowledge(args, id, contact, around), around),
         WarningsAction::Resend { key } => Request::Resend { key: key.clone() },
     };
     change(&args.places, &request, around)
@@ -105,18 +107,9 @@ fn state(ended: bool, newest: &Revision) -> &'static str {
 fn detail(args: &WarningsArgs, id: &str, around: &mut Surroundings<'_>) -> anyhow::Result<Exit> {
     let mut beside = Beside::open(&args.places)?;
     let state = beside.state()?;
-    let found = match find(&state, id)?.as_slice() {
-        [] => None,
-        [one] => state.warning(*one)?,
-        several => {
-            writeln!(around.err, "{} ids begin with {id:?}, expected more of it:", several.len())?;
-            several.iter().try_for_each(|key| writeln!(around.err, "  {key}"))?;
-            return Ok(Exit::Remarks);
-        }
-    };
-    let Some(found) = found else {
-        let listed = command(&args.places, "warnings list");
-        return nothing(&format!("no warning {id:?}, expected an id of `{listed}`"), around);
+    let found = match meant(args, &state, id, around)? {
+        Ok(found) => found,
+        Err(exit) => return Ok(exit),
     };
     beside.recall(|plan| found.revisions.iter().any(|revision| lacks_names(plan, revision)));
     if args.listing.json {
@@ -125,6 +118,45 @@ fn detail(args: &WarningsArgs, id: &str, around: &mut Surroundings<'_>) -> anyho
         print(&beside.names, &state, &found, around)?;
     }
     Ok(Exit::Done)
+}
+
+fn acknowledge(
+    args: &WarningsArgs,
+    id: &str,
+    contact: &str,
+    around: &mut Surroundings<'_>,
+) -> anyhow::Result<Exit> {
+    let state = Beside::open(&args.places)?.state()?;
+    match meant(args, &state, id, around)? {
+        Ok(found) => {
+            let (warning, contact) = (found.digest.to_string(), contact.to_owned());
+            Ok(change(&args.places, &Request::Acknowledge { warning, contact }, around)?)
+        }
+        Err(exit) => Ok(exit),
+    }
+}
+
+/// The warning that an id means; where that is none or several, it has said so.
+fn meant(
+    args: &WarningsArgs,
+    state: &StateReader,
+    id: &str,
+    around: &mut Surroundings<'_>,
+) -> anyhow::Result<Result<WarningDetail, Exit>> {
+    let found = match find(state, id)?.as_slice() {
+        [] => None,
+        [one] => state.warning(*one)?,
+        several => {
+            writeln!(around.err, "{} ids begin with {id:?}, expected more of it:", several.len())?;
+            several.iter().try_for_each(|key| writeln!(around.err, "  {key}"))?;
+            return Ok(Err(Exit::Remarks));
+        }
+    };
+    let Some(found) = found else {
+        let listed = command(&args.places, "warnings list");
+        return Ok(Err(nothing(&format!("no warning {id:?}, expected an id of `{listed}`"), around)?));
+    };
+    Ok(Ok(found))
 }
 
 /// The warnings that an id, or the beginning of one, can mean.
@@ -338,98 +370,4 @@ fn dead(args: &WarningsArgs, around: &mut Surroundings<'_>) -> anyhow::Result<Ex
         writeln!(around.err, "send one again with: {}", command(&args.places, "warnings resend KEY"))?;
     }
     Ok(Exit::Done)
-}
-
-fn warning_json(names: &Names, id: Key, ended: bool, newest: &Revision) -> Value {
-    json!({
-        "id": id.to_string(),
-        "state": state(ended, newest),
-        "about": names.about(&newest.about),
-        "place": names.place(&newest.about),
-        "newest": revision_json(names, newest),
-    })
-}
-
-fn detail_json(names: &Names, found: &WarningDetail) -> Value {
-    json!({
-        "id": found.digest.to_string(),
-        "state": found.revisions.last().map(|newest| state(found.ended, newest)),
-        "about": found.revisions.last().map(|newest| names.about(&newest.about)),
-        "place": found.revisions.last().map(|newest| names.place(&newest.about)),
-        "revisions": found.revisions.iter().map(|it| revision_json(names, it)).collect::<Vec<_>>(),
-        "deliveries": found.deliveries.iter().map(|it| delivery_json(names, it)).collect::<Vec<_>>(),
-        "acknowledged": found.acknowledgements.iter().map(|it| json!({
-            "revision": it.number, "by": names.target(it.target), "at": names.time_json(it.at),
-        })).collect::<Vec<_>>(),
-    })
-}
-
-/// One revision as machines read it; `log show` prints it too.
-pub(super) fn revision_json(names: &Names, it: &Revision) -> Value {
-    json!({
-        "number": it.number,
-        "kind": it.kind.word(),
-        "reason": it.reason.word(),
-        "status": it.status.word(),
-        "level": it.level.word(),
-        "peak": it.peak.word(),
-        "urgency": it.urgency.word(),
-        "severity": it.severity.word(),
-        "certainty": it.certainty.word(),
-        "onset": names.time_json(it.onset),
-        "sent": names.time_json(it.sent),
-        "expires": names.time_json(it.expires),
-        "stale": it.stale,
-        "sensors": it.sensors,
-        "evidence": it.evidence.iter().map(|it| evidence_json(names, it)).collect::<Vec<_>>(),
-        "detail": it.detail,
-        "targets": it.due.iter().map(|due| names.target(due.target)).collect::<Vec<_>>(),
-    })
-}
-
-fn evidence_json(names: &Names, it: &Evidence) -> Value {
-    let unit = names.0.sensor(it.sensor).map(|sensor| show::symbol(sensor.unit));
-    let rule_unit = names.0.rule(it.rule).map(|rule| show::symbol(rule.unit));
-    json!({
-        "sensor": names.sensor(it.sensor),
-        "rule": names.rule(it.rule),
-        "level": it.level.word(),
-        "value": it.value,
-        "unit": unit,
-        "measured": it.measured,
-        "limit": it.limit,
-        "rule_unit": rule_unit,
-        "trend_per_hour": it.trend,
-        "since": names.time_json(it.since),
-        "observed": names.time_json(it.observed),
-        "unknown": it.unknown,
-        "saturated": it.saturated,
-    })
-}
-
-fn delivery_json(names: &Names, row: &DeliveryRow) -> Value {
-    let target = names.0.target(row.target);
-    json!({
-        "key": row.key.to_string(),
-        "warning": row.warning.digest().to_string(),
-        "number": row.number,
-        "round": row.round,
-        "target": row.target_id,
-        "contact": target.map(|it| it.contact.as_str()),
-        "channel": target.map(|it| it.channel.as_str()),
-        "state": match row.state {
-            DeliveryState::Queued => "queued",
-            DeliveryState::Accepted => "accepted",
-            DeliveryState::Superseded => "superseded",
-            DeliveryState::Dead(_) => "dead",
-        },
-        "death": match row.state {
-            DeliveryState::Dead(death) => Some(death.word()),
-            DeliveryState::Queued | DeliveryState::Accepted | DeliveryState::Superseded => None,
-        },
-        "attempts": row.attempts,
-        "newest_attempt": row.note.as_ref().map(|(at, outcome)| json!({
-            "at": names.time_json(*at), "outcome": outcome,
-        })),
-    })
 }
