@@ -1,19 +1,17 @@
 //! The pages of deliveries: what a link opens, and the acknowledgement behind
 //! its button.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use forewarn_core::event::{Command, Input};
-use forewarn_core::ids::{Key, Position, TargetIx};
-use forewarn_core::plan::Plan;
+use forewarn_core::ids::{Key, Position};
 use forewarn_core::warning::Seen;
 use tokio::sync::watch;
 
 use crate::channels::page::{self, Shown};
 use crate::driver::inbox::DriverInbox;
-use crate::http::pages::{Opened, Pages};
+use crate::http::pages::{Acknowledging, Opened, Opening, Pages};
 use crate::link::Links;
 use crate::ports::Current;
 use crate::state::{DeliveryPage, StateReader};
@@ -64,36 +62,29 @@ impl DeliveryPages {
             revision: &row.newest,
             language: &target.language,
             seen: Seen {
-                by: contacts(plan, row.acknowledged.iter().map(|(target, _)| *target)),
-                of: contacts(plan, row.told.iter().copied()),
+                by: plan.contacts(row.acknowledged.iter().map(|(target, _)| *target)),
+                of: plan.contacts(row.told.iter().copied()),
             },
             acknowledged: own.map(|(_, at)| *at).min(),
         };
         Opened::Page(self.maker.page(&setup, shown))
     }
 
-    async fn acknowledged(&self, delivery: Key, number: u32) -> Opened {
-        let row = match self.row(delivery).await {
-            Ok(row) => row,
-            Err(opened) => return opened,
-        };
+    async fn acknowledged(&self, delivery: Key, number: u32) -> Result<(), Opened> {
+        let row = self.row(delivery).await?;
         let command = Command::Acknowledge(row.newest.warning, number, row.target);
-        let Some(answer) = self.inbox.answer(vec![Input::Command(command)]).await else {
-            return Opened::Later;
-        };
-        if answer.quarantined {
-            return Opened::Later;
-        }
+        let answer = self.inbox.answer(vec![Input::Command(command)]).await;
+        let answer = answer.filter(|answer| !answer.quarantined).ok_or(Opened::Later)?;
         let mut projected = self.projected.clone();
         let shown = projected.wait_for(|at| *at >= answer.position);
         // That it takes longer is no fault: it is durable, and a later look shows it.
         let _ = tokio::time::timeout(SHOWN_WITHIN, shown).await;
-        self.opened(delivery).await
+        Ok(())
     }
 }
 
 impl Pages for DeliveryPages {
-    fn page<'a>(&'a self, token: &'a str) -> std::pin::Pin<Box<dyn Future<Output = Opened> + Send + 'a>> {
+    fn page<'a>(&'a self, token: &'a str) -> Opening<'a> {
         Box::pin(async {
             match self.links.delivery(token) {
                 Some(delivery) => self.opened(delivery).await,
@@ -102,25 +93,10 @@ impl Pages for DeliveryPages {
         })
     }
 
-    fn acknowledge<'a>(
-        &'a self,
-        token: &'a str,
-        number: u32,
-    ) -> std::pin::Pin<Box<dyn Future<Output = Opened> + Send + 'a>> {
+    fn acknowledge<'a>(&'a self, token: &'a str, number: u32) -> Acknowledging<'a> {
         Box::pin(async move {
-            match self.links.delivery(token) {
-                Some(delivery) => self.acknowledged(delivery, number).await,
-                None => Opened::Nothing,
-            }
+            let delivery = self.links.delivery(token).ok_or(Opened::Nothing)?;
+            self.acknowledged(delivery, number).await
         })
     }
-}
-
-/// How many contacts these addresses belong to; who has left the plan counts by address.
-fn contacts(plan: &Plan, targets: impl Iterator<Item = TargetIx>) -> u32 {
-    let contact = |target: TargetIx| match plan.target(target) {
-        Some(known) => (known.contact.as_str(), None),
-        None => ("", Some(target)),
-    };
-    targets.map(contact).collect::<BTreeSet<_>>().len() as u32
 }

@@ -47,7 +47,11 @@ pub enum Opened {
     Later,
 }
 
-type Opening<'a> = Pin<Box<dyn Future<Output = Opened> + Send + 'a>>;
+/// A page that is being opened.
+pub type Opening<'a> = Pin<Box<dyn Future<Output = Opened> + Send + 'a>>;
+
+/// An acknowledgement on its way.
+pub type Acknowledging<'a> = Pin<Box<dyn Future<Output = Result<(), Opened>> + Send + 'a>>;
 
 /// Opens the pages of deliveries.
 pub trait Pages: Send + Sync + std::fmt::Debug {
@@ -55,8 +59,9 @@ pub trait Pages: Send + Sync + std::fmt::Debug {
     fn page<'a>(&'a self, token: &'a str) -> Opening<'a>;
 
     /// Acknowledges the warning for whoever the link was sent to, as of the
-    /// revision that they had before them. Resolves once that is durable.
-    fn acknowledge<'a>(&'a self, token: &'a str, number: u32) -> Opening<'a>;
+    /// revision that they had before them. Resolves once that is durable and
+    /// its page shows it; `Err` says why there is none.
+    fn acknowledge<'a>(&'a self, token: &'a str, number: u32) -> Acknowledging<'a>;
 }
 
 /// What the form sends.
@@ -76,8 +81,8 @@ pub(super) async fn acknowledge(
 ) -> Response {
     match doors.pages.acknowledge(&token, form.number).await {
         // Shown by its own address, so that loading it again sends nothing again.
-        Opened::Page(_) => (HEADERS, Redirect::to(&token)).into_response(),
-        other => answer(other),
+        Ok(()) => (HEADERS, Redirect::to(&token)).into_response(),
+        Err(opened) => answer(opened),
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use forewarn::config::plan::{Decode, From, Http, Setup, Source};
 use forewarn::config::secret::Secret;
 use forewarn::formats::AnyFormat;
-use forewarn::http::pages::{Opened, Pages};
+use forewarn::http::pages::{Acknowledging, Opened, Opening, Pages};
 use forewarn::http::{Doors, Health, Limits, Readiness, Reload, Sensors, Server};
 use forewarn::ports::{Batch, CivilClock, Inbox, Taken};
 use forewarn_core::event::Input;
@@ -225,12 +225,12 @@ impl Reload for Full {
 }
 
 impl Pages for Full {
-    fn page<'a>(&'a self, _: &'a str) -> Pin<Box<dyn Future<Output = Opened> + Send + 'a>> {
+    fn page<'a>(&'a self, _: &'a str) -> Opening<'a> {
         Box::pin(std::future::ready(Opened::Later))
     }
 
-    fn acknowledge<'a>(&'a self, _: &'a str, _: u32) -> Pin<Box<dyn Future<Output = Opened> + Send + 'a>> {
-        Box::pin(std::future::ready(Opened::Later))
+    fn acknowledge<'a>(&'a self, _: &'a str, _: u32) -> Acknowledging<'a> {
+        Box::pin(std::future::ready(Err(Opened::Later)))
     }
 }
 

@@ -17,7 +17,6 @@ use super::{AreaStage, routing};
 use crate::event::Decision;
 use crate::ids::{OutputId, TargetIx};
 use crate::level::Level;
-use crate::plan::Plan;
 use crate::time::{Span, Timestamp};
 use crate::warning::{About, Ask, Cell, Due, Revision};
 
@@ -227,7 +226,7 @@ impl AreaStage {
         let number = number.min(sent.newest.number);
         let acknowledged = Decision::Acknowledged { warning, number, target };
         let mut asks = self.asking.of(warning).to_vec();
-        let same = |other: TargetIx| other == target || same_contact(&self.plan, other, target);
+        let same = |other: TargetIx| self.plan.contacts([other, target].into_iter()) == 1;
         let answered = |ask: &&mut Ask| !ask.acknowledged && ask.number <= number && ask.told().any(same);
         let mut answers = 0;
         for ask in asks.iter_mut().filter(answered) {
@@ -251,9 +250,4 @@ fn ask_again(ask: &mut Ask, sent: &Sent, at: Timestamp) -> Vec<TargetIx> {
     // Those who were told in their stead are told again if nobody answers.
     ask.also.clear();
     ask.asked.clone()
-}
-
-fn same_contact(plan: &Plan, one: TargetIx, other: TargetIx) -> bool {
-    let contact = |target| plan.target(target).map(|target| &target.contact);
-    contact(one).is_some() && contact(one) == contact(other)
 }

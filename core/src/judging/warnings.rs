@@ -111,7 +111,7 @@ impl Sent {
     pub(super) fn seen(&self, plan: &Plan) -> Seen {
         let told = self.heard.iter().filter(|(_, heard)| !heard.erased);
         let seen = told.clone().filter(|(_, heard)| heard.seen >= Some(self.news));
-        Seen { by: contacts(plan, seen.map(|(&it, _)| it)), of: contacts(plan, told.map(|(&it, _)| it)) }
+        Seen { by: plan.contacts(seen.map(|(&it, _)| it)), of: plan.contacts(told.map(|(&it, _)| it)) }
     }
 
     /// Engine time at which it is renewed: before it expires by either clock, the
@@ -138,16 +138,6 @@ impl Sent {
             heard.seen = None;
         }
     }
-}
-
-/// How many contacts these addresses belong to.
-fn contacts(plan: &Plan, targets: impl Iterator<Item = TargetIx>) -> u32 {
-    let contact = |target| match plan.target(target) {
-        Some(known) => (Some(known.contact.as_str()), None),
-        // It has left the plan, so that it counts by itself.
-        None => (None, Some(target)),
-    };
-    targets.map(contact).collect::<BTreeSet<_>>().len() as u32
 }
 
 /// A target in its first round.

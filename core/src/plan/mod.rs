@@ -9,6 +9,8 @@ mod people;
 
 pub use people::{AckTerms, Group, Route, Target};
 
+use std::collections::BTreeSet;
+
 use minicbor::{Decode, Encode};
 
 use crate::ids::{AreaIx, DomainIx, HazardIx, RuleIx, SensorIx, StationIx, TargetIx};
@@ -367,6 +369,15 @@ impl Plan {
     /// The target of an index, if it is in the plan.
     pub fn target(&self, ix: TargetIx) -> Option<&Target> {
         self.targets.get(ix.index())?.as_ref()
+    }
+
+    /// How many contacts these addresses belong to; one that has left the plan counts by itself.
+    pub fn contacts(&self, targets: impl Iterator<Item = TargetIx>) -> u32 {
+        let contact = |ix| match self.target(ix) {
+            Some(known) => (Some(known.contact.as_str()), None),
+            None => (None, Some(ix)),
+        };
+        targets.map(contact).collect::<BTreeSet<_>>().len() as u32
     }
 
     /// The name of a hazard; empty for one that was never assigned.
