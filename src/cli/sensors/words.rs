@@ -84,18 +84,18 @@ pub(super) fn state_in_full(shown: &Shown<'_>, seen: &Seen<'_>) -> String {
     }
 }
 
-/// The highest level that a rule says it is at now.
+/// The highest level that a rule says it is at now; normal only where every rule says so.
 pub(super) fn level(seen: &Seen<'_>, moment: Moment) -> Cell {
     let verdicts: Vec<Verdict> =
         seen.state.rules(moment).filter_map(|rule| rule.said.map(|said| said.tip)).collect();
-    match verdicts.iter().map(|verdict| verdict.level()).max() {
-        None => "no rule".into(),
-        Some(Level::Normal) if verdicts.iter().all(|verdict| verdict.is_unknown()) => "unknown".into(),
+    match (verdicts.iter().map(|verdict| verdict.level()).max(), on_its_way(seen, moment)) {
+        (None, _) => "no rule".into(),
         // What a reading reached that others must still bear out is not normal.
-        Some(Level::Normal) if on_its_way(seen, moment).is_some() => {
-            on_its_way(seen, moment).map_or_else(String::new, |level| format!("{level}?")).into()
+        (Some(Level::Normal), Some(level)) => format!("{level}?").into(),
+        (Some(Level::Normal), None) if verdicts.iter().any(|verdict| verdict.is_unknown()) => {
+            "unknown".into()
         }
-        Some(level) => Cell::Level(level),
+        (Some(level), _) => Cell::Level(level),
     }
 }
 
