@@ -37,12 +37,17 @@ pub(crate) struct Calm {
     pub(crate) lateness: Span,
     pub(crate) outage_after: Span,
     max_age: Span,
+    /// When the newest reading was observed, here too, so that the window need not be looked at.
+    newest: Timestamp,
+    /// When the first reading that is not settled was; [`Timestamp::MAX`] while all are.
+    pub(crate) unsettled: Timestamp,
 }
 
 impl Calm {
-    /// By the limits in force at the newest reading, which was a quiet one;
-    /// `None` where there is no telling.
-    pub(crate) fn of(rests: &[Rest], ring: &Ring, bench: &Bench<'_>) -> Option<Calm> {
+    /// By the limits in force at the newest reading, which was a quiet one, with
+    /// the number of the first reading that is not settled; `None` where there
+    /// is no telling.
+    pub(crate) fn of(rests: &[Rest], ring: &Ring, settled: u64, bench: &Bench<'_>) -> Option<Calm> {
         let newest = ring.newest()?;
         let Band { low, high, flag } = checks::calm(bench.sensor)?;
         let mut calm = Calm {
@@ -55,6 +60,8 @@ impl Calm {
             lateness: bench.sensor.lateness,
             outage_after: super::watch::outage_after(bench),
             max_age: bench.sensor.max_age,
+            newest: newest.observed,
+            unsettled: ring.observed(settled),
         };
         let settings = &bench.plan.settings;
         for rest in rests {
@@ -80,28 +87,28 @@ impl Calm {
         Some(calm)
     }
 
-    /// Whether a reading after `newest` is quiet, unless a rule that looks back objects.
-    pub(crate) fn holds(
-        &self,
-        reading: &Reading,
-        newest: Timestamp,
-        moment: Moment,
-        future_tolerance: Span,
-    ) -> bool {
+    /// Whether a reading is quiet, unless a rule that looks back objects.
+    pub(crate) fn holds(&self, reading: &Reading, moment: Moment, future_tolerance: Span) -> bool {
         let civil = moment.civil();
         reading.value > self.low
             && reading.value < self.high
             && reading.marks == Marks::default()
-            && reading.observed > newest
+            && reading.observed > self.newest
             && reading.observed < self.until
             && reading.observed <= civil + future_tolerance
             && reading.observed >= civil - self.max_age
     }
 
-    /// Whether a rule that looks back may object to a quiet reading after `newest`.
-    pub(crate) fn has_to_ask(&self, reading: &Reading, newest: Timestamp) -> bool {
-        let apart = reading.observed - newest;
+    /// Whether a rule that looks back may object to a quiet reading.
+    pub(crate) fn has_to_ask(&self, reading: &Reading) -> bool {
+        let apart = reading.observed - self.newest;
         self.looks_back && !self.corridor.is_some_and(|corridor| corridor.holds(reading.value, apart))
+    }
+
+    /// Takes note of the reading that is the newest now.
+    pub(crate) fn note(&mut self, observed: Timestamp) {
+        self.newest = observed;
+        self.unsettled = self.unsettled.min(observed);
     }
 }
 

@@ -159,6 +159,11 @@ impl Ring {
         self.get(self.end().checked_sub(1)?)
     }
 
+    /// When the reading of a number was observed; [`Timestamp::MAX`] for one that is still to come.
+    pub(crate) fn observed(&self, number: u64) -> Timestamp {
+        self.get(number).map_or(Timestamp::MAX, |sample| sample.observed)
+    }
+
     /// The kept readings, oldest first.
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &Sample> {
         let head = self.head as usize;
@@ -208,6 +213,17 @@ impl Ring {
         let slot = self.slot(at);
         self.slots[slot] = sample;
         self.set_edition(number, Edition::default());
+    }
+
+    /// Puts a reading after the newest, with its edition. There must be room.
+    pub(crate) fn push(&mut self, sample: Sample, edition: Edition) {
+        assert!(!self.is_full(), "room is made before a reading is put in");
+        let slot = self.slot(self.len());
+        self.slots[slot] = sample;
+        self.len += 1;
+        if edition != Edition::default() || !self.editions.is_empty() {
+            self.set_edition(self.end() - 1, edition);
+        }
     }
 
     /// Forgets the oldest reading.

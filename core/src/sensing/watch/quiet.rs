@@ -46,7 +46,7 @@ impl Watch {
         let rests: Option<Vec<Rest>> =
             self.judges.iter().map(|judge| judge.at_rest(&self.ring, bench)).collect();
         let Some(rests) = rests else { return };
-        self.calm = Calm::of(&rests, &self.ring, bench);
+        self.calm = Calm::of(&rests, &self.ring, self.settled, bench);
         if self.calm.is_some() {
             self.judges = Vec::new();
             self.rests = rests;
@@ -55,7 +55,7 @@ impl Watch {
 
     /// Learns anew what a quiet reading is: after a snapshot, which does not say.
     pub(crate) fn calm_down(&mut self, bench: &Bench<'_>) {
-        let calm = || Calm::of(&self.rests, &self.ring, bench);
+        let calm = || Calm::of(&self.rests, &self.ring, self.settled, bench);
         self.calm = (self.judges.is_empty() && self.may_be_calm(bench)).then(calm).flatten();
     }
 
@@ -101,26 +101,27 @@ impl Watch {
     }
 
     /// Takes a reading in by which nothing changes, but that it came; `None`
-    /// where it is not certain to be such a one.
+    /// where it is not certain to be such a one. Looks at this row and at one
+    /// place of the window, and at no more: memory is what a quiet reading costs.
     pub(crate) fn quiet(&mut self, reading: &Reading, plan: &Plan, moment: Moment) -> Option<Checked> {
-        let calm = self.calm?;
-        let newest = self.ring.newest()?.observed;
-        if !calm.holds(reading, newest, moment, plan.settings.future_tolerance) {
+        let calm = self.calm.as_ref()?;
+        if !calm.holds(reading, moment, plan.settings.future_tolerance) {
             return None;
         }
-        let bench = if calm.has_to_ask(reading, newest) {
+        let (flag, lateness, outage_after) = (calm.flag, calm.lateness, calm.outage_after);
+        let bench = if calm.has_to_ask(reading) {
             Some(Bench { plan, ix: reading.sensor, sensor: plan.sensor(reading.sensor)?, moment })
         } else {
             None
         };
         let number = self.ring.end();
         if self.ring.is_full() {
-            self.settled = self.settled.max(self.settles_early(number));
+            self.settle_quietly(self.settles_early(number));
             self.ring.pop_oldest();
         }
         let Reading { observed, value, marks, source, seq, identity, .. } = *reading;
-        self.ring.insert(number, Sample { observed, value, flag: calm.flag, marks, source, unproven: false });
-        self.ring.set_edition(number, Edition { seq, identity });
+        let sample = Sample { observed, value, flag, marks, source, unproven: false };
+        self.ring.push(sample, Edition { seq, identity });
         if let Some(bench) = bench {
             if !self.is_clear_at(number, &bench) {
                 // The judges shall see it come in.
@@ -128,16 +129,33 @@ impl Watch {
                 return None;
             }
             // By a corridor about where it stands now, the next ones need not ask.
-            self.calm = Calm::of(&self.rests, &self.ring, &bench);
+            self.calm = Calm::of(&self.rests, &self.ring, self.settled, &bench);
+        } else if let Some(calm) = &mut self.calm {
+            calm.note(observed);
         }
-        self.heard_through(source, moment.at, calm.outage_after);
+        self.heard_through(source, moment.at, outage_after);
         self.last_seen = Some(moment.at);
         self.counting = moment.at;
-        self.move_watermark(observed, calm.lateness, moment);
-        while self.is_past(self.settled) {
-            self.settled += 1;
+        self.move_watermark(observed, lateness, moment);
+        while self.unsettled() <= self.watermark {
+            self.settle_quietly(self.settled + 1);
         }
-        Some(Checked { reading: *reading, flag: calm.flag })
+        Some(Checked { reading: *reading, flag })
+    }
+
+    /// When the first reading that is not settled was observed.
+    fn unsettled(&self) -> Timestamp {
+        self.calm.as_ref().map_or_else(|| self.ring.observed(self.settled), |calm| calm.unsettled)
+    }
+
+    /// Counts the readings before this number as settled: no judge at rest has to be told.
+    fn settle_quietly(&mut self, before: u64) {
+        if before > self.settled {
+            self.settled = before;
+            if let Some(calm) = &mut self.calm {
+                calm.unsettled = self.ring.observed(before);
+            }
+        }
     }
 
     /// Whether every judge at rest that looks back finds the reading clear.
