@@ -57,17 +57,12 @@ pub(super) struct Opening {
 
 /// Opens it, or says what is in the way.
 pub(super) fn open(options: &Options) -> anyhow::Result<Opening> {
-    // Read once on scratch tables, to learn where the data stand and that all is well.
-    let first = load(options, &mut FreshIndices::default(), &mut TargetIds::counted())?;
-    let data = first.setup.data.clone();
-    if !data.exists() {
-        listening::try_ports(&first.setup)?;
-    }
+    let Site { data, log: log_settings } = site(options)?;
     make_private(&data)?;
 
     let lock = Lock::take(&data)?;
     let stamp = if options.status == Status::Actual { Stamp::Live } else { Stamp::Drill };
-    let (log, opened, place) = take_up(lock, &first.setup.log, stamp, &data)?;
+    let (log, opened, place) = take_up(lock, &log_settings, stamp, &data)?;
     let Planned { loaded, assigned, targets, indices } = plan(options, &log, &data)?;
     let recovery = recovery(&data);
     let mut recovered = recovery.recover()?;
@@ -113,6 +108,23 @@ pub(super) fn open(options: &Options) -> anyhow::Result<Opening> {
         position: recovered.position,
     };
     Ok(Opening { loaded, driver, begin, reader, clock, targets, indices, stamp, place, held })
+}
+
+/// Where the data stand, and how their log is kept.
+struct Site {
+    data: PathBuf,
+    log: LogSettings,
+}
+
+/// Reads the configuration on scratch tables, to learn where the data stand and
+/// that all is well. Of what it makes, which is large where there are many
+/// sensors, nothing else is kept.
+fn site(options: &Options) -> anyhow::Result<Site> {
+    let setup = load(options, &mut FreshIndices::default(), &mut TargetIds::counted())?.setup;
+    if !setup.data.exists() {
+        listening::try_ports(&setup)?;
+    }
+    Ok(Site { data: setup.data, log: setup.log })
 }
 
 /// A configuration under the names of a log.

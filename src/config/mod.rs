@@ -1,8 +1,7 @@
 //! What people wrote becomes what is meant, or a list of faults.
 //!
-//! [`load`] reads the folder of the configuration. It changes nothing on disk
-//! and nothing it was handed unless it succeeds, so a reload is a load and a
-//! comparison.
+//! [`load`] reads the folder of the configuration and changes nothing on disk,
+//! so a reload is a load and a comparison.
 
 mod advice;
 mod build;
@@ -20,12 +19,11 @@ pub mod zone;
 
 use std::path::Path;
 
-use forewarn_core::ids::IndexKind;
 use forewarn_core::level::Status;
 use forewarn_core::time::Timestamp;
 
 use fault::{Fault, Faults, Place, Warning};
-use names::{Assign, FreshIndices};
+use names::Assign;
 use plan::Setup;
 use targets::TargetIds;
 
@@ -50,29 +48,16 @@ pub struct Loaded {
     pub setup: Setup,
     /// What will surprise, in the order of files and lines.
     pub warnings: Vec<Warning>,
-    /// Every name of the plan with its index, in the order they were asked for.
-    pub assignments: Vec<Assignment>,
     /// Where each route of the plan was written.
     pub routes: Vec<Place>,
     /// Memory that sensors and rules will take.
     pub memory: predict::Memory,
 }
 
-/// A name of the plan and its dense index.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Assignment {
-    /// What it names.
-    pub kind: IndexKind,
-    /// The name.
-    pub name: String,
-    /// Its index.
-    pub index: u32,
-}
-
 /// Reads and builds a configuration, or tells every fault of it at once.
 ///
-/// `indices` and `targets` are changed only where it succeeds; `targets` must
-/// be saved before an event names the plan.
+/// Where it fails, `indices` and `targets` may hold names that nothing uses: hand
+/// in copies. `targets` must be saved before an event names the plan.
 pub fn load(
     request: &Request<'_>,
     indices: &mut dyn Assign,
@@ -86,26 +71,14 @@ pub fn load(
     }
     let raw = raw::Raw::read(request.dir, &mut faults);
     words(&raw.messages, &mut faults);
-    // Built twice: first on scratch tables, so that a faulty configuration assigns nothing for good.
-    let trial = build::build(&raw, request, &mut FreshIndices::default(), &mut targets.clone(), &mut faults);
-    let memory = trial.as_ref().map(|built| affordable(built, &mut faults)).unwrap_or_default();
-    if trial.is_none() || !faults.is_empty() {
-        return Err(faults.in_order());
-    }
-    let Some(built) = build::build(&raw, request, indices, targets, &mut faults) else {
-        return Err(faults.in_order());
-    };
+    let built = build::build(&raw, request, indices, targets, &mut faults);
+    let memory = built.as_ref().map(|built| affordable(built, &mut faults)).unwrap_or_default();
+    let Some(built) = built.filter(|_| faults.is_empty()) else { return Err(faults.in_order()) };
     let mut warnings = built.warnings;
     advice::advise(&built.setup, &built.places, request.at, &mut warnings);
     warnings.sort();
     warnings.dedup();
-    Ok(Loaded {
-        setup: built.setup,
-        warnings,
-        assignments: built.assignments,
-        routes: built.places.routes,
-        memory,
-    })
+    Ok(Loaded { setup: built.setup, warnings, routes: built.places.routes, memory })
 }
 
 /// The site's own templates and words, as the channels judge them.
@@ -131,6 +104,7 @@ fn affordable(built: &build::Built, faults: &mut Faults) -> predict::Memory {
 
 #[cfg(test)]
 mod tests {
+    use super::names::FreshIndices;
     use super::*;
 
     #[test]

@@ -74,7 +74,9 @@ impl Catalog {
     pub fn new(entries: impl IntoIterator<Item = (String, CatalogEntry)>) -> Self {
         let mut catalog = Catalog::default();
         for (station, entry) in entries {
-            catalog.stations.entry(station.into_boxed_str()).or_default().push(entry);
+            let of_station = catalog.stations.entry(station.into_boxed_str());
+            // Most stations measure one quantity.
+            of_station.or_insert_with(|| Vec::with_capacity(1)).push(entry);
         }
         catalog
     }

@@ -4,10 +4,10 @@ use std::fs;
 use std::path::Path;
 
 use forewarn::config::fault::FAULTS_MAX;
-use forewarn::config::names::{Assign, FreshIndices};
-use forewarn_core::ids::IndexKind;
+use forewarn::config::names::FreshIndices;
+use forewarn_core::plan::Area;
 
-use crate::world::{AREAS, CANARY, CONTACTS, FILES, LIMITS, MAIN, ROUTES, SENSORS, loads, sound, write};
+use crate::world::{AREAS, CANARY, CONTACTS, FILES, LIMITS, MAIN, SENSORS, loads, sound, write};
 
 #[test]
 fn the_sound_configuration_is_sound() {
@@ -142,29 +142,19 @@ fn a_file_of_the_wrong_kind_does_not_fill_the_screen() {
 }
 
 #[test]
-fn a_faulty_configuration_assigns_nothing() {
-    #[derive(Default)]
-    struct Counting(FreshIndices, usize);
-    impl Assign for Counting {
-        fn index(&mut self, kind: IndexKind, name: &str) -> u32 {
-            self.1 += 1;
-            self.0.index(kind, name)
-        }
-    }
+fn what_was_assigned_stays() {
     let dir = sound();
-    let mut indices = Counting::default();
-    write(dir.path(), "routes.toml", ROUTES.replace("{area}/duty", "nobody").as_bytes());
-    assert!(loads(dir.path(), &mut indices).is_err());
-    assert_eq!(indices.1, 0);
-    write(dir.path(), "routes.toml", ROUTES.as_bytes());
-    let loaded = loads(dir.path(), &mut indices).expect("sound");
-    assert_eq!(indices.1, loaded.assignments.len());
-    // What was assigned stays: an area in front of the others changes no index.
-    let town = loaded.assignments.iter().find(|it| it.name == "town").expect("assigned").clone();
+    let mut indices = FreshIndices::default();
+    let town = |indices: &mut FreshIndices| {
+        let loaded = loads(dir.path(), indices).expect("sound");
+        let at = |area: &Option<Area>| area.as_ref().is_some_and(|area| area.id == "town");
+        loaded.setup.plan.areas.iter().position(at).expect("configured")
+    };
+    let before = town(&mut indices);
+    // An area in front of the others changes no index.
     let first = "\"features\": [\n{ \"type\": \"Feature\", \"properties\": { \"id\": \"aaa\", \"name_en\": \"A\" } },";
     write(dir.path(), "areas.geojson", AREAS.replacen("\"features\": [", first, 1).as_bytes());
-    let again = loads(dir.path(), &mut indices).expect("sound");
-    assert!(again.assignments.contains(&town));
+    assert_eq!(town(&mut indices), before);
 }
 
 #[test]

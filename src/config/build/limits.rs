@@ -112,6 +112,7 @@ impl Build<'_> {
             self.no_row(table, sensor, under);
         }
         let mut rows: Vec<LimitRow> = rows.into_iter().map(|(_, row)| row).collect();
+        rows.shrink_to_fit();
         rows.sort_by_key(|row| row.from);
         self.whole_year(&rows, sensor, under);
         rows

@@ -16,6 +16,7 @@ use forewarn_core::plan::{Plan, Settings};
 use forewarn_core::sensing::SOURCES_MAX;
 use jiff::tz::TimeZone;
 
+use super::Request;
 use super::fault::{Fault, Faults, Place, Warning, quote};
 use super::names::Assign;
 use super::plan::Setup;
@@ -26,13 +27,11 @@ use super::raw::table::At;
 use super::secret::Secret;
 use super::targets::TargetIds;
 use super::zone;
-use super::{Assignment, Request};
 
 /// What a build makes, apart from faults.
 pub(super) struct Built {
     pub(super) setup: Setup,
     pub(super) warnings: Vec<Warning>,
-    pub(super) assignments: Vec<Assignment>,
     pub(super) places: Places,
     pub(super) memory_max: u64,
 }
@@ -60,7 +59,6 @@ pub(super) struct Build<'a> {
     sensors: BTreeMap<String, SensorIx>,
     hazards: BTreeMap<String, HazardIx>,
     warnings: Vec<Warning>,
-    assignments: Vec<Assignment>,
     places: Places,
 }
 
@@ -86,7 +84,6 @@ pub(super) fn build(
         sensors: BTreeMap::new(),
         hazards: BTreeMap::new(),
         warnings: vec![],
-        assignments: vec![],
         places: Places::default(),
     };
     build.areas();
@@ -101,11 +98,14 @@ pub(super) fn build(
     if !build.faults.is_empty() {
         return None;
     }
-    let Build { plan, warnings, assignments, places, .. } = build;
+    let Build { mut plan, warnings, places, .. } = build;
+    plan.stations.shrink_to_fit();
+    plan.sensors.shrink_to_fit();
+    plan.rules.iter_mut().flatten().for_each(|rule| rule.subjects.shrink_to_fit());
     let setup = service?.setup(plan, catalog, devices, addresses, raw.messages.clone());
     let memory_max =
         main.limits.as_ref().and_then(|limits| limits.memory_max.as_ref()).map_or(MEMORY_MAX, |max| max.0);
-    Some(Built { setup, warnings, assignments, places, memory_max })
+    Some(Built { setup, warnings, places, memory_max })
 }
 
 /// Memory that sensors and rules may take together unless configured, bytes.
@@ -142,11 +142,9 @@ impl Build<'_> {
         }
     }
 
-    /// The index of a name, noted among the assignments of this plan.
+    /// The index of a name.
     fn index(&mut self, kind: IndexKind, name: &str) -> u32 {
-        let index = self.indices.index(kind, name);
-        self.assignments.push(Assignment { kind, name: name.to_owned(), index });
-        index
+        self.indices.index(kind, name)
     }
 
     /// The hazard of a name.

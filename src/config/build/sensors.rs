@@ -1,6 +1,7 @@
 //! Stations and sensors: the rows of one station agree, the rows of one
 //! sensor follow each other in time.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use forewarn_core::ids::{AreaIx, DomainIx, IndexKind, SensorIx, StationIx};
@@ -28,7 +29,7 @@ macro_rules! agree {
                 format!("{} of {} is another than on line {}", stringify!($column), $of, $kept.place.line),
                 "the same in every row, or none",
             )),
-            (None, Some(row)) => $kept.$column = Some(row.clone()),
+            (None, Some(row)) => $kept.to_mut().$column = Some(row.clone()),
             _ => {}
         }
     )+};
@@ -37,9 +38,11 @@ macro_rules! agree {
 /// Lowest and highest; open where infinite.
 type Range = Option<(f64, f64)>;
 
-struct Draft {
-    merged: SensorRow,
-    rows: Vec<SensorRow>,
+/// The rows of one sensor.
+struct Draft<'r> {
+    /// The first, with what only a later one says.
+    merged: Cow<'r, SensorRow>,
+    rows: Vec<&'r SensorRow>,
 }
 
 impl Build<'_> {
@@ -124,7 +127,7 @@ impl Build<'_> {
         ix
     }
 
-    fn sensor(&mut self, draft: &Draft, station: StationIx) -> Option<CatalogEntry> {
+    fn sensor(&mut self, draft: &Draft<'_>, station: StationIx) -> Option<CatalogEntry> {
         let row = &draft.merged;
         let id = row.id();
         for (column, missing) in [("unit", row.unit.is_none()), ("interval", row.interval.is_none())] {
@@ -192,8 +195,8 @@ impl Build<'_> {
         (span, suspect)
     }
 
-    fn conversions(&mut self, draft: &Draft) -> Vec<Conversion> {
-        let mut conversions: Vec<Conversion> = vec![];
+    fn conversions(&mut self, draft: &Draft<'_>) -> Vec<Conversion> {
+        let mut conversions: Vec<Conversion> = Vec::with_capacity(draft.rows.len());
         for row in &draft.rows {
             if row.zero.is_some() && (row.scale.is_some() || row.offset.is_some()) {
                 let what = "has zero beside scale or offset";
@@ -226,26 +229,26 @@ fn same<T: PartialEq>(a: &T, b: &T) -> bool {
 }
 
 /// Rows gathered by station and by sensor, in the order of the file.
-fn drafts(rows: &[SensorRow], faults: &mut Faults) -> (Vec<SensorRow>, Vec<Draft>) {
-    let (mut stations, mut sensors): (Vec<SensorRow>, Vec<Draft>) = (vec![], vec![]);
+fn drafts<'r>(rows: &'r [SensorRow], faults: &mut Faults) -> (Vec<Cow<'r, SensorRow>>, Vec<Draft<'r>>) {
+    let (mut stations, mut sensors): (Vec<Cow<'_, SensorRow>>, Vec<Draft<'_>>) = (vec![], vec![]);
     let (mut station_at, mut sensor_at) = (BTreeMap::new(), BTreeMap::new());
     for row in rows {
         let at = *station_at.entry(row.station.as_str()).or_insert_with(|| {
-            stations.push(row.clone());
+            stations.push(Cow::Borrowed(row));
             stations.len() - 1
         });
         let kept = &mut stations[at];
         let of = format!("station {}", quote(&row.station));
         agree!(kept, row, of, faults; name_zh, name_en, lat, lon, area, gateway, power);
         let at = *sensor_at.entry((row.station.as_str(), row.quantity.as_str())).or_insert_with(|| {
-            sensors.push(Draft { merged: row.clone(), rows: vec![] });
+            sensors.push(Draft { merged: Cow::Borrowed(row), rows: Vec::with_capacity(1) });
             sensors.len() - 1
         });
         let kept = &mut sensors[at].merged;
         let of = format!("sensor {}", quote(&row.id()));
         agree!(kept, row, of, faults; unit, datum, interval, lateness, max_age, min, max,
             suspect_min, suspect_max, outage_intervals, device_unit);
-        sensors[at].rows.push(row.clone());
+        sensors[at].rows.push(row);
     }
     (stations, sensors)
 }
