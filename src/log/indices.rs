@@ -1,6 +1,7 @@
 //! Names and the dense indices that are theirs for good.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 use forewarn_core::event::Assignment;
@@ -23,17 +24,18 @@ const KINDS: [IndexKind; 8] = [
 ];
 
 /// Every index ever assigned. Nothing leaves it and nothing is renumbered: an
-/// index in an old record means what it meant when it was written.
+/// index in an old record means what it meant when it was written. A copy
+/// shares what neither of the two has added to.
 #[derive(Debug, Clone, Default)]
 pub struct Indices {
-    tables: [Table; KINDS.len()],
+    tables: [Arc<Table>; KINDS.len()],
 }
 
 #[derive(Debug, Clone, Default)]
 struct Table {
-    by_name: HashMap<String, u32, FixedState>,
+    by_name: HashMap<Arc<str>, u32, FixedState>,
     /// By index; `None` where the assignment was lost to rot.
-    names: Vec<Option<String>>,
+    names: Vec<Option<Arc<str>>>,
 }
 
 /// A piece of a checkpoint.
@@ -64,9 +66,9 @@ impl Indices {
         if let Some(index) = table.by_name.get(name) {
             return (*index, None);
         }
+        let table = Arc::make_mut(table);
         let index = u32::try_from(table.names.len()).expect("fewer names than 2^32 fit in memory");
-        table.by_name.insert(name.to_owned(), index);
-        table.names.push(Some(name.to_owned()));
+        table.own(name, index);
         (index, Some(Assignment { kind, index, name: name.to_owned() }))
     }
 
@@ -90,20 +92,15 @@ impl Indices {
                 "{kind:?} {name:?} is assigned index {index}, expected {other}: an index never changes hands"
             )))
         };
-        match table.by_name.get(name) {
+        match table.by_name.get(name.as_str()) {
             Some(had) if had == index => return Ok(()),
             Some(had) => return clash(&format!("its own, {had}")),
             None => {}
         }
-        let at = *index as usize;
-        if table.names.len() <= at {
-            table.names.resize(at + 1, None);
-        }
-        if let Some(owner) = &table.names[at] {
+        if let Some(Some(owner)) = table.names.get(*index as usize) {
             return clash(&format!("one that {owner:?} does not have"));
         }
-        table.names[at] = Some(name.clone());
-        table.by_name.insert(name.clone(), *index);
+        Arc::make_mut(table).own(name, *index);
         Ok(())
     }
 
@@ -121,7 +118,7 @@ impl Indices {
     pub fn assignments(&self) -> impl Iterator<Item = Assignment> + '_ {
         KINDS.into_iter().flat_map(|kind| {
             self.tables[table(kind)].names.iter().enumerate().filter_map(move |(index, name)| {
-                Some(Assignment { kind, index: index as u32, name: name.clone()? })
+                Some(Assignment { kind, index: index as u32, name: name.as_deref()?.to_owned() })
             })
         })
     }
@@ -130,6 +127,18 @@ impl Indices {
     pub(crate) fn pieces(&self) -> Vec<Names> {
         let all: Vec<_> = self.assignments().collect();
         all.chunks(NAMES_A_FRAME_MAX).map(|piece| Names { assignments: piece.to_vec() }).collect()
+    }
+}
+
+impl Table {
+    /// Makes an index a name's own.
+    fn own(&mut self, name: &str, index: u32) {
+        let (name, at) = (Arc::<str>::from(name), index as usize);
+        if self.names.len() <= at {
+            self.names.resize(at + 1, None);
+        }
+        self.names[at] = Some(Arc::clone(&name));
+        self.by_name.insert(name, index);
     }
 }
 
