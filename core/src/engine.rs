@@ -27,6 +27,9 @@ pub const ENGINE_VERSION: u32 = 1;
 /// As many inputs as it pays to foresee at once: more would drive each other out again.
 pub const FORESEEN_MAX: usize = 16;
 
+/// Findings for which room is kept from one event to the next.
+const FOUND_KEPT: usize = 1024;
+
 /// The deterministic state machine.
 #[derive(Debug, Clone, Default, Encode, Decode)]
 pub struct Engine {
@@ -335,6 +338,8 @@ impl Engine {
                 self.areas.found(&found, self.moment);
             }
         }
+        // A plan or a lost source is found at every sensor, and that is rare.
+        found.shrink_to(FOUND_KEPT);
         self.found = found;
     }
 

@@ -79,6 +79,8 @@ impl Draft {
         };
         let mut first = self;
         let mut second = second;
+        // What was cut off leaves its room behind, and a record is kept for a while.
+        first.inputs.shrink_to_fit();
         for (range, reply) in std::mem::take(&mut first.replies) {
             if range.end <= at {
                 first.replies.push((range, reply));

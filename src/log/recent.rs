@@ -80,9 +80,9 @@ impl Recent {
 /// About what a record takes in memory.
 fn memory_of(record: &Record) -> usize {
     size_of::<Record>()
-        + record.inputs.len() * size_of::<Input>()
-        + record.decisions.len() * size_of::<(u32, Decision)>()
-        + record.flagged.len() * size_of::<Checked>()
+        + record.inputs.capacity() * size_of::<Input>()
+        + record.decisions.capacity() * size_of::<(u32, Decision)>()
+        + record.flagged.capacity() * size_of::<Checked>()
         + record.refused.iter().map(|it| it.topic.len() + it.bytes.len() + it.reason.len()).sum::<usize>()
 }
 

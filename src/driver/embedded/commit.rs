@@ -92,6 +92,8 @@ impl Loop {
                 }
             }
         }
+        // The record is kept for a while: not with room for readings that it has not.
+        flagged.shrink_to_fit();
         Stepped { decisions, flagged, inputs }
     }
 
