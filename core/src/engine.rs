@@ -1,5 +1,6 @@
 //! The only door: `step` and `wake_at`.
 
+mod due;
 mod pen;
 mod snapshot;
 
@@ -17,8 +18,8 @@ use crate::judging::{AreaStage, Intake, Stamp, Trouble, Work};
 use crate::plan::{Plan, PlanId};
 use crate::reading::Reading;
 use crate::sensing::{SensorState, StationStage};
-use crate::time::{Moment, Timestamp};
-use crate::timers::{Timer, Timers};
+use crate::time::Moment;
+use crate::timers::Timers;
 use crate::warning::{About, Cell, Incident, Revision, TroubleKey};
 
 /// Version of the engine's judgement: rises when the same log may give other outputs.
@@ -90,7 +91,6 @@ impl Engine {
             count += 1;
         }
         self.stations.foresee(&sensors[..count]);
-        self.timers.foresee(&sensors[..count]);
     }
 
     /// Recomputes what one event of the log did to windows and votes, and
@@ -110,27 +110,6 @@ impl Engine {
         }
         self.arm_outage();
         record.differs || !record.rest.is_empty()
-    }
-
-    /// When something may fall due without any input: now, if work was left
-    /// over; never too late, but it can be early ([`Engine::is_due`] tells).
-    pub fn wake_at(&self) -> Option<Timestamp> {
-        match self.areas.next_work() {
-            Some(_) => Some(self.moment.at),
-            None => self.timers.next(),
-        }
-    }
-
-    /// Whether a tick at `at` would fire anything, and so has to be logged.
-    pub fn is_due(&mut self, at: Timestamp) -> bool {
-        if self.areas.next_work().is_some() {
-            return true;
-        }
-        let ring = self.next_ring(at);
-        if let Some((due, timer)) = ring {
-            self.timers.arm(timer, due);
-        }
-        ring.is_some()
     }
 
     /// The time of the last event.
@@ -194,50 +173,6 @@ impl Engine {
         self.settle(pen);
         if starts {
             self.fire(event.at, pen);
-        }
-    }
-
-    /// Does what fell due by `at`, instant by instant, each at its own time.
-    fn fire(&mut self, at: Timestamp, pen: &mut Pen<'_>) {
-        while !pen.is_full()
-            && let Some((due, timer)) = self.next_ring(at)
-        {
-            self.moment.at = self.moment.at.max(due);
-            self.ring(timer, pen);
-            while let Some((_, timer)) = self.next_ring(due) {
-                self.ring(timer, pen);
-            }
-            self.settle(pen);
-        }
-    }
-
-    /// The next timer that is truly due by `at`; those that rang early are armed again.
-    fn next_ring(&mut self, at: Timestamp) -> Option<(Timestamp, Timer)> {
-        while let Some((rung, timer)) = self.timers.pop(at) {
-            let due = match timer {
-                Timer::Silence(sensor) => self.stations.silence_due(sensor),
-                Timer::Outage => self.areas.outage_due(),
-                Timer::Cell(cell) => self.areas.cell_due(cell),
-            };
-            match due {
-                Some(due) if due > rung => self.timers.arm(timer, due),
-                Some(_) => return Some((rung, timer)),
-                None => {}
-            }
-        }
-        None
-    }
-
-    fn ring(&mut self, timer: Timer, pen: &mut Pen<'_>) {
-        match timer {
-            // A sensor that we do not listen to is not silent.
-            Timer::Silence(_) if self.intake_stopped => {}
-            Timer::Silence(sensor) => {
-                self.stations.silence(sensor, self.moment, &mut self.found);
-                self.absorb(pen);
-            }
-            Timer::Outage => self.areas.outage(self.moment.at),
-            Timer::Cell(cell) => self.areas.rang(cell),
         }
     }
 
@@ -386,29 +321,6 @@ impl Engine {
     fn stamp(&self, pen: &Pen<'_>) -> Stamp {
         let first = OutputId { log: self.log, run: self.run, position: pen.position, ordinal: pen.decided };
         Stamp { moment: self.moment, first }
-    }
-
-    fn schedule(&mut self, cell: Cell) {
-        if let Some(due) = self.areas.schedule(cell, self.moment) {
-            self.timers.arm(Timer::Cell(cell), due);
-        }
-    }
-
-    fn arm_outage(&mut self) {
-        if let Some(due) = self.areas.outage_due() {
-            self.timers.arm(Timer::Outage, due);
-        }
-    }
-
-    fn arm_sensor(&mut self, sensor: SensorIx) {
-        if let Some(due) = self.stations.silence_due(sensor) {
-            self.timers.arm(Timer::Silence(sensor), due);
-        }
-    }
-
-    fn arm_sensors(&mut self) {
-        let sensors = self.plan().sensors.len() as u32;
-        (0..sensors).for_each(|ix| self.arm_sensor(SensorIx(ix)));
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 /// Rows a page. Small enough that copying one is cheap, large enough that a
 /// million rows are few pointers.
-pub(crate) const PAGE: usize = 64;
+const PAGE: usize = 64;
 
 /// A dense table in copy-on-write pages.
 #[derive(Debug, Clone)]
@@ -42,11 +42,6 @@ impl<T: Clone> Pages<T> {
     /// The row at `index`, to change; its page is copied first if a snapshot holds it.
     pub fn get_mut(&mut self, index: usize) -> Option<&mut T> {
         Arc::make_mut(self.pages.get_mut(index / PAGE)?).get_mut(index % PAGE)
-    }
-
-    /// The rows of one page.
-    pub(crate) fn page(&self, page: usize) -> &[T] {
-        self.pages.get(page).map_or(&[], |page| page.as_slice())
     }
 
     /// Appends a row.

@@ -6,11 +6,9 @@
 //! not part of a snapshot; loading one arms everything anew.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::hint::black_box;
 use std::sync::Arc;
 
 use crate::ids::SensorIx;
-use crate::pages::{PAGE, Pages};
 use crate::time::Timestamp;
 use crate::warning::Cell;
 
@@ -118,65 +116,56 @@ const fn instant(ordered: u64) -> Timestamp {
     Timestamp((ordered ^ (1 << 63)) as i64)
 }
 
+/// Sensors in a row that share one timer. Every reading moves its sensor's
+/// silence on: a timer of its own would have to be moved with each of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Row(u32);
+
+impl Row {
+    /// The row that a sensor stands in.
+    pub fn of(sensor: SensorIx) -> Row {
+        Row(sensor.0 / SENSORS_A_ROW)
+    }
+
+    /// Its sensors, in order.
+    pub fn sensors(self) -> impl Iterator<Item = SensorIx> + use<> {
+        (0..SENSORS_A_ROW).map(move |at| SensorIx(self.0 * SENSORS_A_ROW + at))
+    }
+}
+
+/// Few enough to look through when one of them may be silent, many enough that
+/// the timers of a million take little room.
+const SENSORS_A_ROW: u32 = 64;
+
 /// What can fall due. At one instant silences come first, so that an outage is
 /// judged with all that fell silent at that instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Timer {
-    /// A sensor has been silent for too long.
-    Silence(SensorIx),
+    /// Some sensor of the row may have been silent for too long.
+    Silence(Row),
     /// An outage is to be told, or its end, or a trouble is to be renewed.
     Outage,
     /// A hold, a pending level, a telling or a renewal of one cell.
     Cell(Cell),
 }
 
-/// What waits in the wheel: sensors by the page, as each reading moves one of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Bell {
-    /// Some sensor of this page may be due.
-    Sensors(usize),
-    Outage,
-    Cell(Cell),
-}
-
 /// The engine's timers: at most one a subject.
 #[derive(Debug, Clone, Default)]
 pub struct Timers {
-    wheel: Wheel<Bell>,
-    /// When each sensor's timer rings; [`Timestamp::MAX`] while it has none.
-    sensors: Pages<Timestamp>,
-    /// By page of them, when its bell rings: never after any of its sensors is due.
-    pages: Vec<Timestamp>,
+    wheel: Wheel<Timer>,
+    /// By row; [`Timestamp::MAX`] while it has none.
+    rows: Vec<Timestamp>,
     cells: BTreeMap<Cell, Timestamp>,
     outage: Option<Timestamp>,
 }
 
 impl Timers {
-    /// Makes sure that `timer` rings at `due`: a sensor's then and not before,
-    /// any other then or before.
+    /// Makes sure that `timer` rings at `due` or before.
     pub fn arm(&mut self, timer: Timer, due: Timestamp) {
-        let (armed, bell) = match timer {
-            Timer::Silence(sensor) => {
-                self.set_sensor(sensor, due);
-                let page = sensor.index() / PAGE;
-                if self.pages.len() <= page {
-                    self.pages.resize(page + 1, Timestamp::MAX);
-                }
-                (&mut self.pages[page], Bell::Sensors(page))
-            }
-            Timer::Outage => (self.outage.get_or_insert(Timestamp::MAX), Bell::Outage),
-            Timer::Cell(cell) => (self.cells.entry(cell).or_insert(Timestamp::MAX), Bell::Cell(cell)),
-        };
+        let armed = self.armed(timer);
         if due < *armed {
             *armed = due;
-            self.wheel.insert(due, bell);
-        }
-    }
-
-    /// Reads, and makes nothing of, when these sensors' timers ring.
-    pub fn foresee(&self, sensors: &[SensorIx]) {
-        for sensor in sensors {
-            black_box(self.sensors.get(sensor.index()).copied());
+            self.wheel.insert(due, timer);
         }
     }
 
@@ -187,53 +176,30 @@ impl Timers {
 
     /// The first timer that rings at or before `at`. It is no longer armed.
     pub fn pop(&mut self, at: Timestamp) -> Option<(Timestamp, Timer)> {
-        while let Some((rung, bell)) = self.wheel.pop(at) {
+        loop {
+            let (rung, timer) = self.wheel.pop(at)?;
+            let armed = self.armed(timer);
             // What was armed again for an earlier instant rang then.
-            let timer = match bell {
-                Bell::Sensors(page) if self.pages[page] == rung => self.first_of(page, rung),
-                Bell::Outage if self.outage == Some(rung) => {
-                    self.outage = None;
-                    Some(Timer::Outage)
-                }
-                Bell::Cell(cell) if self.cells.get(&cell) == Some(&rung) => {
-                    self.cells.remove(&cell);
-                    Some(Timer::Cell(cell))
-                }
-                Bell::Sensors(_) | Bell::Outage | Bell::Cell(_) => None,
-            };
-            if let Some(timer) = timer {
+            if *armed == rung {
+                *armed = Timestamp::MAX;
                 return Some((rung, timer));
             }
         }
-        None
     }
 
-    /// The first sensor of a page, if it is due at `rung`, when the page's bell
-    /// rang. The page rings again when the next of its sensors is due.
-    fn first_of(&mut self, page: usize, rung: Timestamp) -> Option<Timer> {
-        let first = self.next_of(page);
-        let due = first.filter(|&(due, _)| due <= rung).map(|(_, sensor)| sensor);
-        if let Some(sensor) = due {
-            self.set_sensor(sensor, Timestamp::MAX);
+    /// When a timer rings; [`Timestamp::MAX`] while it is not armed.
+    fn armed(&mut self, timer: Timer) -> &mut Timestamp {
+        match timer {
+            Timer::Silence(Row(row)) => {
+                let row = row as usize;
+                if self.rows.len() <= row {
+                    self.rows.resize(row + 1, Timestamp::MAX);
+                }
+                &mut self.rows[row]
+            }
+            Timer::Outage => self.outage.get_or_insert(Timestamp::MAX),
+            Timer::Cell(cell) => self.cells.entry(cell).or_insert(Timestamp::MAX),
         }
-        let next = if due.is_some() { self.next_of(page) } else { first };
-        self.pages[page] = next.map_or(Timestamp::MAX, |(due, _)| due);
-        if let Some((due, _)) = next {
-            self.wheel.insert(due, Bell::Sensors(page));
-        }
-        due.map(Timer::Silence)
-    }
-
-    /// The sensor of a page that is due first, and when.
-    fn next_of(&self, page: usize) -> Option<(Timestamp, SensorIx)> {
-        let dues = self.sensors.page(page).iter().zip(page * PAGE..);
-        let (&due, at) = dues.min()?;
-        (due < Timestamp::MAX).then_some((due, SensorIx(at as u32)))
-    }
-
-    fn set_sensor(&mut self, sensor: SensorIx, due: Timestamp) {
-        self.sensors.grow(sensor.index() + 1, |_| Timestamp::MAX);
-        *self.sensors.get_mut(sensor.index()).expect("the table was just grown to hold it") = due;
     }
 }
 
@@ -278,11 +244,11 @@ mod tests {
         let mut timers = Timers::default();
         for (timer, secs) in [
             (cell(1), 50),
-            (Timer::Silence(SensorIx(7)), 50),
+            (Timer::Silence(Row(7)), 50),
             (cell(1), 20),
             (cell(1), 30),
             (Timer::Outage, 50),
-            (Timer::Silence(SensorIx(3)), 50),
+            (Timer::Silence(Row(3)), 50),
         ] {
             timers.arm(timer, Timestamp::from_secs(secs));
         }
@@ -295,8 +261,8 @@ mod tests {
                 rung,
                 [
                     (20, cell(1)),
-                    (50, Timer::Silence(SensorIx(3))),
-                    (50, Timer::Silence(SensorIx(7))),
+                    (50, Timer::Silence(Row(3))),
+                    (50, Timer::Silence(Row(7))),
                     (50, Timer::Outage)
                 ]
             );
