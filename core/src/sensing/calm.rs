@@ -38,16 +38,13 @@ pub(crate) struct Calm {
     pub(crate) outage_after: Span,
     max_age: Span,
     /// When the newest reading was observed, here too, so that the window need not be looked at.
-    newest: Timestamp,
-    /// When the first reading that is not settled was; [`Timestamp::MAX`] while all are.
-    pub(crate) unsettled: Timestamp,
+    pub(crate) newest: Timestamp,
 }
 
 impl Calm {
-    /// By the limits in force at the newest reading, which was a quiet one, with
-    /// the number of the first reading that is not settled; `None` where there
-    /// is no telling.
-    pub(crate) fn of(rests: &[Rest], ring: &Ring, settled: u64, bench: &Bench<'_>) -> Option<Calm> {
+    /// By the limits in force at the newest reading, which was a quiet one;
+    /// `None` where there is no telling.
+    pub(crate) fn of(rests: &[Rest], ring: &Ring, bench: &Bench<'_>) -> Option<Calm> {
         let newest = ring.newest()?;
         let Band { low, high, flag } = checks::calm(bench.sensor)?;
         let mut calm = Calm {
@@ -61,7 +58,6 @@ impl Calm {
             outage_after: super::watch::outage_after(bench),
             max_age: bench.sensor.max_age,
             newest: newest.observed,
-            unsettled: ring.observed(settled),
         };
         let settings = &bench.plan.settings;
         for rest in rests {
@@ -103,12 +99,6 @@ impl Calm {
     pub(crate) fn has_to_ask(&self, reading: &Reading) -> bool {
         let apart = reading.observed - self.newest;
         self.looks_back && !self.corridor.is_some_and(|corridor| corridor.holds(reading.value, apart))
-    }
-
-    /// Takes note of the reading that is the newest now.
-    pub(crate) fn note(&mut self, observed: Timestamp) {
-        self.newest = observed;
-        self.unsettled = self.unsettled.min(observed);
     }
 }
 

@@ -92,14 +92,15 @@ impl Ring {
         Ring { slots: vec![Sample::default(); capacity], ..Ring::default() }
     }
 
-    /// Reads, and makes nothing of, what a reading that comes next will need.
-    pub(crate) fn touch(&self, settled: u64, looks_back: bool) {
+    /// Reads, and makes nothing of, the place of the reading that comes next.
+    pub(crate) fn touch_next(&self) {
         let next = self.slots.get(self.slot(if self.is_full() { 0 } else { self.len() }));
-        black_box((next.map(|slot| slot.observed), self.get(settled).map(|sample| sample.observed)));
-        black_box(self.newest().map(|newest| newest.observed));
-        if looks_back {
-            black_box(self.iter().rev().step_by(2).map(|sample| sample.observed.0).max());
-        }
+        black_box(next.map(|slot| slot.observed));
+    }
+
+    /// The same of all that a rule may look back on.
+    pub(crate) fn touch(&self) {
+        black_box(self.iter().rev().step_by(2).map(|sample| sample.observed.0).max());
     }
 
     /// The edition of a kept reading.
@@ -159,9 +160,12 @@ impl Ring {
         self.get(self.end().checked_sub(1)?)
     }
 
-    /// When the reading of a number was observed; [`Timestamp::MAX`] for one that is still to come.
-    pub(crate) fn observed(&self, number: u64) -> Timestamp {
-        self.get(number).map_or(Timestamp::MAX, |sample| sample.observed)
+    /// The number of the first reading after an instant.
+    pub(crate) fn after(&self, instant: Timestamp) -> u64 {
+        match self.find(instant) {
+            Ok(at) => at + 1,
+            Err(next) => next,
+        }
     }
 
     /// The kept readings, oldest first.

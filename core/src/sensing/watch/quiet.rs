@@ -25,6 +25,7 @@ impl Watch {
     /// The judges, every one of them called in from its rest.
     pub(crate) fn sitting(&mut self, bench: &Bench<'_>) -> &mut Vec<Judge> {
         self.calm = None;
+        self.catch_up();
         if !self.rests.is_empty() {
             self.judges = self.as_sitting(bench);
             self.rests = Vec::new();
@@ -34,7 +35,8 @@ impl Watch {
 
     /// The judges as they are, or would be if they were called in.
     pub(crate) fn as_sitting(&self, bench: &Bench<'_>) -> Vec<Judge> {
-        let woken = self.rests.iter().map(|rest| rest.wake(&self.ring, self.settled, bench));
+        let settled = self.settled_by_now();
+        let woken = self.rests.iter().map(|rest| rest.wake(&self.ring, settled, bench));
         self.judges.iter().cloned().chain(woken).collect()
     }
 
@@ -46,7 +48,7 @@ impl Watch {
         let rests: Option<Vec<Rest>> =
             self.judges.iter().map(|judge| judge.at_rest(&self.ring, bench)).collect();
         let Some(rests) = rests else { return };
-        self.calm = Calm::of(&rests, &self.ring, self.settled, bench);
+        self.calm = Calm::of(&rests, &self.ring, bench);
         if self.calm.is_some() {
             self.judges = Vec::new();
             self.rests = rests;
@@ -55,41 +57,40 @@ impl Watch {
 
     /// Learns anew what a quiet reading is: after a snapshot, which does not say.
     pub(crate) fn calm_down(&mut self, bench: &Bench<'_>) {
-        let calm = || Calm::of(&self.rests, &self.ring, self.settled, bench);
+        let calm = || Calm::of(&self.rests, &self.ring, bench);
         self.calm = (self.judges.is_empty() && self.may_be_calm(bench)).then(calm).flatten();
     }
 
     /// Whether a quiet reading is one whose time is certain, of a sensor of which something is known.
     fn may_be_calm(&self, bench: &Bench<'_>) -> bool {
         let proven = self.ring.newest().is_some_and(|newest| !newest.unproven);
-        bench.moment.trusted && self.blind.is_none() && self.settled > self.ring.first() && proven
+        bench.moment.trusted && self.blind.is_none() && self.settled_by_now() > self.ring.first() && proven
     }
 
     pub(crate) fn is_calm(&self) -> bool {
         self.calm.is_some()
     }
 
-    /// Reads what it holds itself.
+    /// Reads of what it holds itself one word in each line of memory that a quiet reading needs.
     pub(crate) fn touch(&self) -> impl Sized + use<> {
-        let own = (self.settled, self.watermark, self.counting, self.heard, self.turned, self.kept);
-        (self.ring.end(), own, self.judges.len(), self.rests.len(), self.calm)
+        let low = self.calm.as_ref().map(|calm| calm.newest);
+        (self.ring.first(), self.counting, self.turned, low)
     }
 
-    /// Reads what it points at: its window, and what its judges go by.
+    /// Reads what it points at: the place of the next reading, and unless that
+    /// is likely to be a quiet one, what its judges go by.
     pub(crate) fn touch_behind(&self, plan: &Plan) {
-        let looks_back = self.calm.is_none_or(|calm| calm.looks_back);
-        self.ring.touch(self.settled, looks_back);
-        if !looks_back {
+        self.ring.touch_next();
+        if self.is_calm() {
             return;
         }
+        self.ring.touch();
         let rows = |rule: RuleIx, subject: u32| -> &[LimitRow] {
             let subject = plan.rule(rule).and_then(|rule| rule.subjects.get(subject as usize));
             subject.map_or(&[], |subject| &subject.limits)
         };
-        for (rule, subject) in self.seats() {
-            black_box(rows(rule, subject).first().map(|row| (row.from, row.levels)));
-        }
         for judge in &self.judges {
+            black_box(rows(judge.rule, judge.subject).first().map(|row| (row.from, row.levels)));
             black_box(judge.clone());
         }
     }
@@ -116,7 +117,7 @@ impl Watch {
         };
         let number = self.ring.end();
         if self.ring.is_full() {
-            self.settle_quietly(self.settles_early(number));
+            self.settled = self.settled.max(self.settles_early(number));
             self.ring.pop_oldest();
         }
         let Reading { observed, value, marks, source, seq, identity, .. } = *reading;
@@ -129,33 +130,24 @@ impl Watch {
                 return None;
             }
             // By a corridor about where it stands now, the next ones need not ask.
-            self.calm = Calm::of(&self.rests, &self.ring, self.settled, &bench);
+            self.calm = Calm::of(&self.rests, &self.ring, &bench);
         } else if let Some(calm) = &mut self.calm {
-            calm.note(observed);
+            calm.newest = observed;
         }
         self.heard_through(source, moment.at, outage_after);
         self.last_seen = Some(moment.at);
         self.counting = moment.at;
         self.move_watermark(observed, lateness, moment);
-        while self.unsettled() <= self.watermark {
-            self.settle_quietly(self.settled + 1);
-        }
         Some(Checked { reading: *reading, flag })
     }
 
-    /// When the first reading that is not settled was observed.
-    fn unsettled(&self) -> Timestamp {
-        self.calm.as_ref().map_or_else(|| self.ring.observed(self.settled), |calm| calm.unsettled)
+    /// Counts what the watermark has passed while judges rested, and did not have to be told.
+    pub(super) fn catch_up(&mut self) {
+        self.settled = self.settled_by_now();
     }
 
-    /// Counts the readings before this number as settled: no judge at rest has to be told.
-    fn settle_quietly(&mut self, before: u64) {
-        if before > self.settled {
-            self.settled = before;
-            if let Some(calm) = &mut self.calm {
-                calm.unsettled = self.ring.observed(before);
-            }
-        }
+    fn settled_by_now(&self) -> u64 {
+        if self.judges.is_empty() { self.settled.max(self.ring.after(self.watermark)) } else { self.settled }
     }
 
     /// Whether every judge at rest that looks back finds the reading clear.
