@@ -63,7 +63,7 @@ pub(super) fn open(options: &Options) -> anyhow::Result<Opening> {
     let lock = Lock::take(&data)?;
     let stamp = if options.status == Status::Actual { Stamp::Live } else { Stamp::Drill };
     let (log, opened, place) = take_up(lock, &log_settings, stamp, &data)?;
-    let Planned { loaded, assigned, targets, indices } = plan(options, &log, &data)?;
+    let Planned { mut loaded, assigned, targets, indices } = plan(options, &log, &data)?;
     let recovery = recovery(&data);
     let mut recovered = recovery.recover()?;
     recovery.reach(&mut recovered, opened.last)?;
@@ -81,7 +81,12 @@ pub(super) fn open(options: &Options) -> anyhow::Result<Opening> {
     };
     let mut begin = vec![vec![Input::Started(started)]];
     let before = recovered.engine.plan_id();
-    begin.extend(plan_change(&data, &loaded.setup.plan, assigned, before, Orphan::Allow)?);
+    let change = plan_change(&data, &loaded.setup.plan, assigned, before, Orphan::Allow)?;
+    if change.is_none() {
+        // The same, and a plan of many sensors is large.
+        loaded.setup.plan = Arc::clone(recovered.engine.plan());
+    }
+    begin.extend(change);
     let troubles = troubles(&opened, &recovered);
     if !troubles.is_empty() {
         begin.push(troubles);

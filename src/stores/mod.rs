@@ -57,8 +57,9 @@ pub trait Member: Store {
     /// How it likes its readings handed over.
     fn batching(&self) -> Batching;
 
-    /// What is handed over from now on was read under this plan.
-    fn plan_is(&mut self, plan: &Arc<Plan>);
+    /// What is handed over from now on was read under another plan; it is read
+    /// for whoever asks.
+    fn plan_is(&mut self, plan: &dyn Fn() -> Arc<Plan>);
 
     /// These positions will never come: the log no longer has them.
     fn gap(&mut self, first: Position, last: Position) -> anyhow::Result<()>;

@@ -75,6 +75,19 @@ pub struct Parts {
     pub stop: CancellationToken,
 }
 
+impl Parts {
+    /// The plan of a hash.
+    fn plan_of(&self, id: PlanId) -> Arc<Plan> {
+        load_plan(&self.data, id).map(Arc::new).unwrap_or_else(|error| {
+            // Before its first plan a log has none, and no readings either.
+            if id != PlanId::default() {
+                tracing::warn!(%error, "a plan of the log cannot be read, the one in force stands in for it");
+            }
+            Arc::clone(&self.plan)
+        })
+    }
+}
+
 /// A running writer. It ends by itself once the log is closed and kept.
 #[derive(Debug)]
 pub struct StoreWriter {
@@ -297,14 +310,8 @@ impl Writer {
     fn take(&mut self, record: &Record) {
         if self.plan != Some(record.plan) {
             self.plan = Some(record.plan);
-            let plan = load_plan(&self.parts.data, record.plan).map_or_else(|error| {
-                // Before its first plan a log has none, and no readings either.
-                if record.plan != PlanId::default() {
-                    tracing::warn!(%error, "a plan of the log cannot be read, the one in force stands in for it");
-                }
-                Arc::clone(&self.parts.plan)
-            }, Arc::new);
-            self.member.plan_is(&plan);
+            let parts = &self.parts;
+            self.member.plan_is(&|| parts.plan_of(record.plan));
         }
         for input in &record.inputs {
             match input {

@@ -17,7 +17,7 @@ use crate::writing::{House, QUICK};
 fn open(house: &House, bucket: &Settings) -> Influx {
     let ends = (LOG, house.log.last());
     let mut store = Influx::open(bucket, house.dir.path(), ends, CancellationToken::new()).expect("it opens");
-    store.plan_is(&std::sync::Arc::new(plan()));
+    store.plan_is(&|| std::sync::Arc::new(plan()));
     store
 }
 

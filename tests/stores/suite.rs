@@ -171,7 +171,7 @@ fn influxdb_keeps_the_same_promises() {
                 tokio_util::sync::CancellationToken::new(),
             )
             .expect("it opens");
-            store.plan_is(&std::sync::Arc::new(crate::world::plan()));
+            store.plan_is(&|| std::sync::Arc::new(crate::world::plan()));
             Box::new(store)
         })
     });

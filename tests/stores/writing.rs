@@ -186,7 +186,7 @@ impl Member for Sick {
         Batching { readings: 100, wait: Duration::from_millis(1) }
     }
 
-    fn plan_is(&mut self, _: &Arc<Plan>) {}
+    fn plan_is(&mut self, _: &dyn Fn() -> Arc<Plan>) {}
 
     fn gap(&mut self, first: Position, last: Position) -> anyhow::Result<()> {
         self.gaps.lock().expect("no holder panics").push((first, last));

@@ -57,8 +57,11 @@ impl Build<'_> {
 
 /// Names by language; what is not given is left out.
 pub(super) fn names(zh: Option<&str>, en: Option<&str>) -> Vec<(String, String)> {
-    [("zh", zh), ("en", en)]
+    let mut names: Vec<_> = [("zh", zh), ("en", en)]
         .into_iter()
         .filter_map(|(language, name)| Some((language.to_owned(), name?.to_owned())))
-        .collect()
+        .collect();
+    // Every station has them.
+    names.shrink_to_fit();
+    names
 }

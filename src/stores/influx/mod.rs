@@ -267,8 +267,8 @@ impl Member for Influx {
         Batching { readings: LINES_MAX, wait: WAIT }
     }
 
-    fn plan_is(&mut self, plan: &Arc<Plan>) {
-        self.names = Names::of(plan);
+    fn plan_is(&mut self, plan: &dyn Fn() -> Arc<Plan>) {
+        self.names = Names::of(&plan());
     }
 
     fn gap(&mut self, first: Position, last: Position) -> anyhow::Result<()> {

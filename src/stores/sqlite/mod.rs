@@ -241,7 +241,7 @@ impl Member for Sqlite {
     }
 
     /// Sensors are kept by index; what they are called does not matter here.
-    fn plan_is(&mut self, _: &Arc<Plan>) {}
+    fn plan_is(&mut self, _: &dyn Fn() -> Arc<Plan>) {}
 
     fn gap(&mut self, first: Position, last: Position) -> anyhow::Result<()> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
