@@ -69,7 +69,7 @@ pub(super) fn open(options: &Options) -> anyhow::Result<Opening> {
     let stamp = if options.status == Status::Actual { Stamp::Live } else { Stamp::Drill };
     let (log, opened, place) = take_up(lock, &first.setup.log, stamp, &data)?;
     let Planned { loaded, assigned, targets, indices } = plan(options, &log, &data)?;
-    let recovery = recovery(&data);
+    let recovery = Recovery { stand_in: Some(loaded.setup.plan.clone()), ..recovery(&data) };
     let mut recovered = recovery.recover()?;
     recovery.reach(&mut recovered, opened.last)?;
     let (clock, beginning) = begin_clock(&options.time, &recovered);
@@ -141,7 +141,8 @@ fn plan(options: &Options, log: &Log, data: &Path) -> anyhow::Result<Planned> {
 /// How the engine of a data directory is rebuilt; writes nothing, and so serves
 /// beside a running service as well.
 pub(crate) fn recovery(data: &Path) -> Recovery {
-    Recovery { data: data.to_owned(), projection: Arc::new(Projected(data.join("state.db"))) }
+    let projection = Arc::new(Projected(data.join("state.db")));
+    Recovery { data: data.to_owned(), projection, stand_in: None }
 }
 
 /// Opens the log of a directory or makes one, and says where the directory
@@ -313,6 +314,10 @@ fn troubles(opened: &Opened, recovered: &Recovered) -> Vec<Input> {
     }
     for bad in &recovered.bad_snapshots {
         tell(TroubleCode::Rot, "snapshots".into(), bad.clone());
+    }
+    for why in recovered.lost_plans.values() {
+        let detail = format!("a plan that the log names is lost, what was decided under it stands: {why}");
+        tell(TroubleCode::Rot, "plans".into(), detail);
     }
     for position in &recovered.poison {
         let detail = format!("position {} makes the engine stumble: passed over in recovery", position.0);
