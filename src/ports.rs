@@ -266,7 +266,10 @@ pub struct Resume {
 
 /// What a courier reads from the projection beyond [`Resume`]. Calls block on the disk.
 pub trait Archive: Send + Sync + std::fmt::Debug {
-    /// One revision of a warning, if the projection has reached it.
+    /// The position up to which the projection has followed the log.
+    fn reached(&self) -> anyhow::Result<Position>;
+
+    /// One revision of a warning, if the projection has it.
     fn revision(&self, warning: &OutputId, number: u32) -> anyhow::Result<Option<Arc<Revision>>>;
 
     /// The next page of what was outstanding at `upto`, released after `after`, at most `limit`.

@@ -309,6 +309,10 @@ fn file_id(path: &Path) -> Option<FileId> {
 }
 
 impl Archive for StateReader {
+    fn reached(&self) -> anyhow::Result<Position> {
+        Ok(self.cursor()?)
+    }
+
     fn revision(&self, warning: &OutputId, number: u32) -> anyhow::Result<Option<Arc<Revision>>> {
         let select = "SELECT body FROM revisions WHERE warning = ?1 AND number = ?2";
         let bodies: Vec<Vec<u8>> =

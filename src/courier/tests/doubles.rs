@@ -34,6 +34,8 @@ struct Records {
     closed: bool,
     /// Reads that are still to fail.
     faults: u32,
+    /// Revisions that the projection is still to be asked for in vain, since it is behind.
+    early: u32,
 }
 
 impl FakeLog {
@@ -94,6 +96,11 @@ impl FakeLog {
     pub(super) fn fail_reads(&self, faults: u32) {
         self.inner.lock().unwrap().faults = faults;
         self.more.notify_all();
+    }
+
+    /// The projection is behind for this many questions.
+    pub(super) fn hold_projection(&self, early: u32) {
+        self.inner.lock().unwrap().early = early;
     }
 
     pub(super) fn close(&self) {
@@ -316,7 +323,18 @@ impl FakeArchive {
 }
 
 impl Archive for FakeArchive {
+    fn reached(&self) -> anyhow::Result<Position> {
+        let is_behind = self.0.inner.lock().unwrap().early > 0;
+        Ok(if is_behind { Position(0) } else { self.0.end() })
+    }
+
     fn revision(&self, warning: &OutputId, number: u32) -> anyhow::Result<Option<Arc<Revision>>> {
+        let mut inner = self.0.inner.lock().unwrap();
+        if inner.early > 0 {
+            inner.early -= 1;
+            return Ok(None);
+        }
+        drop(inner);
         let (rows, _) = self.deliveries(self.0.end());
         let found = rows.into_iter().map(|row| row.revision);
         Ok(found.into_iter().find(|revision| revision.warning == *warning && revision.number == number))
