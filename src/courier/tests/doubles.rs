@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use forewarn_core::event::{Assignment, Decision, Input, Started};
-use forewarn_core::ids::{IndexKind, Key, LogId, OutputId, Position, RunId, SourceIx, TargetIx};
+use forewarn_core::ids::{IndexKind, Key, LogId, OutputId, Position, RunId, SourceIx};
 use forewarn_core::level::Level;
 use forewarn_core::plan::{Plan, PlanId, Target as PlanTarget};
 use forewarn_core::time::{Span, Timestamp};
@@ -424,5 +424,5 @@ pub(super) async fn until(what: &str, so: impl Fn() -> bool) {
 
 /// The index of every target.
 pub(super) fn all(targets: u32) -> Vec<u32> {
-    (0..targets).map(TargetIx).map(|target| target.0).collect()
+    (0..targets).collect()
 }
