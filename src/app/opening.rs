@@ -30,6 +30,7 @@ use crate::driver::picture::{Picture, Pulse};
 use crate::driver::recovery::{Recovered, Recovery, Standing};
 use crate::driver::snapshots::{self, Snapshots};
 use crate::log::{Indices, Lock, Log, LogReader, Opened, Stamp, save_plan};
+use crate::ports::Hold;
 use crate::state::{Origin, Projection, StateReader};
 use crate::stores;
 
@@ -51,8 +52,8 @@ pub(super) struct Opening {
     /// Where the directory stands; `None` for one that was restored or copied,
     /// which settles once the log holds that it is held.
     pub(super) place: Option<Place>,
-    /// Whether nothing but Trouble may go out.
-    pub(super) held: bool,
+    /// Whether nothing but Trouble may go out, also where the projection has forgotten that.
+    pub(super) hold: Hold,
 }
 
 /// Opens it, or says what is in the way.
@@ -96,7 +97,9 @@ pub(super) fn open(options: &Options) -> anyhow::Result<Opening> {
         Timekeeping::System => Duration::from_micros(loaded.setup.log.gap.0.unsigned_abs()),
         Timekeeping::Led(_) => Duration::ZERO,
     };
-    let (held, reader) = (recovered.engine.is_held() || place.is_none(), log.reader());
+    let held = recovered.engine.is_held() || place.is_none();
+    let hold = if held { Hold::UntilResumed } else { Hold::No };
+    let reader = log.reader();
     let driver = Embedded {
         engine: recovered.engine,
         log,
@@ -112,7 +115,7 @@ pub(super) fn open(options: &Options) -> anyhow::Result<Opening> {
         moment: beginning.moment,
         position: recovered.position,
     };
-    Ok(Opening { loaded, driver, begin, reader, clock, targets, indices, stamp, place, held })
+    Ok(Opening { loaded, driver, begin, reader, clock, targets, indices, stamp, place, hold })
 }
 
 /// A configuration under the names of a log.

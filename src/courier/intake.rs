@@ -14,12 +14,12 @@ use metrics::Counter;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::delivery::{Delivery, Hold};
+use super::delivery::Delivery;
 use super::follow;
 use super::shell::Shell;
 use crate::channels::door::World;
 use crate::log::Record;
-use crate::ports::Outstanding;
+use crate::ports::{Hold, Outstanding};
 
 /// How long until the projection is asked again for what it did not have yet.
 pub(super) const ASK_AGAIN: Duration = Duration::from_millis(500);
