@@ -145,10 +145,12 @@ impl Ask {
 
 impl AreaStage {
     /// What a revision asks of those whom the plan routes it to: nothing, where
-    /// it is no news or nobody is to acknowledge it.
+    /// it is no news to them or nobody is to acknowledge it. Whatever comes first
+    /// to anybody is news.
     pub(super) fn asked_by(&self, revision: &Revision, stamp: &Stamp) -> Option<Decision> {
         let About::Incident(Cell { hazard, area }) = revision.about else { return None };
-        if !is_news(revision.reason) || revision.kind.is_last() {
+        let comes_first = self.warnings.get(revision.warning).is_some_and(Sent::is_unheard);
+        if !(is_news(revision.reason) || comes_first) || revision.kind.is_last() {
             return None;
         }
         let civil = stamp.moment.civil();

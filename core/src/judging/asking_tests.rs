@@ -86,6 +86,17 @@ fn red_is_asked_about_again_though_acknowledged() {
 }
 
 #[test]
+fn who_hears_first_what_was_routed_to_nobody_is_asked() {
+    let mut world = World::new(Plan { routes: vec![], ..plan() });
+    world.check(
+        &[(0, "s0 red"), (5, "pass")],
+        &["0 alert red Raised Observed ->", "0 alert unrouted flood/ford -> t1"],
+    );
+    world.replan(plan());
+    world.check(&[(20, "pass")], &["10 asked 0 t2", "15 asked 0 t1"]);
+}
+
+#[test]
 fn the_end_ends_the_asking() {
     check(
         &[(0, "s0 red"), (1, "all-clear"), (60, "pass"), (61, "ack t0")],
