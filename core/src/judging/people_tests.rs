@@ -84,6 +84,30 @@ fn nobody_routed_is_told_the_operator_and_the_next_plan_sends() {
 }
 
 #[test]
+fn what_comes_while_nobody_is_told_goes_out_when_somebodys_hours_begin() {
+    type Change = fn(&mut Plan);
+    // The scripts begin at 15:06:40.
+    let hours: [Change; 2] = [
+        |plan| plan.routes[0].hours = Some((16 * 60, 20 * 60)),
+        |plan| plan.targets[0].as_mut().expect("on duty").hours = Some((16 * 60, 20 * 60)),
+    ];
+    for set in hours {
+        let mut plan = one_gauge();
+        set(&mut plan);
+        check_under(
+            plan,
+            &[(0, "s0 red"), (60, "pass")],
+            &[
+                "0 alert red Raised Observed ->",
+                "0 alert unrouted flood/ford -> t1",
+                "53 update red Renewed Observed -> t0",
+                "53 all-clear unrouted flood/ford -> t1",
+            ],
+        );
+    }
+}
+
+#[test]
 fn vanished_area() {
     let mut world = World::new(one_gauge());
     world.act("s0 red");
