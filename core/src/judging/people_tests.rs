@@ -1,23 +1,11 @@
 //! Hard histories of who hears what, each as a script and what must be said.
 
-use super::world::{World, gauges, route, target};
+use super::world::{World, check, check_under, one_gauge, route, target};
 use crate::ids::TargetIx;
 use crate::level::Level;
 use crate::plan::{Plan, Route};
 use crate::time::{Span, Timestamp};
 use crate::warning::{Death, Kind, Outcome};
-
-fn one_gauge() -> Plan {
-    gauges(&[&[]])
-}
-
-fn check(script: &[(i64, &str)], expected: &[&str]) {
-    World::new(one_gauge()).check(script, expected);
-}
-
-fn check_under(plan: Plan, script: &[(i64, &str)], expected: &[&str]) {
-    World::new(plan).check(script, expected);
-}
 
 /// From yellow to the duty officer always; red also to the mayor; by night orange goes to nobody else.
 fn red_routes_plan() -> Plan {
