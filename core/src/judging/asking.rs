@@ -32,8 +32,8 @@ pub(super) struct Asking {
     /// decides: taken up again at the next start.
     #[n(2)]
     deferred: BTreeSet<OutputId>,
-    /// The others, by when the first of their asks goes on: looked at with every
-    /// event, so that it is kept. Follows from the rest.
+    /// Those still to ring, by when the first of their asks goes on: looked at with
+    /// every event, so that it is kept. Follows from the rest.
     #[cbor(skip)]
     dues: BTreeSet<(Timestamp, OutputId)>,
 }
@@ -84,10 +84,10 @@ impl Asking {
         self.rung.first().copied()
     }
 
-    /// It is being decided on.
+    /// It is being decided on. What comes of it says when it rings again: where
+    /// nothing does, it must not ring for ever.
     pub(super) fn take(&mut self, warning: OutputId) {
         self.rung.remove(&warning);
-        self.wait(warning);
     }
 
     /// It is decided on again at the next start.
