@@ -72,7 +72,7 @@ pub(super) fn open(options: &Options) -> anyhow::Result<Opening> {
     let Planned { loaded, assigned, targets, indices } = plan(options, &log, &data)?;
     let recovery = Recovery { stand_in: Some(loaded.setup.plan.clone()), ..recovery(&data) };
     let mut recovered = recovery.recover()?;
-    recovery.reach(&mut recovered, opened.last)?;
+    recovery.reach(&mut recovered, opened.last);
     let (clock, beginning) = begin_clock(&options.time, &recovered);
     info!(log = %log.id(), position = recovered.position.0, trusted = beginning.moment.trusted, "log opened");
 
@@ -321,6 +321,11 @@ fn troubles(opened: &Opened, recovered: &Recovered) -> Vec<Input> {
     for why in recovered.lost_plans.values() {
         let detail = format!("a plan that the log names is lost, what was decided under it stands: {why}");
         tell(TroubleCode::Rot, "plans".into(), detail);
+    }
+    if let Some(why) = &recovered.standing_lost {
+        let detail =
+            format!("the records of warnings are lost, and the projection cannot say which stand: {why}");
+        tell(TroubleCode::Rot, "state.db".into(), detail);
     }
     for position in &recovered.poison {
         let detail = format!("position {} makes the engine stumble: passed over in recovery", position.0);

@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use forewarn_core::engine::Engine;
 use forewarn_core::event::{Decision, Event, Input, Output, PlanRef, Started};
 use forewarn_core::ids::{LogId, Position};
@@ -64,6 +64,9 @@ pub struct Recovered {
     /// Plans that the log names and that do not read back, and why. What was
     /// decided under them stands.
     pub lost_plans: BTreeMap<PlanId, String>,
+    /// Why the projection did not say what stands of that which the log lacks, if
+    /// it was asked: such incidents open anew with the next word of their sensors.
+    pub standing_lost: Option<String>,
     /// The plan in force as the log says; the engine has it unless it is lost.
     pub plan: PlanId,
 }
@@ -142,7 +145,7 @@ impl Recovery {
                 continue;
             }
             if record.first > recovered.position.next() {
-                self.cross(&mut recovered, &record)?;
+                self.cross(&mut recovered, &record);
             }
             if let Err(position) = self.apply(&mut recovered, &record, poison) {
                 return Ok(Attempt::Stumbled(position));
@@ -155,17 +158,16 @@ impl Recovery {
 
     /// Where the log's last records do not read back, `last` being the position
     /// it goes on from: what the projection knows of them stands.
-    pub fn reach(&self, recovered: &mut Recovered, last: Position) -> anyhow::Result<()> {
-        if recovered.position >= last {
-            return Ok(());
+    pub fn reach(&self, recovered: &mut Recovered, last: Position) {
+        if recovered.position < last {
+            let at = recovered.engine.moment().at;
+            self.adopt(recovered, last.next(), at, vec![]);
         }
-        let at = recovered.engine.moment().at;
-        self.adopt(recovered, last.next(), at, vec![])
     }
 
     /// Goes on behind positions that are gone: trimmed with no snapshot to
     /// serve, or rotten.
-    fn cross(&self, recovered: &mut Recovered, record: &Record) -> anyhow::Result<()> {
+    fn cross(&self, recovered: &mut Recovered, record: &Record) {
         let mut inputs = vec![];
         if recovered.position == Position(0) {
             inputs.push(Input::Started(Started {
@@ -182,21 +184,19 @@ impl Recovery {
             inputs.push(self.with_body(&plan, &mut recovered.lost_plans));
             recovered.plan = record.plan;
         }
-        self.adopt(recovered, record.first, record.at, inputs)
+        self.adopt(recovered, record.first, record.at, inputs);
     }
 
     /// Carries an engine over the positions up to before `next`: incidents as
     /// the projection has them, what else was in there is forgotten, and sensors
     /// are unknown until they speak.
-    fn adopt(
-        &self,
-        recovered: &mut Recovered,
-        next: Position,
-        at: Timestamp,
-        inputs: Vec<Input>,
-    ) -> anyhow::Result<()> {
+    fn adopt(&self, recovered: &mut Recovered, next: Position, at: Timestamp, inputs: Vec<Input>) {
         let gone = recovered.position.next()..next;
-        let standing = self.projection.standing().context("incidents of the projection")?;
+        let standing = self.projection.standing().unwrap_or_else(|error| {
+            warn!(%error, "the projection cannot say what stands");
+            recovered.standing_lost = Some(format!("{error:#}"));
+            vec![]
+        });
         let standing = decided_in(&gone, standing);
         let (from, until) = (gone.start.0, next.0);
         warn!(from, until, "the log lacks positions: incidents decided there come from the projection");
@@ -207,7 +207,6 @@ impl Recovery {
             recovered.engine.recover(&event, &decisions, &mut Vec::new());
         }
         recovered.position = position;
-        Ok(())
     }
 
     /// Steps through a record; `Err` with the position that the engine stumbles over.

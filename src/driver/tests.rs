@@ -65,6 +65,16 @@ impl Standing for Kept {
     }
 }
 
+/// A projection that does not read back.
+#[derive(Debug)]
+struct Gone;
+
+impl Standing for Gone {
+    fn standing(&self) -> anyhow::Result<Vec<Decision>> {
+        anyhow::bail!("rot")
+    }
+}
+
 fn example() -> (Arc<Plan>, plan::Log) {
     let request = Request {
         dir: Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/config")),
@@ -292,5 +302,10 @@ fn with_no_good_snapshot_and_a_log_that_begins_late_the_projection_serves() {
     let recovery = Recovery { projection: Arc::new(Kept(standing)), ..recovery(data.path()) };
     let recovered = recovery.recover().expect("the projection serves");
     assert_eq!(state(&recovered.engine), [(Phase::Active, Level::Red)]);
-    assert_eq!(recovered.position, opened.last);
+    assert_eq!((recovered.position, recovered.standing_lost), (opened.last, None));
+
+    // Where that is gone too, it begins with what is left, and says so.
+    let recovery = Recovery { projection: Arc::new(Gone), ..recovery };
+    let recovered = recovery.recover().expect("the log alone serves");
+    assert_eq!((recovered.position, recovered.standing_lost), (opened.last, Some("rot".to_owned())));
 }
