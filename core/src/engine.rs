@@ -1,4 +1,4 @@
-//! The only door: `step` and `wake_at`.
+//! The only door: `step` and `recover`, `wake_at` and `is_due`.
 
 mod pen;
 mod snapshot;
