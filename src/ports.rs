@@ -244,6 +244,16 @@ pub fn unnamed_target(target: TargetIx) -> String {
     format!("#{}", target.0)
 }
 
+/// Whether a restored directory waits for a person's `resume`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Hold {
+    /// It acts.
+    #[default]
+    No,
+    /// It judges, and tells Trouble alone.
+    UntilResumed,
+}
+
 /// What the projection knows at one position of the log, so that a courier can go on from there.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Resume {
@@ -253,8 +263,8 @@ pub struct Resume {
     pub offset: Span,
     /// Whether civil time could be trusted there.
     pub trusted: bool,
-    /// Whether a restored directory is held there: nothing but Trouble goes out.
-    pub held: bool,
+    /// Whether a restored directory is held there.
+    pub hold: Hold,
     /// Opaque target ids by index, as the log assigned them.
     pub targets: BTreeMap<TargetIx, String>,
     /// The first page of what is outstanding, in the order of its release.
@@ -266,7 +276,10 @@ pub struct Resume {
 
 /// What a courier reads from the projection beyond [`Resume`]. Calls block on the disk.
 pub trait Archive: Send + Sync + std::fmt::Debug {
-    /// One revision of a warning, if the projection has reached it.
+    /// The position up to which the projection has followed the log.
+    fn reached(&self) -> anyhow::Result<Position>;
+
+    /// One revision of a warning, if the projection has it.
     fn revision(&self, warning: &OutputId, number: u32) -> anyhow::Result<Option<Arc<Revision>>>;
 
     /// The next page of what was outstanding at `upto`, released after `after`, at most `limit`.

@@ -1,4 +1,4 @@
-//! The only door: `step` and `wake_at`.
+//! The only door: `step` and `recover`, `wake_at` and `is_due`.
 
 mod due;
 mod pen;
@@ -188,25 +188,28 @@ impl Engine {
                 self.areas.clock(self.moment);
                 self.absorb(pen);
             }
-            Input::Source(source, up) => self.source(*source, *up, pen),
+            Input::Source(source, true) => self.source_up(*source, pen),
+            Input::Source(source, false) => self.source_down(*source, pen),
             Input::Outcome(outcome) => self.areas.outcome(outcome),
             Input::Command(command) => {
                 let decisions = self.areas.decide_command(command, &self.stamp(pen));
                 self.commit(&decisions, pen);
             }
             Input::Trouble(report) => self.areas.reported(report),
-            Input::Intake(taken) => self.intake(*taken, pen),
+            Input::Intake(true) => self.intake_is(Intake::Taken, pen),
+            Input::Intake(false) => self.intake_is(Intake::Stopped, pen),
         }
     }
 
     /// Our own stop is our own downtime: meanwhile nothing is known and nothing
     /// clears; silence and every hold count from the resumption on.
-    fn intake(&mut self, taken: bool, pen: &mut Pen<'_>) {
-        if self.intake_stopped != taken {
+    fn intake_is(&mut self, intake: Intake, pen: &mut Pen<'_>) {
+        let stopped = intake == Intake::Stopped;
+        if self.intake_stopped == stopped {
             return;
         }
-        self.intake_stopped = !taken;
-        self.areas.intake(if taken { Intake::Taken } else { Intake::Stopped }, self.moment);
+        self.intake_stopped = stopped;
+        self.areas.intake(intake, self.moment);
         self.stations.intake(self.moment, &mut self.found);
         self.absorb(pen);
         self.arm_sensors();
@@ -232,15 +235,18 @@ impl Engine {
         self.arm_sensors();
     }
 
-    fn source(&mut self, source: SourceIx, up: bool, pen: &mut Pen<'_>) {
-        self.stations.source(source, up, self.moment, &mut self.found);
+    fn source_up(&mut self, source: SourceIx, pen: &mut Pen<'_>) {
+        self.stations.source_up(source, self.moment, &mut self.found);
+        self.absorb(pen);
+        self.areas.source_up(source, self.moment);
+        self.arm_sensors();
+    }
+
+    fn source_down(&mut self, source: SourceIx, pen: &mut Pen<'_>) {
+        self.stations.source_down(source, self.moment, &mut self.found);
         let found = self.found.clone();
         self.absorb(pen);
-        if up {
-            self.areas.source_up(source, self.moment);
-        } else {
-            self.areas.source_down(source, &found);
-        }
+        self.areas.source_down(source, &found);
         self.arm_sensors();
     }
 

@@ -40,7 +40,7 @@ pub enum Input {
     /// The wall clock was stepped, or came to be (dis)trusted.
     #[n(4)]
     Clock(#[n(0)] ClockStep),
-    /// A source came up or went down.
+    /// A source came up (true) or went down (false).
     #[n(5)]
     Source(#[n(0)] SourceIx, #[n(1)] bool),
     /// A delivery had an outcome.

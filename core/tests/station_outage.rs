@@ -29,9 +29,14 @@ fn silence_at(bench: &mut Bench, secs: i64) {
     bench.stage.silence(GAUGE, bench.moment, &mut bench.found);
 }
 
-fn source(bench: &mut Bench, secs: i64, source: u32, up: bool) {
+fn source_down(bench: &mut Bench, secs: i64, source: u32) {
     bench.wait(secs);
-    bench.stage.source(SourceIx(source), up, bench.moment, &mut bench.found);
+    bench.stage.source_down(SourceIx(source), bench.moment, &mut bench.found);
+}
+
+fn source_up(bench: &mut Bench, secs: i64, source: u32) {
+    bench.wait(secs);
+    bench.stage.source_up(SourceIx(source), bench.moment, &mut bench.found);
 }
 
 fn silences(bench: &Bench) -> Vec<Option<Timestamp>> {
@@ -71,8 +76,8 @@ fn unknown_moves_no_settled_verdict() {
     let mut bench = one_gauge();
     (1..20).for_each(|minute| _ = bench.read(60 * minute, 9.0));
     assert_eq!(bench.settled(), RED);
-    source(&mut bench, 1150, 0, false);
-    source(&mut bench, 1160, 0, true);
+    source_down(&mut bench, 1150, 0);
+    source_up(&mut bench, 1160, 0);
     silence_at(&mut bench, 1400);
     bench.stage.started(bench.moment, &mut bench.found);
     (24..40).for_each(|minute| _ = bench.read(60 * minute, -1.0));
@@ -92,25 +97,25 @@ fn same_sensor_twice_is_cut_off_only_with_its_last_source() {
         let twin = Reading { source: SourceIx(1), ..at(60 * minute, 9.0) };
         assert!(bench.hand(twin).reading.marks.has(Marks::DUPLICATE));
     }
-    source(&mut bench, 250, 0, false);
+    source_down(&mut bench, 250, 0);
     assert_eq!(bench.tip(), RED, "the other still delivers");
-    source(&mut bench, 260, 1, false);
+    source_down(&mut bench, 260, 1);
     assert_eq!(bench.tip(), Verdict::Unknown(Why::SourceDown));
     assert_eq!(bench.stage.silence_due(GAUGE), None, "that is no silence of its own");
-    source(&mut bench, 1000, 1, true);
+    source_up(&mut bench, 1000, 1);
     assert_eq!(bench.tip(), Verdict::Unknown(Why::SourceDown), "up is not yet heard");
     assert_eq!(bench.stage.silence_due(GAUGE), Some(engine(1180)));
     silence_at(&mut bench, 1180);
     assert_eq!(bench.tip(), silent(240));
     // One never heard is not silent by itself while every source is down.
     let mut fresh = Bench::new(Plan { sources: vec!["lora".into()], ..plan(gauge(), vec![threshold()]) });
-    source(&mut fresh, 10, 0, false);
+    source_down(&mut fresh, 10, 0);
     assert_eq!((fresh.tip(), fresh.stage.silence_due(GAUGE)), (Verdict::Unknown(Why::SourceDown), None));
     // A source that it was not heard through for long is none of its own any more.
     let mut bench = one_gauge();
     bench.wait(60).hand(Reading { source: SourceIx(1), ..at(60, 1.0) });
     (2..20).for_each(|minute| _ = bench.read(60 * minute, 1.0));
-    source(&mut bench, 1150, 0, false);
+    source_down(&mut bench, 1150, 0);
     assert_eq!(bench.tip(), Verdict::Unknown(Why::SourceDown));
 }
 
@@ -118,7 +123,7 @@ fn same_sensor_twice_is_cut_off_only_with_its_last_source() {
 fn one_that_was_cut_off_and_is_heard_through_another_source_says_so() {
     let mut bench = one_gauge();
     bench.read(60, 1.0);
-    source(&mut bench, 70, 0, false);
+    source_down(&mut bench, 70, 0);
     bench.wait(120).hand(Reading { source: SourceIx(1), ..at(120, 1.0) });
     assert_eq!((bench.tip(), silences(&bench)), (Verdict::Clear, vec![None]));
 }
@@ -129,9 +134,9 @@ fn a_source_that_flaps_keeps_no_dead_sensor_alive() {
     bench.read(60, 1.0);
     bench.wait(60).hand(Reading { source: SourceIx(1), ..at(60, 1.0) });
     for secs in (70..240).step_by(20) {
-        source(&mut bench, secs, 1, false);
-        source(&mut bench, secs + 10, 1, true);
-        source(&mut bench, secs + 15, 0, true);
+        source_down(&mut bench, secs, 1);
+        source_up(&mut bench, secs + 10, 1);
+        source_up(&mut bench, secs + 15, 0);
     }
     assert_eq!(bench.stage.silence_due(GAUGE), Some(engine(240)), "the other source was up all the time");
 }
@@ -140,7 +145,7 @@ fn a_source_that_flaps_keeps_no_dead_sensor_alive() {
 fn what_was_still_queued_when_its_source_went_down_is_silent_in_the_end() {
     let mut bench = one_gauge();
     bench.read(0, 1.0);
-    source(&mut bench, 10, 0, false);
+    source_down(&mut bench, 10, 0);
     assert_eq!(bench.tip(), Verdict::Unknown(Why::SourceDown));
     bench.read(20, 1.0);
     assert_eq!(bench.tip(), Verdict::Clear, "it is judged all the same");

@@ -96,7 +96,7 @@ fn a_lasting_breach_is_pending_until_it_has_lasted() {
     let rule = raising(2, 3, Span::from_mins(9));
     let mut bench = check(rule, &[(1.0, CLEAR), (1.0, CLEAR), (9.0, CLEAR), (9.0, CLEAR)]);
     assert_eq!(bench.finding(0).since, Timestamp::from_secs(START + 180));
-    bench.stage.source(SourceIx(0), false, bench.moment, &mut bench.found);
+    bench.stage.source_down(SourceIx(0), bench.moment, &mut bench.found);
     assert_eq!(bench.finding(0).since, Timestamp::from_secs(START + 180));
     bench.read(300, 1.0);
     assert_eq!(bench.finding(0).since, Timestamp::from_secs(START + 240), "as far as is remembered");
@@ -127,7 +127,7 @@ fn what_is_pending_falls_due_by_engine_time_whatever_the_wall_says() {
         assert_eq!(bench.finding(0).pending, Some(Pending { level: Red, due, sound: true }));
         // It runs on while nothing is known.
         bench.wait(130);
-        bench.stage.source(SourceIx(0), false, bench.moment, &mut bench.found);
+        bench.stage.source_down(SourceIx(0), bench.moment, &mut bench.found);
         let finding = bench.finding(0);
         assert_eq!(
             (finding.tip, finding.pending),

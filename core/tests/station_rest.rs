@@ -10,6 +10,7 @@ use forewarn_core::ids::{RuleIx, SourceIx};
 use forewarn_core::plan::{LimitRow, Plan, Raise, Sensor, Side};
 use forewarn_core::reading::{Checked, Marks, Reading};
 use forewarn_core::rules::{AnyRule, Rate, Slope};
+use forewarn_core::sensing::StationStage;
 use forewarn_core::time::{Span, Timestamp};
 use proptest::prelude::*;
 
@@ -126,7 +127,8 @@ fn play(plan: Plan, deeds: &[Deed]) -> (Vec<Found>, Vec<Checked>, Vec<Option<Tim
             }
             Deed::Source(up) => {
                 let Bench { stage, moment, found, .. } = &mut bench;
-                stage.source(SourceIx(0), up, *moment, found);
+                let act = if up { StationStage::source_up } else { StationStage::source_down };
+                act(stage, SourceIx(0), *moment, found);
             }
             Deed::Clock(by, trusted) => {
                 let Bench { stage, moment, found, .. } = &mut bench;

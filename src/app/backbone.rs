@@ -22,7 +22,7 @@ use crate::driver::inbox::DriverInbox;
 use crate::driver::picture::{Picture, Pulse};
 use crate::link::Links;
 use crate::log::{LogReader, Shared};
-use crate::ports::{Current, Follow, Reopen};
+use crate::ports::{Current, Follow, Hold, Reopen};
 use crate::state::{NOTES_MAX, Origin, Projection, StateHandle, StateReader, StateThread};
 use crate::stores;
 
@@ -86,7 +86,7 @@ impl Followers {
         current: &Current,
         ticking: &Ticking,
         links: Links,
-        held: bool,
+        hold: Hold,
     ) -> anyhow::Result<Followers> {
         let Judging { inbox, reader, pulse, cursors, recovered, .. } = judging;
         let data = current.borrow().data.clone();
@@ -105,7 +105,9 @@ impl Followers {
         cursors.complete();
 
         let mut resume = archive.resume(Limits::default().page)?;
-        resume.held |= held;
+        if hold == Hold::UntilResumed {
+            resume.hold = hold;
+        }
         let now = {
             let ticking = ticking.clone();
             Now::new(move || ticking.moment())

@@ -10,7 +10,7 @@ use std::time::Duration;
 use forewarn_core::event::{Command, Input, TroubleReport};
 use forewarn_core::ids::{Key, TargetIx};
 use forewarn_core::plan::Plan;
-use forewarn_core::warning::{Cell, TroubleCode, TroubleKey};
+use forewarn_core::warning::{Cell, Incident, TroubleCode, TroubleKey};
 use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -273,24 +273,24 @@ impl Desk {
         self.command(Command::Resend(row.warning, row.target), "sent again, in a new round".into()).await
     }
 
-    async fn resume(&self, dry_run: bool) -> Response {
-        if dry_run {
-            let picture = self.parts.picture.borrow().clone();
-            let mut lines = vec![match picture.incidents.len() {
-                0 => "no incident stands, nothing would be told".to_owned(),
-                1 => "1 incident stands and would be told again:".to_owned(),
-                some => format!("{some} incidents stand and would be told again:"),
-            }];
-            lines.extend(
-                picture.incidents.values().map(|incident| {
-                    format!("  {} {}", cell_word(&picture.plan, incident.cell), incident.level)
-                }),
-            );
-            if !self.is_held() {
-                lines.insert(0, format!("{NOT_HELD}; were it held:"));
-            }
-            return Response { done: true, lines };
+    /// What would go out if a held directory acted again.
+    fn would_resume(&self) -> Response {
+        let picture = self.parts.picture.borrow().clone();
+        let mut lines = vec![match picture.incidents.len() {
+            0 => "no incident stands, nothing would be told".to_owned(),
+            1 => "1 incident stands and would be told again:".to_owned(),
+            some => format!("{some} incidents stand and would be told again:"),
+        }];
+        let told =
+            |incident: &Incident| format!("  {} {}", cell_word(&picture.plan, incident.cell), incident.level);
+        lines.extend(picture.incidents.values().map(told));
+        if !self.is_held() {
+            lines.insert(0, format!("{NOT_HELD}; were it held:"));
         }
+        Response { done: true, lines }
+    }
+
+    async fn resume(&self) -> Response {
         let desk = self.clone();
         to_its_end(async move {
             match desk.parts.inbox.answer(vec![Input::Command(Command::Resume)]).await {
@@ -373,7 +373,8 @@ impl Operator for Desk {
                 }
                 Request::Acknowledge { warning, contact } => self.acknowledge(&warning, &contact).await,
                 Request::Resend { key } => self.resend(&key).await,
-                Request::Resume { dry_run } => self.resume(dry_run).await,
+                Request::Resume { dry_run: true } => self.would_resume(),
+                Request::Resume { dry_run: false } => self.resume().await,
                 Request::Stop => {
                     self.asked_to_stop.cancel();
                     Response::done("stopping")

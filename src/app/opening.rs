@@ -30,6 +30,7 @@ use crate::driver::picture::{Picture, Pulse};
 use crate::driver::recovery::{Recovered, Recovery, Standing};
 use crate::driver::snapshots::{self, Snapshots};
 use crate::log::{Indices, Lock, Log, LogReader, Opened, Stamp, save_plan};
+use crate::ports::Hold;
 use crate::state::{Origin, Projection, StateReader};
 use crate::stores;
 
@@ -51,8 +52,8 @@ pub(super) struct Opening {
     /// Where the directory stands; `None` for one that was restored or copied,
     /// which settles once the log holds that it is held.
     pub(super) place: Option<Place>,
-    /// Whether nothing but Trouble may go out.
-    pub(super) held: bool,
+    /// Whether nothing but Trouble may go out, also where the projection has forgotten that.
+    pub(super) hold: Hold,
 }
 
 /// Opens it, or says what is in the way.
@@ -64,9 +65,9 @@ pub(super) fn open(options: &Options) -> anyhow::Result<Opening> {
     let stamp = if options.status == Status::Actual { Stamp::Live } else { Stamp::Drill };
     let (log, opened, place) = take_up(lock, &log_settings, stamp, &data)?;
     let Planned { mut loaded, assigned, targets, indices } = plan(options, &log, &data)?;
-    let recovery = recovery(&data);
+    let recovery = Recovery { stand_in: Some(loaded.setup.plan.clone()), ..recovery(&data) };
     let mut recovered = recovery.recover()?;
-    recovery.reach(&mut recovered, opened.last)?;
+    recovery.reach(&mut recovered, opened.last);
     let (clock, beginning) = begin_clock(&options.time, &recovered);
     info!(log = %log.id(), position = recovered.position.0, trusted = beginning.moment.trusted, "log opened");
 
@@ -96,7 +97,9 @@ pub(super) fn open(options: &Options) -> anyhow::Result<Opening> {
         Timekeeping::System => Duration::from_micros(loaded.setup.log.gap.0.unsigned_abs()),
         Timekeeping::Led(_) => Duration::ZERO,
     };
-    let (held, reader) = (recovered.engine.is_held() || place.is_none(), log.reader());
+    let held = recovered.engine.is_held() || place.is_none();
+    let hold = if held { Hold::UntilResumed } else { Hold::No };
+    let reader = log.reader();
     let driver = Embedded {
         engine: recovered.engine,
         log,
@@ -112,7 +115,7 @@ pub(super) fn open(options: &Options) -> anyhow::Result<Opening> {
         moment: beginning.moment,
         position: recovered.position,
     };
-    Ok(Opening { loaded, driver, begin, reader, clock, targets, indices, stamp, place, held })
+    Ok(Opening { loaded, driver, begin, reader, clock, targets, indices, stamp, place, hold })
 }
 
 /// Where the data stand, and how their log is kept.
@@ -158,7 +161,8 @@ fn plan(options: &Options, log: &Log, data: &Path) -> anyhow::Result<Planned> {
 /// How the engine of a data directory is rebuilt; writes nothing, and so serves
 /// beside a running service as well.
 pub(crate) fn recovery(data: &Path) -> Recovery {
-    Recovery { data: data.to_owned(), projection: Arc::new(Projected(data.join("state.db"))) }
+    let projection = Arc::new(Projected(data.join("state.db")));
+    Recovery { data: data.to_owned(), projection, stand_in: None }
 }
 
 /// Opens the log of a directory or makes one, and says where the directory
@@ -330,6 +334,15 @@ fn troubles(opened: &Opened, recovered: &Recovered) -> Vec<Input> {
     }
     for bad in &recovered.bad_snapshots {
         tell(TroubleCode::Rot, "snapshots".into(), bad.clone());
+    }
+    for why in recovered.lost_plans.values() {
+        let detail = format!("a plan that the log names is lost, what was decided under it stands: {why}");
+        tell(TroubleCode::Rot, "plans".into(), detail);
+    }
+    if let Some(why) = &recovered.standing_lost {
+        let detail =
+            format!("the records of warnings are lost, and the projection cannot say which stand: {why}");
+        tell(TroubleCode::Rot, "state.db".into(), detail);
     }
     for position in &recovered.poison {
         let detail = format!("position {} makes the engine stumble: passed over in recovery", position.0);

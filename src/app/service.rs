@@ -30,7 +30,7 @@ use crate::http::{self, Doors};
 use crate::ingest::listener;
 use crate::link::Links;
 use crate::log::LogReader;
-use crate::ports::{Current, Inbox};
+use crate::ports::{Current, Hold, Inbox};
 
 /// How long the last commits may take after a stop was asked for.
 const DRAIN_WITHIN: Duration = Duration::from_secs(20);
@@ -86,7 +86,7 @@ impl Service {
 
     async fn start_in<W: World>(options: Options) -> anyhow::Result<Service> {
         let metrics = metrics::install();
-        let Opening { indices, loaded, driver, begin, reader, clock, targets, stamp, place, held } =
+        let Opening { indices, loaded, driver, begin, reader, clock, targets, stamp, place, hold } =
             opening::open(&options)?;
         let (current_sender, current) = watch::channel(Arc::new(loaded.setup));
         let data = current.borrow().data.clone();
@@ -94,7 +94,7 @@ impl Service {
         let place = Judging::settle(place, &data)?;
         let ticking = Ticking::new(clock, judging.pulse.clone());
         let links = Links::open(&data).with_context(|| format!("link.key in {}", data.display()))?;
-        let followers = Followers::start::<W>(&judging, &current, &ticking, links.clone(), held).await?;
+        let followers = Followers::start::<W>(&judging, &current, &ticking, links.clone(), hold).await?;
 
         let intake = CancellationToken::new();
         let civil = Arc::new(Civil(ticking));
@@ -103,7 +103,7 @@ impl Service {
             current: current.clone(),
             inbox: taking.clone(),
             place: place.id,
-            held: held.into(),
+            held: (hold == Hold::UntilResumed).into(),
             civil: civil.clone(),
             shutdown: intake.clone(),
         }));

@@ -56,8 +56,7 @@ struct Shown<'a> {
 fn look(args: &SensorsArgs, around: &mut Surroundings<'_>) -> anyhow::Result<Exit> {
     let beside = Beside::open(&args.places)?;
     let runs = is_running(&beside.data);
-    let recovered = recovery(&beside.data).recover()?;
-    let engine = recovered.engine;
+    let engine = recovery(&beside.data).rebuild()?;
     let plan = engine.plan().clone();
     let fitting = fitting(&plan, args.which.as_deref());
     let picked: Vec<SensorIx> = fitting.iter().copied().take(args.listing.limit).collect();

@@ -34,15 +34,6 @@ pub(super) enum Admission {
     Refused,
 }
 
-/// Whether a restored directory waits for a person's `resume`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Hold {
-    /// It acts.
-    No,
-    /// It judges, and tells Trouble alone.
-    UntilResumed,
-}
-
 /// What came of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Attempt {

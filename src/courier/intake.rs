@@ -14,12 +14,12 @@ use metrics::Counter;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::delivery::{Delivery, Hold};
+use super::delivery::Delivery;
 use super::follow;
 use super::shell::Shell;
 use crate::channels::door::World;
 use crate::log::Record;
-use crate::ports::Outstanding;
+use crate::ports::{Hold, Outstanding};
 
 /// How long until the projection is asked again for what it did not have yet.
 pub(super) const ASK_AGAIN: Duration = Duration::from_millis(500);
@@ -49,6 +49,17 @@ pub(super) struct Resent {
     warning: OutputId,
     number: u32,
     due: Due,
+    /// Where the log says so: what the projection does not have by then it never will.
+    position: Position,
+}
+
+/// What the projection has of a revision.
+enum Kept {
+    Revision(Arc<Revision>),
+    /// It cannot say yet.
+    NotYet,
+    /// It has come past the place and does not have it.
+    Gone,
 }
 
 impl<W: World> Shell<W> {
@@ -174,6 +185,7 @@ impl<W: World> Shell<W> {
 
     fn released(&self, record: &Record) -> (Vec<Delivery>, Vec<Resent>) {
         let setup = self.setup();
+        let position = record.last();
         let (mut deliveries, mut resent) = (Vec::new(), Vec::new());
         for (_, decision) in &record.decisions {
             match decision {
@@ -183,9 +195,11 @@ impl<W: World> Shell<W> {
                     deliveries
                         .extend(due.map(|due| self.door.delivery(&revision, due.target, due.round, &setup)));
                 }
-                &Decision::Resent { warning, number, due } => resent.push(Resent { warning, number, due }),
+                &Decision::Resent { warning, number, due } => {
+                    resent.push(Resent { warning, number, due, position });
+                }
                 &Decision::Asked { warning, number, ref due, .. } => {
-                    resent.extend(due.iter().map(|&due| Resent { warning, number, due }));
+                    resent.extend(due.iter().map(|&due| Resent { warning, number, due, position }));
                 }
                 Decision::Acknowledged { .. }
                 | Decision::Incident(_)
@@ -221,27 +235,43 @@ impl<W: World> Shell<W> {
     async fn resend(&mut self, resent: Vec<Resent>) {
         for resent in resent {
             match self.revision(resent).await {
-                Some(revision) => {
+                Kept::Revision(revision) => {
                     let setup = self.setup();
                     let due = resent.due;
                     self.take(vec![self.door.delivery(&revision, due.target, due.round, &setup)]);
                 }
-                None if self.late.len() < LATE_MAX => self.late.push_back(resent),
-                None => tracing::error!(number = resent.number, "too many resends wait, this one is dropped"),
+                Kept::NotYet if self.late.len() < LATE_MAX => self.late.push_back(resent),
+                Kept::NotYet => {
+                    tracing::error!(number = resent.number, "too many resends wait, this one is dropped");
+                }
+                Kept::Gone => tracing::error!(
+                    warning = %resent.warning.digest(),
+                    number = resent.number,
+                    target = resent.due.target.0,
+                    "the projection has lost what is to be sent again, this resend is dropped"
+                ),
             }
         }
     }
 
-    async fn revision(&self, resent: Resent) -> Option<Arc<Revision>> {
+    async fn revision(&self, resent: Resent) -> Kept {
         let archive = Arc::clone(&self.parts.archive);
-        let read = move || archive.revision(&resent.warning, resent.number);
+        let read = move || -> anyhow::Result<Kept> {
+            // First how far it is: it may move on while it is asked.
+            let is_past = archive.reached()? >= resent.position;
+            Ok(match archive.revision(&resent.warning, resent.number)? {
+                Some(revision) => Kept::Revision(revision),
+                None if is_past => Kept::Gone,
+                None => Kept::NotYet,
+            })
+        };
         match tokio::task::spawn_blocking(read).await {
-            Ok(Ok(revision)) => revision,
+            Ok(Ok(kept)) => kept,
             Ok(Err(error)) => {
                 tracing::warn!(%error, "the projection cannot be read, trying again");
-                None
+                Kept::NotYet
             }
-            Err(_) => None,
+            Err(_) => Kept::NotYet,
         }
     }
 

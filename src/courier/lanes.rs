@@ -16,9 +16,10 @@ use forewarn_core::time::{Moment, Span, Timestamp};
 use forewarn_core::warning::{About, Death, Outcome};
 
 use super::backoff::Backoff;
-use super::delivery::{Action, Admission, Attempt, Delivery, Flight, Hold, Item, Stage};
+use super::delivery::{Action, Admission, Attempt, Delivery, Flight, Item, Stage};
 use super::lane::{Health, Lane, Place, Server, Sick};
 use super::told::Told;
+use crate::ports::Hold;
 
 /// All lanes, all servers.
 #[derive(Debug, Clone)]

@@ -13,7 +13,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::delivery::{Action, Attempt, Hold};
+use super::delivery::{Action, Attempt};
 use super::door::{self, Door, Made, NO_CHANNEL};
 use super::heard::Heard;
 use super::intake::{Lag, Resent, next_behind};
@@ -87,9 +87,7 @@ impl<W: World> Shell<W> {
             parts,
         };
         shell.lanes.civil_is(Moment { at: shell.now(), offset: resume.offset, trusted: resume.trusted });
-        if resume.held {
-            shell.lanes.hold(Hold::UntilResumed, shell.now());
-        }
+        shell.lanes.hold(resume.hold, shell.now());
         for (warning, target, number) in resume.told {
             shell.lanes.recall(warning, target, number);
         }

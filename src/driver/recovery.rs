@@ -3,17 +3,17 @@
 //! decisions applied. Where records are gone, what was decided there comes from
 //! the projection: nothing that rots keeps the service from starting.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use forewarn_core::engine::Engine;
 use forewarn_core::event::{Decision, Event, Input, Output, PlanRef, Started};
 use forewarn_core::ids::{LogId, Position};
-use forewarn_core::plan::Plan;
+use forewarn_core::plan::{Plan, PlanId};
 use forewarn_core::time::Timestamp;
 use forewarn_core::warning::About;
 use tracing::{info, warn};
@@ -33,6 +33,9 @@ pub struct Recovery {
     /// The last resort, where no snapshot reads back and the log no longer
     /// reaches its own beginning.
     pub projection: Arc<dyn Standing>,
+    /// What the configuration says now, where that is known: stands in for a
+    /// plan that is lost. An index never changes hands, so that it reads every record.
+    pub stand_in: Option<Arc<Plan>>,
 }
 
 /// What the projection knows of what stands: incidents with all the revisions of their warnings.
@@ -58,12 +61,25 @@ pub struct Recovered {
     pub bad_snapshots: Vec<String>,
     /// Position of the snapshot it began with.
     pub snapshot: Position,
+    /// Plans that the log names and that do not read back, and why. What was
+    /// decided under them stands.
+    pub lost_plans: BTreeMap<PlanId, String>,
+    /// Why the projection did not say what stands of that which the log lacks, if
+    /// it was asked: such incidents open anew with the next word of their sensors.
+    pub standing_lost: Option<String>,
+    /// The plan in force as the log says; the engine has it unless it is lost.
+    pub plan: PlanId,
 }
 
 impl Recovery {
-    /// The engine alone, for the loop after a panic.
+    /// The engine alone, for who goes on with it as it is: the loop after a panic,
+    /// a command beside the service. Refuses where the plan in force is lost.
     pub fn rebuild(&self) -> anyhow::Result<Engine> {
-        Ok(self.recover()?.engine)
+        let recovered = self.recover()?;
+        if let Some(why) = recovered.lost_plans.get(&recovered.plan) {
+            bail!("the plan in force is lost: {why}");
+        }
+        Ok(recovered.engine)
     }
 
     /// Everything a start needs.
@@ -117,6 +133,7 @@ impl Recovery {
             let moment = engine.moment();
             recovered.left_off = Some(LeftOff { at: moment.at, offset: moment.offset });
             recovered.position = snapshot.position;
+            recovered.plan = snapshot.plan;
             recovered.snapshot = snapshot.position;
         }
         let from = recovered.position.next();
@@ -128,9 +145,9 @@ impl Recovery {
                 continue;
             }
             if record.first > recovered.position.next() {
-                self.cross(&mut recovered, &record)?;
+                self.cross(&mut recovered, &record);
             }
-            if let Err(position) = self.apply(&mut recovered, &record, poison)? {
+            if let Err(position) = self.apply(&mut recovered, &record, poison) {
                 return Ok(Attempt::Stumbled(position));
             }
             replayed += record.inputs.len() as u64;
@@ -141,17 +158,16 @@ impl Recovery {
 
     /// Where the log's last records do not read back, `last` being the position
     /// it goes on from: what the projection knows of them stands.
-    pub fn reach(&self, recovered: &mut Recovered, last: Position) -> anyhow::Result<()> {
-        if recovered.position >= last {
-            return Ok(());
+    pub fn reach(&self, recovered: &mut Recovered, last: Position) {
+        if recovered.position < last {
+            let at = recovered.engine.moment().at;
+            self.adopt(recovered, last.next(), at, vec![]);
         }
-        let at = recovered.engine.moment().at;
-        self.adopt(recovered, last.next(), at, vec![])
     }
 
     /// Goes on behind positions that are gone: trimmed with no snapshot to
     /// serve, or rotten.
-    fn cross(&self, recovered: &mut Recovered, record: &Record) -> anyhow::Result<()> {
+    fn cross(&self, recovered: &mut Recovered, record: &Record) {
         let mut inputs = vec![];
         if recovered.position == Position(0) {
             inputs.push(Input::Started(Started {
@@ -164,24 +180,23 @@ impl Recovery {
             }));
         }
         if recovered.engine.plan_id() != record.plan {
-            let plan = Input::Plan(PlanRef { id: record.plan, orphan: true, body: None });
-            inputs.push(self.with_body(&plan)?);
+            let plan = PlanRef { id: record.plan, orphan: true, body: None };
+            inputs.push(self.with_body(&plan, &mut recovered.lost_plans));
+            recovered.plan = record.plan;
         }
-        self.adopt(recovered, record.first, record.at, inputs)
+        self.adopt(recovered, record.first, record.at, inputs);
     }
 
     /// Carries an engine over the positions up to before `next`: incidents as
     /// the projection has them, what else was in there is forgotten, and sensors
     /// are unknown until they speak.
-    fn adopt(
-        &self,
-        recovered: &mut Recovered,
-        next: Position,
-        at: Timestamp,
-        inputs: Vec<Input>,
-    ) -> anyhow::Result<()> {
+    fn adopt(&self, recovered: &mut Recovered, next: Position, at: Timestamp, inputs: Vec<Input>) {
         let gone = recovered.position.next()..next;
-        let standing = self.projection.standing().context("incidents of the projection")?;
+        let standing = self.projection.standing().unwrap_or_else(|error| {
+            warn!(%error, "the projection cannot say what stands");
+            recovered.standing_lost = Some(format!("{error:#}"));
+            vec![]
+        });
         let standing = decided_in(&gone, standing);
         let (from, until) = (gone.start.0, next.0);
         warn!(from, until, "the log lacks positions: incidents decided there come from the projection");
@@ -192,15 +207,15 @@ impl Recovery {
             recovered.engine.recover(&event, &decisions, &mut Vec::new());
         }
         recovered.position = position;
-        Ok(())
     }
 
+    /// Steps through a record; `Err` with the position that the engine stumbles over.
     fn apply(
         &self,
         recovered: &mut Recovered,
         record: &Record,
         poison: &BTreeSet<Position>,
-    ) -> anyhow::Result<Result<(), Position>> {
+    ) -> Result<(), Position> {
         let mut outputs: Vec<Output> = Vec::new();
         let mut decisions: Vec<Decision> = Vec::new();
         for (index, input) in record.inputs.iter().enumerate() {
@@ -208,7 +223,16 @@ impl Recovery {
             decisions.clear();
             decisions.extend(decided_on(record, index).cloned());
             // What makes the engine stumble is passed over; what was decided on it stands.
-            let input = if poison.contains(&position) { Input::Tick } else { self.with_body(input)? };
+            let input = match input {
+                _ if poison.contains(&position) => Input::Tick,
+                Input::Plan(plan) => {
+                    if !decisions.iter().any(|it| matches!(it, Decision::PlanRefused(_))) {
+                        recovered.plan = plan.id;
+                    }
+                    self.with_body(plan, &mut recovered.lost_plans)
+                }
+                other => other.clone(),
+            };
             let event = Event { at: record.at, position, input };
             let engine = &mut recovered.engine;
             let step = AssertUnwindSafe(|| {
@@ -217,28 +241,31 @@ impl Recovery {
                 engine.recover(&event, &decisions, &mut outputs)
             });
             match catch_unwind(step) {
-                Ok(true) => {
+                // Without its plan it decides otherwise in any version.
+                Ok(true) if recovered.lost_plans.is_empty() => {
                     recovered.diverged.get_or_insert(position);
                 }
-                Ok(false) => {}
-                Err(_) => return Ok(Err(position)),
+                Ok(_) => {}
+                Err(_) => return Err(position),
             }
             outputs.clear();
             recovered.position = position;
         }
-        Ok(Ok(()))
+        Ok(())
     }
 
-    /// A plan event gets its body from the file its hash names.
-    fn with_body(&self, input: &Input) -> anyhow::Result<Input> {
-        let mut input = input.clone();
-        if let Input::Plan(plan) = &mut input
-            && plan.body.is_none()
-        {
-            let body: Plan = load_plan(&self.data, plan.id).context("a plan that the log names")?;
-            plan.body = Some(Arc::new(body));
+    /// A plan event with its body, from the file that its hash names, or with
+    /// the one that stands in; where none does, the engine keeps the plan it has.
+    fn with_body(&self, plan: &PlanRef, lost: &mut BTreeMap<PlanId, String>) -> Input {
+        let with = |body: &Arc<Plan>| Input::Plan(PlanRef { body: Some(Arc::clone(body)), ..plan.clone() });
+        match load_plan(&self.data, plan.id) {
+            Ok(body) => with(&Arc::new(body)),
+            Err(error) => {
+                warn!(%error, "a plan that the log names is lost");
+                lost.insert(plan.id, error.to_string());
+                self.stand_in.as_ref().map_or(Input::Tick, with)
+            }
         }
-        Ok(input)
     }
 }
 

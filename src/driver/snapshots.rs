@@ -33,11 +33,14 @@ pub struct Snapshots {
     writer: Option<SyncSender<Photograph>>,
     thread: Option<JoinHandle<()>>,
     trimmable: Arc<AtomicU64>,
+    /// Whoever holds it besides is a photograph under way.
+    under_way: Arc<()>,
 }
 
 struct Photograph {
     engine: Engine,
     position: Position,
+    _under_way: Arc<()>,
 }
 
 /// A photograph read back.
@@ -60,7 +63,6 @@ impl Snapshots {
         fs::create_dir_all(&dir)?;
         sweep(&dir)?;
         let trimmable = Arc::new(AtomicU64::new(second_newest(&dir).0));
-        // One photograph under way at most: the loop skips one rather than waits.
         let (writer, photographs) = sync_channel::<Photograph>(1);
         let (into, behind) = (dir.clone(), trimmable.clone());
         let thread = std::thread::Builder::new().name("snapshots".into()).spawn(move || {
@@ -76,7 +78,8 @@ impl Snapshots {
                 behind.store(second_newest(&into).0, Ordering::Release);
             }
         })?;
-        Ok(Snapshots { dir, last, writer: Some(writer), thread: Some(thread), trimmable })
+        let under_way = Arc::new(());
+        Ok(Snapshots { dir, last, writer: Some(writer), thread: Some(thread), trimmable, under_way })
     }
 
     /// The log may be trimmed below here for all that snapshots need of it.
@@ -102,7 +105,7 @@ impl Snapshots {
             warn!("the snapshot thread stumbled");
         }
         if position > self.last
-            && let Err(error) = write(&self.dir, &Photograph { engine: engine.freeze(), position })
+            && let Err(error) = write(&self.dir, &self.photograph(engine, position))
         {
             warn!(%error, "last snapshot not written: the next start replays more of the log");
         }
@@ -110,7 +113,12 @@ impl Snapshots {
 
     fn take(&mut self, engine: &Engine, position: Position) {
         let Some(writer) = &self.writer else { return };
-        match writer.try_send(Photograph { engine: engine.freeze(), position }) {
+        // One under way at most. While a slow disk has it, none is taken in vain
+        // with every commit: each takes a pointer a page of all that the engine knows.
+        if Arc::strong_count(&self.under_way) > 1 {
+            return;
+        }
+        match writer.try_send(self.photograph(engine, position)) {
             Ok(()) => self.last = position,
             Err(TrySendError::Full(_)) => {}
             Err(TrySendError::Disconnected(_)) => {
@@ -118,6 +126,10 @@ impl Snapshots {
                 self.writer = None;
             }
         }
+    }
+
+    fn photograph(&self, engine: &Engine, position: Position) -> Photograph {
+        Photograph { engine: engine.freeze(), position, _under_way: Arc::clone(&self.under_way) }
     }
 }
 
@@ -253,7 +265,7 @@ mod tests {
     use super::*;
 
     fn photograph(position: u64) -> Photograph {
-        Photograph { engine: Engine::default(), position: Position(position) }
+        Photograph { engine: Engine::default(), position: Position(position), _under_way: Arc::new(()) }
     }
 
     #[test]
@@ -319,6 +331,28 @@ mod tests {
         fs::write(dir.join("00000000000000000020.draft"), "half").expect("writable");
         Snapshots::start(data.path(), Position(0)).expect("it starts").last(&Engine::default(), Position(0));
         assert_eq!(left(), 1);
+    }
+
+    #[test]
+    fn while_one_is_under_way_no_other_is_taken() {
+        let (writer, photographs) = sync_channel(1);
+        let mut snapshots = Snapshots {
+            dir: PathBuf::new(),
+            last: Position(0),
+            writer: Some(writer),
+            thread: None,
+            trimmable: Arc::default(),
+            under_way: Arc::new(()),
+        };
+        let mut consider = |times: u64| {
+            snapshots.consider(&Engine::default(), Position(times * EVENTS_APART));
+            snapshots.last.0 / EVENTS_APART
+        };
+        assert_eq!(consider(1), 1);
+        let being_written = photographs.recv().expect("it was taken");
+        assert_eq!(consider(2), 1);
+        drop(being_written);
+        assert_eq!(consider(3), 3);
     }
 
     #[test]

@@ -65,6 +65,16 @@ impl Standing for Kept {
     }
 }
 
+/// A projection that does not read back.
+#[derive(Debug)]
+struct Gone;
+
+impl Standing for Gone {
+    fn standing(&self) -> anyhow::Result<Vec<Decision>> {
+        anyhow::bail!("rot")
+    }
+}
+
 fn example() -> (Arc<Plan>, plan::Log) {
     let request = Request {
         dir: Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/config")),
@@ -79,7 +89,7 @@ fn example() -> (Arc<Plan>, plan::Log) {
 }
 
 fn recovery(data: &Path) -> Recovery {
-    Recovery { data: data.to_owned(), projection: Arc::new(Kept::default()) }
+    Recovery { data: data.to_owned(), projection: Arc::new(Kept::default()), stand_in: None }
 }
 
 /// Runs the loop over batches of levels of the first gauge, a minute apart, and
@@ -221,6 +231,33 @@ fn poison_in_recovery_is_passed_over() {
     assert_eq!(state(&recovered.engine), [(Phase::Active, Level::Red)], "what was decided stands");
 }
 
+#[test]
+fn a_plan_that_is_lost_stops_no_start_and_what_was_decided_under_it_stands() {
+    let data = tempfile::tempdir().expect("a temporary directory");
+    run(data.path(), &[&[72.5]]);
+    std::fs::remove_dir_all(data.path().join("snapshots")).expect("there is one");
+    let plans = std::fs::read_dir(data.path().join("plans")).expect("there");
+    for plan in plans {
+        std::fs::write(plan.expect("there").path(), b"rot").expect("writable");
+    }
+    let plan = example().0;
+    for stand_in in [None, Some(Arc::clone(&plan))] {
+        let stood_in = stand_in.is_some();
+        let recovered = Recovery { stand_in, ..recovery(data.path()) }.recover().expect("a sound log");
+        assert_eq!(recovered.engine.plan_id() == plan.id(), stood_in);
+        assert_eq!(state(&recovered.engine), [(Phase::Active, Level::Red)]);
+        assert_eq!(recovered.lost_plans.into_keys().collect::<Vec<_>>(), [plan.id()]);
+        assert_eq!(recovered.diverged, None, "that is no fault of this version");
+    }
+    let refused = recovery(data.path()).rebuild().expect_err("nobody goes on under another plan unseen");
+    assert!(refused.to_string().starts_with("the plan in force is lost"), "{refused}");
+
+    // A start puts the configured plan in force.
+    run(data.path(), &[&[72.6]]);
+    let engine = recovery(data.path()).rebuild().expect("its plan is there");
+    assert_eq!(state(&engine), [(Phase::Active, Level::Red)]);
+}
+
 /// History *bad-snapshot*.
 #[test]
 fn where_the_newest_snapshot_is_bad_the_second_newest_serves() {
@@ -262,8 +299,13 @@ fn with_no_good_snapshot_and_a_log_that_begins_late_the_projection_serves() {
     assert!(log.trim(opened.last, Timestamp::MAX).expect("writable") > 0);
     drop(log);
 
-    let recovery = Recovery { data: data.path().to_owned(), projection: Arc::new(Kept(standing)) };
+    let recovery = Recovery { projection: Arc::new(Kept(standing)), ..recovery(data.path()) };
     let recovered = recovery.recover().expect("the projection serves");
     assert_eq!(state(&recovered.engine), [(Phase::Active, Level::Red)]);
-    assert_eq!(recovered.position, opened.last);
+    assert_eq!((recovered.position, recovered.standing_lost), (opened.last, None));
+
+    // Where that is gone too, it begins with what is left, and says so.
+    let recovery = Recovery { projection: Arc::new(Gone), ..recovery };
+    let recovered = recovery.recover().expect("the log alone serves");
+    assert_eq!((recovered.position, recovered.standing_lost), (opened.last, Some("rot".to_owned())));
 }

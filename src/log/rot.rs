@@ -40,7 +40,10 @@ pub struct Torn {
 
 impl std::fmt::Display for Rot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} at {}: {} bytes {}", self.file, self.offset, self.bytes, self.reason)?;
+        match self.bytes {
+            0 => write!(f, "{}: {}", self.file, self.reason)?,
+            bytes => write!(f, "{} at {}: {bytes} bytes {}", self.file, self.offset, self.reason)?,
+        }
         if let Some((first, last)) = self.positions {
             write!(f, "; positions {}..{} are lost", first.0, last.0)?;
         }

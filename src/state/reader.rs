@@ -14,7 +14,7 @@ use super::rows::{
     state_from,
 };
 use super::{BUSY_MAX, StateError, meta};
-use crate::ports::{Archive, Outstanding, Resume};
+use crate::ports::{Archive, Hold, Outstanding, Resume};
 
 const DELIVERY: &str =
     "SELECT d.key, d.warning, d.number, d.target, coalesce(t.id, ''), d.round, d.state, d.death,
@@ -170,7 +170,8 @@ impl StateReader {
         let offset = Span(number("offset")?.unwrap_or_default());
         let trusted = number("trusted")? == Some(1);
         let held = "SELECT 1 FROM troubles WHERE code = ?1";
-        let held = !self.rows(&transaction, held, [TroubleCode::Held.word()], |_| Ok(()))?.is_empty();
+        let held = self.rows(&transaction, held, [TroubleCode::Held.word()], |_| Ok(()))?;
+        let hold = if held.is_empty() { Hold::No } else { Hold::UntilResumed };
         let targets = self.rows(&transaction, "SELECT ix, id FROM targets", [], |row| {
             Ok((TargetIx(row.get(0)?), row.get(1)?))
         })?;
@@ -185,7 +186,7 @@ impl StateReader {
             cursor,
             offset,
             trusted,
-            held,
+            hold,
             targets: targets.into_iter().collect(),
             outstanding,
             told,
@@ -309,6 +310,10 @@ fn file_id(path: &Path) -> Option<FileId> {
 }
 
 impl Archive for StateReader {
+    fn reached(&self) -> anyhow::Result<Position> {
+        Ok(self.cursor()?)
+    }
+
     fn revision(&self, warning: &OutputId, number: u32) -> anyhow::Result<Option<Arc<Revision>>> {
         let select = "SELECT body FROM revisions WHERE warning = ?1 AND number = ?2";
         let bodies: Vec<Vec<u8>> =

@@ -7,6 +7,7 @@ use crate::ids::Position;
 use crate::level::Level;
 use crate::time::Span;
 use crate::warning::{Phase, Reason, TroubleCode};
+
 /// What a version recorded that decided otherwise, then a live start: nothing
 /// is known until the gauge is heard again, and its first word decides.
 fn check_upgrade(recorded: fn(Vec<Decision>) -> Vec<Decision>, expected: &[(Reason, u32)]) {

@@ -32,8 +32,8 @@ pub(super) struct Asking {
     /// decides: taken up again at the next start.
     #[n(2)]
     deferred: BTreeSet<OutputId>,
-    /// The others, by when the first of their asks goes on: looked at with every
-    /// event, so that it is kept. Follows from the rest.
+    /// Those still to ring, by when the first of their asks goes on: looked at with
+    /// every event, so that it is kept. Follows from the rest.
     #[cbor(skip)]
     dues: BTreeSet<(Timestamp, OutputId)>,
 }
@@ -84,10 +84,10 @@ impl Asking {
         self.rung.first().copied()
     }
 
-    /// It is being decided on.
+    /// It is being decided on. What comes of it says when it rings again: where
+    /// nothing does, it must not ring for ever.
     pub(super) fn take(&mut self, warning: OutputId) {
         self.rung.remove(&warning);
-        self.wait(warning);
     }
 
     /// It is decided on again at the next start.
@@ -145,10 +145,12 @@ impl Ask {
 
 impl AreaStage {
     /// What a revision asks of those whom the plan routes it to: nothing, where
-    /// it is no news or nobody is to acknowledge it.
+    /// it is no news to them or nobody is to acknowledge it. Whatever comes first
+    /// to anybody is news.
     pub(super) fn asked_by(&self, revision: &Revision, stamp: &Stamp) -> Option<Decision> {
         let About::Incident(Cell { hazard, area }) = revision.about else { return None };
-        if !is_news(revision.reason) || revision.kind.is_last() {
+        let comes_first = self.warnings.get(revision.warning).is_some_and(Sent::is_unheard);
+        if !(is_news(revision.reason) || comes_first) || revision.kind.is_last() {
             return None;
         }
         let civil = stamp.moment.civil();

@@ -1,6 +1,9 @@
 //! Who is asked to acknowledge, and what comes of it: each a script and what must be said.
 
+use super::decide::Stamp;
 use super::world::{World, gauges, route, target};
+use crate::event::Decision;
+use crate::ids::OutputId;
 use crate::plan::{AckTerms, Group, Plan, Route};
 use crate::time::Span;
 use crate::warning::{Death, Outcome, Seen};
@@ -83,6 +86,36 @@ fn red_is_asked_about_again_though_acknowledged() {
         &[(0, "s0 red"), (1, "ack t0"), (37, "pass"), (60, "pass")],
         &[ALERT, "1 acknowledged 1 t0", "31 asked 1 t0", "31 asked 1 t3", "36 asked 0 t2", "41 asked 0 t1"],
     );
+}
+
+#[test]
+fn who_hears_first_what_was_routed_to_nobody_is_asked() {
+    let mut world = World::new(Plan { routes: vec![], ..plan() });
+    world.check(
+        &[(0, "s0 red"), (5, "pass")],
+        &["0 alert red Raised Observed ->", "0 alert unrouted flood/ford -> t1"],
+    );
+    world.replan(plan());
+    world.check(&[(20, "pass")], &["10 asked 0 t2", "15 asked 0 t1"]);
+}
+
+/// Its record rotted, and the one that asks again did not: else the engine
+/// would ring for it for ever at one instant.
+#[test]
+fn what_is_asked_about_a_warning_that_was_lost_rings_no_second_time() {
+    let mut told = World::new(plan());
+    told.act("s0 red");
+    told.pass_to(6);
+    let asked = told.decisions.iter().rfind(|it| matches!(it, Decision::Asked { .. }));
+    let mut world = World::new(plan());
+    world.stage.apply(asked.expect("the mayor was asked"), world.moment);
+    let due = world.stage.outage_due().expect("somebody is to acknowledge");
+    world.stage.outage(due);
+    let work = world.stage.next_work().expect("it rang");
+    world.stage.take(&work);
+    let stamp = Stamp { moment: world.moment, first: OutputId::default() };
+    assert_eq!(world.stage.decide(&work, &stamp), []);
+    assert_eq!(world.stage.outage_due(), None);
 }
 
 #[test]

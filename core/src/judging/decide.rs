@@ -4,7 +4,7 @@ use super::incident::{Owed, Routed, Ruled, Sight, judge};
 use super::troubles::{Turn, level as trouble_level};
 use super::vote::Word;
 use super::votes::{Count, Terms};
-use super::warnings::first_round;
+use super::warnings::{Sent, first_round};
 use super::{AreaStage, CellState, Work, routing};
 use crate::event::{Command, Decision, PlanRef, TroubleReport};
 use crate::ids::{OutputId, TargetIx};
@@ -169,12 +169,6 @@ impl AreaStage {
     /// All that a judgement of one cell rests on.
     pub(super) fn sight<'a>(&'a self, state: &'a CellState, cell: Cell, moment: Moment) -> Sight<'a> {
         let sent = state.warning.and_then(|warning| self.warnings.get(warning));
-        let routed = || {
-            let level = state.incident.as_ref().map_or(Level::Normal, |incident| incident.level);
-            !routing::targets(&self.plan, cell.hazard, cell.area, level, moment.civil()).is_empty()
-        };
-        // Only asked where nobody has heard yet: it walks all routes and targets.
-        let unheard = sent.is_some_and(super::warnings::Sent::is_unheard);
         let bereft = state.bereft && !state.is_supported(moment.at);
         Sight {
             votes: &state.votes,
@@ -186,11 +180,23 @@ impl AreaStage {
                 (false, true) => Owed::Standing,
                 (false, false) => Owed::Changes,
             },
-            routed: if unheard && routed() { Routed::Yes } else { Routed::No },
+            // Only asked where nobody has heard yet: it walks all routes and targets.
+            routed: match &state.incident {
+                Some(incident) if sent.is_some_and(Sent::is_unheard) => self.routed(incident, moment),
+                Some(_) | None => Routed::No,
+            },
             intake: self.intake,
             terms: self.terms(),
             moment,
         }
+    }
+
+    fn routed(&self, incident: &Incident, moment: Moment) -> Routed {
+        let (Cell { hazard, area }, civil) = (incident.cell, moment.civil());
+        if !routing::targets(&self.plan, hazard, area, incident.level, civil).is_empty() {
+            return Routed::Yes;
+        }
+        routing::hours_begin(&self.plan, civil).map_or(Routed::No, |at| Routed::NotBefore(moment.engine(at)))
     }
 
     fn terms(&self) -> Terms<'_> {
@@ -216,7 +222,7 @@ impl AreaStage {
         };
         let goes_to_all = kind == Kind::Alert
             || is_news(reason)
-            || (kind == Kind::Update && former.is_some_and(super::warnings::Sent::is_unheard));
+            || (kind == Kind::Update && former.is_some_and(Sent::is_unheard));
         let routed = if goes_to_all {
             let Cell { hazard, area } = incident.cell;
             routing::targets(&self.plan, hazard, area, incident.level, moment.civil())

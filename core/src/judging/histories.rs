@@ -1,20 +1,8 @@
 //! Hard histories of one cell, each as a script and what must be said.
 
-use super::world::{World, area, gauges, rule, target};
+use super::world::{World, area, check, check_under, gauges, one_gauge, rule, target};
 use crate::plan::{OutageTell, Plan};
 use crate::time::Timestamp;
-
-fn one_gauge() -> Plan {
-    gauges(&[&[]])
-}
-
-fn check(script: &[(i64, &str)], expected: &[&str]) {
-    World::new(one_gauge()).check(script, expected);
-}
-
-fn check_under(plan: Plan, script: &[(i64, &str)], expected: &[&str]) {
-    World::new(plan).check(script, expected);
-}
 
 #[test]
 fn the_incident_table() {
@@ -165,7 +153,6 @@ fn unknown_flapping() {
         .chain([(160, "s0 speaks red"), (230, "pass")])
         .collect();
     let mut world = World::new(one_gauge());
-    world.check(&[], &[]);
     for (minute, deed) in script {
         world.pass_to(minute);
         world.act(deed);

@@ -22,7 +22,7 @@ pub(super) struct Sight<'a> {
     pub(super) ruled: Ruled,
     /// What people have still to be told, whatever changes.
     pub(super) owed: Owed,
-    /// Whether the plan routes the incident's level to anyone now.
+    /// Whom the plan routes the incident's level to, where nobody has heard yet.
     pub(super) routed: Routed,
     /// Whether readings are taken.
     pub(super) intake: Intake,
@@ -51,7 +51,11 @@ pub(super) enum Owed {
 /// Whether anyone would hear of an incident at its level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Routed {
+    /// Somebody would, now.
     Yes,
+    /// Nobody now; but somebody's hours begin at this instant of engine time.
+    NotBefore(Timestamp),
+    /// Nobody, or that is not the question: somebody has heard.
     No,
 }
 
@@ -125,6 +129,10 @@ pub(super) fn due(sight: &Sight<'_>) -> Option<Timestamp> {
             );
         }
         if sight.owed != Owed::Nothing {
+            dues.push(match sight.routed {
+                Routed::NotBefore(hours) => Some(hours),
+                Routed::Yes | Routed::No => None,
+            });
             dues.push(sight.sent.map(|sent| sent.renewal(&sight.terms.plan.settings, sight.moment)));
         }
     }

@@ -1,23 +1,11 @@
 //! Hard histories of who hears what, each as a script and what must be said.
 
-use super::world::{World, gauges, route, target};
+use super::world::{World, check, check_under, one_gauge, route, target};
 use crate::ids::TargetIx;
 use crate::level::Level;
 use crate::plan::{Plan, Route};
 use crate::time::{Span, Timestamp};
 use crate::warning::{Death, Kind, Outcome};
-
-fn one_gauge() -> Plan {
-    gauges(&[&[]])
-}
-
-fn check(script: &[(i64, &str)], expected: &[&str]) {
-    World::new(one_gauge()).check(script, expected);
-}
-
-fn check_under(plan: Plan, script: &[(i64, &str)], expected: &[&str]) {
-    World::new(plan).check(script, expected);
-}
 
 /// From yellow to the duty officer always; red also to the mayor; by night orange goes to nobody else.
 fn red_routes_plan() -> Plan {
@@ -81,6 +69,30 @@ fn nobody_routed_is_told_the_operator_and_the_next_plan_sends() {
     world.check(&[(1, "s0 red")], &[]);
     let newest = &world.revisions[world.revisions.len() - 2];
     assert_eq!((newest.number, newest.due[0].target.0), (2, 0), "the standing warning goes out at once");
+}
+
+#[test]
+fn what_comes_while_nobody_is_told_goes_out_when_somebodys_hours_begin() {
+    type Change = fn(&mut Plan);
+    // The scripts begin at 15:06:40.
+    let hours: [Change; 2] = [
+        |plan| plan.routes[0].hours = Some((16 * 60, 20 * 60)),
+        |plan| plan.targets[0].as_mut().expect("on duty").hours = Some((16 * 60, 20 * 60)),
+    ];
+    for set in hours {
+        let mut plan = one_gauge();
+        set(&mut plan);
+        check_under(
+            plan,
+            &[(0, "s0 red"), (60, "pass")],
+            &[
+                "0 alert red Raised Observed ->",
+                "0 alert unrouted flood/ford -> t1",
+                "53 update red Renewed Observed -> t0",
+                "53 all-clear unrouted flood/ford -> t1",
+            ],
+        );
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::ids::{AreaIx, HazardIx, TargetIx};
 use crate::level::Level;
 use crate::plan::{Group, Plan, Route, Target};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// Minutes of a day.
 const DAY_MINS: i64 = 24 * 60;
@@ -16,6 +16,18 @@ pub fn targets(plan: &Plan, hazard: HazardIx, area: AreaIx, level: Level, civil:
     due.sort_unstable();
     due.dedup();
     due
+}
+
+/// Civil time after `civil` at which the hours of some route or target next
+/// begin; `None` where all are told at any hour.
+pub(super) fn hours_begin(plan: &Plan, civil: Timestamp) -> Option<Timestamp> {
+    let routes = plan.routes.iter().filter_map(|route| route.hours);
+    let targets = plan.targets.iter().flatten().filter_map(|target| target.hours);
+    let now = i64::from(local_minute(plan, civil));
+    let until = |(from, _): (u16, u16)| (i64::from(from) - now - 1).rem_euclid(DAY_MINS) + 1;
+    let minutes = routes.chain(targets).map(until).min()?;
+    let this_minute = Timestamp::from_secs(civil.as_secs().div_euclid(60) * 60);
+    Some(this_minute + Span::from_mins(minutes))
 }
 
 /// Those whom one route takes it to, in order of index.
@@ -180,5 +192,24 @@ mod tests {
         );
         check("an area that is not there", duty(), 9, Red, 0, &[]);
         check("no level", duty(), 1, Level::Normal, 0, &[]);
+    }
+
+    #[test]
+    fn hours_begin_at_the_next_minute_that_anybody_names() {
+        let with = |hours: &[(u16, u16)]| {
+            let routes = hours.iter().map(|&hours| Route { hours: Some(hours), ..world::route("duty") });
+            Plan { routes: routes.collect(), ..plan(world::route("duty")) }
+        };
+        // Ten to six in Shanghai, and some seconds.
+        let now = Timestamp::from_secs(21 * 3600 + 50 * 60 + 40);
+        let begin = |hours: &[(u16, u16)]| hours_begin(&with(hours), now).map(|at| at - now);
+        assert_eq!(begin(&[]), None);
+        assert_eq!(begin(&[(6 * 60, 18 * 60)]), Some(Span::from_secs(9 * 60 + 20)));
+        assert_eq!(begin(&[(18 * 60, 6 * 60), (7 * 60, 8 * 60)]), Some(Span::from_secs(69 * 60 + 20)));
+        assert_eq!(
+            begin(&[(5 * 60 + 50, 6 * 60)]),
+            Some(Span::from_secs(24 * 3600 - 40)),
+            "that began just now"
+        );
     }
 }

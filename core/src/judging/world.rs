@@ -117,6 +117,20 @@ pub(crate) fn gauges(domains: &[&[u32]]) -> Plan {
     }
 }
 
+pub(crate) fn one_gauge() -> Plan {
+    gauges(&[&[]])
+}
+
+/// Plays a script in a world of one gauge and compares what was said.
+pub(crate) fn check(script: &[(i64, &str)], expected: &[&str]) {
+    check_under(one_gauge(), script, expected);
+}
+
+/// The same under another plan.
+pub(crate) fn check_under(plan: Plan, script: &[(i64, &str)], expected: &[&str]) {
+    World::new(plan).check(script, expected);
+}
+
 /// A stage with its queue and its timers, and what it said.
 pub(crate) struct World {
     pub(crate) stage: AreaStage,

@@ -135,27 +135,27 @@ impl StationStage {
         watch.reading(reading, &Bench { plan, ix, sensor, moment }, *broke, found)
     }
 
-    /// A source came up or went down. A sensor whose last source is down is
-    /// unknown at once; that is no silence of its own.
-    pub fn source(&mut self, source: SourceIx, up: bool, moment: Moment, found: &mut Vec<Found>) {
+    /// A source came up. A sensor that it was the last source of gets as long as
+    /// any other to be heard again; one that could be heard all the time has no
+    /// need of it.
+    pub fn source_up(&mut self, source: SourceIx, moment: Moment, found: &mut Vec<Found>) {
         let before = self.down;
-        if up {
-            self.down &= !source_bit(source);
-            self.broke = moment.at;
-        } else {
-            self.down |= source_bit(source);
-        }
-        let down = self.down;
-        self.each(moment, found, |watch, bench, found| {
-            if !watch.hears(source, bench) || watch.silent_since().is_some() {
-                return;
-            }
-            let was_cut_off = watch.is_cut_off(before, bench);
-            if up && was_cut_off {
-                // It gets as long as any other to be heard again; one that could
-                // be heard all the time has no need of it.
+        self.down &= !source_bit(source);
+        self.broke = moment.at;
+        self.each_speaking(source, moment, found, |watch, bench, _| {
+            if watch.is_cut_off(before, bench) {
                 watch.counting = watch.counting.max(bench.moment.at);
-            } else if !up && watch.is_cut_off(down, bench) {
+            }
+        });
+    }
+
+    /// A source went down. A sensor whose last source it was is unknown at once;
+    /// that is no silence of its own.
+    pub fn source_down(&mut self, source: SourceIx, moment: Moment, found: &mut Vec<Found>) {
+        self.down |= source_bit(source);
+        let down = self.down;
+        self.each_speaking(source, moment, found, |watch, bench, found| {
+            if watch.is_cut_off(down, bench) {
                 watch.blind = Some(Blind { why: Why::SourceDown, since: bench.moment.civil() });
                 watch.conclude(bench, found);
             }
@@ -220,6 +220,21 @@ impl StationStage {
         let interval = self.plan.sensor(sensor)?.interval;
         let watch = self.watches.get(sensor.index())?;
         Some(SensorState { watch, plan: &self.plan, ix: sensor, interval })
+    }
+
+    /// Each sensor that is heard through a source and is not silent.
+    fn each_speaking(
+        &mut self,
+        source: SourceIx,
+        moment: Moment,
+        found: &mut Vec<Found>,
+        mut act: impl FnMut(&mut Watch, &Bench<'_>, &mut Vec<Found>),
+    ) {
+        self.each(moment, found, |watch, bench, found| {
+            if watch.hears(source, bench) && watch.silent_since().is_none() {
+                act(watch, bench, found);
+            }
+        });
     }
 
     fn each(

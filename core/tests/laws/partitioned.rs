@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use forewarn_core::event::{ClockStep, Command, Decision, Event, Input, Started};
 use forewarn_core::finding::Found;
-use forewarn_core::ids::{AreaIx, HazardIx, OutputId, Position, SensorIx, SourceIx};
+use forewarn_core::ids::{AreaIx, HazardIx, OutputId, Position, SensorIx};
 use forewarn_core::judging::{AreaStage, Stamp, Work};
 use forewarn_core::plan::Plan;
 use forewarn_core::sensing::StationStage;
@@ -107,7 +107,8 @@ impl Stations {
                 (self.moment.offset, self.moment.trusted) = (*offset, *trusted);
                 self.stage.clock(self.moment, &mut found);
             }
-            Input::Source(source, up) => self.stage.source(*source, *up, self.moment, &mut found),
+            Input::Source(source, true) => self.stage.source_up(*source, self.moment, &mut found),
+            Input::Source(source, false) => self.stage.source_down(*source, self.moment, &mut found),
             Input::Plan(plan) => {
                 self.plan = Arc::clone(plan.body.as_ref().expect("a test's plan has its body"));
                 self.stage.set_plan(&self.plan, self.moment, &mut found);
@@ -245,7 +246,14 @@ impl Areas {
                 self.stage.set_plan(body, self.moment);
                 self.read(itself);
             }
-            Input::Source(source, up) => self.source(*source, *up, itself),
+            Input::Source(source, true) => {
+                self.read(itself);
+                self.stage.source_up(*source, self.moment);
+            }
+            Input::Source(source, false) => {
+                self.read(itself);
+                self.stage.source_down(*source, &found_in(itself));
+            }
             Input::Command(command) if self.is_mine(command) => {
                 let stamp = self.stamp();
                 let decided = self.stage.decide_command(command, &stamp);
@@ -259,17 +267,6 @@ impl Areas {
         }
     }
 
-    fn source(&mut self, source: SourceIx, up: bool, records: &[&Record]) {
-        self.read(records);
-        if up {
-            self.stage.source_up(source, self.moment);
-        } else {
-            let found =
-                records.iter().map(|record| minicbor::decode(&record.found).expect("it was just encoded"));
-            self.stage.source_down(source, &found.collect::<Vec<Found>>());
-        }
-    }
-
     fn is_mine(&self, command: &Command) -> bool {
         match command {
             Command::AllClear(cell, _) | Command::Cancel(cell, _) => self.charge == Charge::Area(cell.area),
@@ -278,6 +275,10 @@ impl Areas {
             }
         }
     }
+}
+
+fn found_in(records: &[&Record]) -> Vec<Found> {
+    records.iter().map(|record| minicbor::decode(&record.found).expect("it was just encoded")).collect()
 }
 
 /// Whether a decision is of this charge.

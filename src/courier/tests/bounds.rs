@@ -58,12 +58,27 @@ async fn a_resend_goes_out_under_a_key_of_its_own() {
     stage.idle().await;
     assert_eq!(stage.outcome(&first, 0), Some(Outcome::Dead(Death::Rejected)));
     stage.channel.mood(0, Mood::Takes);
+    // The projection may not have come so far yet.
+    stage.log.hold_projection(1);
     let due = Due { target: TargetIx(0), round: 1 };
     stage.log.append(vec![Input::Tick], vec![Decision::Resent { warning: output(100), number: 1, due }]);
     stage.idle().await;
     let key = Key::of_delivery(&first.id, &target_id(0), 1);
     assert_eq!(stage.outcomes().get(&key), Some(&Outcome::Accepted));
     assert_eq!(stage.channel.numbers(0), [1, 1]);
+}
+
+#[tokio::test]
+async fn a_resend_of_what_the_projection_has_lost_is_dropped_and_holds_nothing_up() {
+    let mut stage = Stage::new(1);
+    stage.start();
+    let due = Due { target: TargetIx(0), round: 1 };
+    stage.log.append(vec![Input::Tick], vec![Decision::Resent { warning: output(100), number: 9, due }]);
+    stage.idle().await;
+    assert_eq!(stage.channel.seen(), []);
+    stage.log.decide(&[alert(&[0])]);
+    stage.idle().await;
+    assert_eq!(stage.channel.numbers(0), [1]);
 }
 
 #[tokio::test]

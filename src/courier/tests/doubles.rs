@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use forewarn_core::event::{Assignment, Decision, Input, Started};
-use forewarn_core::ids::{IndexKind, Key, LogId, OutputId, Position, RunId, SourceIx, TargetIx};
+use forewarn_core::ids::{IndexKind, Key, LogId, OutputId, Position, RunId, SourceIx};
 use forewarn_core::level::Level;
 use forewarn_core::plan::{Plan, PlanId, Target as PlanTarget};
 use forewarn_core::time::{Span, Timestamp};
@@ -34,6 +34,8 @@ struct Records {
     closed: bool,
     /// Reads that are still to fail.
     faults: u32,
+    /// Revisions that the projection is still to be asked for in vain, since it is behind.
+    early: u32,
 }
 
 impl FakeLog {
@@ -94,6 +96,11 @@ impl FakeLog {
     pub(super) fn fail_reads(&self, faults: u32) {
         self.inner.lock().unwrap().faults = faults;
         self.more.notify_all();
+    }
+
+    /// The projection is behind for this many questions.
+    pub(super) fn hold_projection(&self, early: u32) {
+        self.inner.lock().unwrap().early = early;
     }
 
     pub(super) fn close(&self) {
@@ -316,7 +323,18 @@ impl FakeArchive {
 }
 
 impl Archive for FakeArchive {
+    fn reached(&self) -> anyhow::Result<Position> {
+        let is_behind = self.0.inner.lock().unwrap().early > 0;
+        Ok(if is_behind { Position(0) } else { self.0.end() })
+    }
+
     fn revision(&self, warning: &OutputId, number: u32) -> anyhow::Result<Option<Arc<Revision>>> {
+        let mut inner = self.0.inner.lock().unwrap();
+        if inner.early > 0 {
+            inner.early -= 1;
+            return Ok(None);
+        }
+        drop(inner);
         let (rows, _) = self.deliveries(self.0.end());
         let found = rows.into_iter().map(|row| row.revision);
         Ok(found.into_iter().find(|revision| revision.warning == *warning && revision.number == number))
@@ -406,5 +424,5 @@ pub(super) async fn until(what: &str, so: impl Fn() -> bool) {
 
 /// The index of every target.
 pub(super) fn all(targets: u32) -> Vec<u32> {
-    (0..targets).map(TargetIx).map(|target| target.0).collect()
+    (0..targets).collect()
 }

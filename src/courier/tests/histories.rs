@@ -15,7 +15,7 @@ use super::revision;
 use super::stage::{Stage, alert, all_clear, retry, update};
 use crate::channels::Sent;
 use crate::courier::CourierClock;
-use crate::ports::Note;
+use crate::ports::{Hold, Note};
 
 #[tokio::test]
 async fn every_due_target_gets_each_revision_once_and_in_order() {
@@ -157,7 +157,7 @@ async fn an_unexpired_delivery_is_tried_until_it_expires() {
 #[tokio::test]
 async fn restore_beside() {
     let mut stage = Stage::new(1);
-    stage.held = true;
+    stage.hold = Hold::UntilResumed;
     let mut trouble = (*revision(300, 1, 300, Kind::Alert, Level::Yellow, &[0])).clone();
     trouble.about = About::Trouble(TroubleKey { code: TroubleCode::Held, subject: String::new() });
     stage.log.decide(&[alert(&[0])]);

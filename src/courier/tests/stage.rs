@@ -20,7 +20,7 @@ use super::revision;
 use crate::channels::Sent;
 use crate::config::plan::Setup;
 use crate::courier::{Courier, CourierClock, CourierHandle, Limits, Opener, Parts};
-use crate::ports::{Note, Resume};
+use crate::ports::{Hold, Note, Resume};
 
 /// A whole courier between doubles.
 pub(super) struct Stage {
@@ -30,7 +30,7 @@ pub(super) struct Stage {
     pub(super) inbox: Arc<FakeInbox>,
     pub(super) setup: watch::Sender<Arc<Setup>>,
     pub(super) limits: Limits,
-    pub(super) held: bool,
+    pub(super) hold: Hold,
     pub(super) courier: Option<CourierHandle>,
     pub(super) notes: Option<Receiver<Note>>,
 }
@@ -44,7 +44,7 @@ impl Stage {
             inbox: Arc::new(FakeInbox { log: Arc::clone(&log), losing: AtomicBool::new(false) }),
             setup: watch::channel(setup(targets, &[])).0,
             limits: Limits::default(),
-            held: false,
+            hold: Hold::No,
             log,
             courier: None,
             notes: None,
@@ -66,7 +66,7 @@ impl Stage {
             cursor: end,
             offset: Span::ZERO,
             trusted: true,
-            held: self.held,
+            hold: self.hold,
             targets: (0..64).map(|target| (TargetIx(target), target_id(target))).collect(),
             outstanding: open.take(self.limits.page).collect(),
             told: told.into_iter().map(|((warning, target), number)| (warning, target, number)).collect(),

@@ -10,7 +10,7 @@ use crate::log::meta::PREFACE_BYTES;
 use crate::log::segment::name;
 use crate::log::{Appender as _, Lock, Log, LogError, Stamp};
 
-/// Where the frames of a segment lie: offset, bytes, first position.
+/// Where the frames of a segment lie: offset and bytes.
 fn frames(disk: &SimDisk, generation: u64) -> Vec<(u64, u64)> {
     let bytes = disk.bytes(&name(generation));
     let mut found = vec![];

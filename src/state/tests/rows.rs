@@ -1,6 +1,7 @@
 //! What stands in the rows.
 
 use super::*;
+use crate::ports::Hold;
 
 #[test]
 fn a_record_that_comes_again_changes_nothing() {
@@ -148,7 +149,7 @@ fn a_held_directory_is_held_until_it_resumes() {
     let key = TroubleKey { code: TroubleCode::Held, subject: String::new() };
     let held = Decision::Trouble(TroubleReport { key, present: true, detail: "restored".into() });
     projection.apply(&[Arc::new(record(1, vec![Input::Tick], vec![held]))]).unwrap();
-    assert!(place.reader().resume(1).unwrap().held);
+    assert_eq!(place.reader().resume(1).unwrap().hold, Hold::UntilResumed);
     projection.apply(&[Arc::new(record(2, vec![Input::Tick], vec![Decision::Resumed]))]).unwrap();
-    assert!(!place.reader().resume(1).unwrap().held);
+    assert_eq!(place.reader().resume(1).unwrap().hold, Hold::No);
 }
