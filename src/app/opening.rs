@@ -10,7 +10,7 @@ use anyhow::Context;
 use forewarn_core::event::{Decision, Input, PlanRef, Started, TroubleReport};
 use forewarn_core::ids::{Position, RunId};
 use forewarn_core::level::Status;
-use forewarn_core::plan::Plan;
+use forewarn_core::plan::{Plan, PlanId};
 use forewarn_core::warning::{Phase, TroubleCode, TroubleKey};
 use tokio::sync::watch;
 use tracing::{info, warn};
@@ -64,8 +64,8 @@ pub(super) fn open(options: &Options) -> anyhow::Result<Opening> {
     let lock = Lock::take(&data)?;
     let stamp = if options.status == Status::Actual { Stamp::Live } else { Stamp::Drill };
     let (log, opened, place) = take_up(lock, &log_settings, stamp, &data)?;
-    let Planned { mut loaded, assigned, targets, indices } = plan(options, &log, &data)?;
-    let recovery = Recovery { stand_in: Some(loaded.setup.plan.clone()), ..recovery(&data) };
+    let Planned { loaded, plan, assigned, targets, indices } = plan(options, &log, &data)?;
+    let recovery = Recovery { stand_in: Some((plan, loaded.setup.plan.clone())), ..recovery(&data) };
     let mut recovered = recovery.recover()?;
     recovery.reach(&mut recovered, opened.last);
     let (clock, beginning) = begin_clock(&options.time, &recovered);
@@ -82,12 +82,7 @@ pub(super) fn open(options: &Options) -> anyhow::Result<Opening> {
     };
     let mut begin = vec![vec![Input::Started(started)]];
     let before = recovered.engine.plan_id();
-    let change = plan_change(&data, &loaded.setup.plan, assigned, before, Orphan::Allow)?;
-    if change.is_none() {
-        // The same, and a plan of many sensors is large.
-        loaded.setup.plan = Arc::clone(recovered.engine.plan());
-    }
-    begin.extend(change);
+    begin.extend(plan_change(&data, &loaded.setup.plan, assigned, before, Orphan::Allow)?);
     let troubles = troubles(&opened, &recovered);
     if !troubles.is_empty() {
         begin.push(troubles);
@@ -138,6 +133,8 @@ fn site(options: &Options) -> anyhow::Result<Site> {
 /// A configuration under the names of a log.
 struct Planned {
     loaded: Loaded,
+    /// The plan's hash.
+    plan: PlanId,
     /// What the log must hold before its new names are used.
     assigned: Vec<Input>,
     targets: TargetIds,
@@ -154,8 +151,8 @@ fn plan(options: &Options, log: &Log, data: &Path) -> anyhow::Result<Planned> {
     targets.save(data).context("table of target ids")?;
     // Recovery reads the plans that the log names: one that rotted, and that the
     // configuration still says, is whole again before that.
-    save_plan(data, &loaded.setup.plan)?;
-    Ok(Planned { loaded, assigned, targets, indices })
+    let plan = save_plan(data, &loaded.setup.plan)?;
+    Ok(Planned { loaded, plan, assigned, targets, indices })
 }
 
 /// How the engine of a data directory is rebuilt; writes nothing, and so serves
@@ -242,7 +239,7 @@ pub(super) fn plan_change(
     data: &Path,
     plan: &Arc<Plan>,
     assigned: Vec<Input>,
-    before: forewarn_core::plan::PlanId,
+    before: PlanId,
     orphan: Orphan,
 ) -> anyhow::Result<Option<Vec<Input>>> {
     let id = save_plan(data, plan)?;

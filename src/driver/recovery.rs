@@ -20,7 +20,7 @@ use tracing::{info, warn};
 
 use super::snapshots::{self, Snapshot};
 use crate::clock::LeftOff;
-use crate::log::{Record, Records, load_plan};
+use crate::log::{LogError, Record, Records, load_plan};
 
 /// More records than this that make the engine stumble are not bad luck.
 const POISON_MAX: usize = 100;
@@ -33,9 +33,10 @@ pub struct Recovery {
     /// The last resort, where no snapshot reads back and the log no longer
     /// reaches its own beginning.
     pub projection: Arc<dyn Standing>,
-    /// What the configuration says now, where that is known: stands in for a
-    /// plan that is lost. An index never changes hands, so that it reads every record.
-    pub stand_in: Option<Arc<Plan>>,
+    /// What the configuration says now, where that is known: need not be read
+    /// again, and stands in for a plan that is lost. An index never changes
+    /// hands, so that it reads every record.
+    pub stand_in: Option<(PlanId, Arc<Plan>)>,
 }
 
 /// What the projection knows of what stands: incidents with all the revisions of their warnings.
@@ -107,8 +108,8 @@ impl Recovery {
     fn begin(&self, bad: &mut Vec<String>) -> Option<(Snapshot, Engine)> {
         for (path, snapshot) in snapshots::all(&self.data) {
             let engine = snapshot.map_err(anyhow::Error::from).and_then(|snapshot| {
-                let plan = load_plan(&self.data, snapshot.plan)?;
-                let engine = Engine::from_bytes(&snapshot.bytes, snapshot.plan, &Arc::new(plan))?;
+                let plan = self.plan(snapshot.plan)?;
+                let engine = Engine::from_bytes(&snapshot.bytes, snapshot.plan, &plan)?;
                 Ok((snapshot, engine))
             });
             match engine {
@@ -258,13 +259,20 @@ impl Recovery {
     /// the one that stands in; where none does, the engine keeps the plan it has.
     fn with_body(&self, plan: &PlanRef, lost: &mut BTreeMap<PlanId, String>) -> Input {
         let with = |body: &Arc<Plan>| Input::Plan(PlanRef { body: Some(Arc::clone(body)), ..plan.clone() });
-        match load_plan(&self.data, plan.id) {
-            Ok(body) => with(&Arc::new(body)),
+        match self.plan(plan.id) {
+            Ok(body) => with(&body),
             Err(error) => {
                 warn!(%error, "a plan that the log names is lost");
                 lost.insert(plan.id, error.to_string());
-                self.stand_in.as_ref().map_or(Input::Tick, with)
+                self.stand_in.as_ref().map_or(Input::Tick, |(_, body)| with(body))
             }
+        }
+    }
+
+    fn plan(&self, id: PlanId) -> Result<Arc<Plan>, LogError> {
+        match &self.stand_in {
+            Some((known, plan)) if *known == id => Ok(Arc::clone(plan)),
+            Some(_) | None => load_plan(&self.data, id).map(Arc::new),
         }
     }
 }

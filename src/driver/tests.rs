@@ -241,7 +241,8 @@ fn a_plan_that_is_lost_stops_no_start_and_what_was_decided_under_it_stands() {
         std::fs::write(plan.expect("there").path(), b"rot").expect("writable");
     }
     let plan = example().0;
-    for stand_in in [None, Some(Arc::clone(&plan))] {
+    // As if the configuration said something else by now.
+    for stand_in in [None, Some((forewarn_core::plan::PlanId::default(), Arc::clone(&plan)))] {
         let stood_in = stand_in.is_some();
         let recovered = Recovery { stand_in, ..recovery(data.path()) }.recover().expect("a sound log");
         assert_eq!(recovered.engine.plan_id() == plan.id(), stood_in);
