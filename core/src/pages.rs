@@ -75,6 +75,20 @@ impl<T: Clone> FromIterator<T> for Pages<T> {
     }
 }
 
+impl<T: minicbor::Encode<()> + Clone> Pages<T> {
+    /// Writes itself out as it encodes, and lets go of each page once it is written.
+    pub(crate) fn write_out<W: minicbor::encode::Write>(
+        self,
+        e: &mut minicbor::Encoder<W>,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        e.array(self.len as u64)?;
+        for page in self.pages {
+            page.iter().try_for_each(|row| e.encode(row).map(drop))?;
+        }
+        Ok(())
+    }
+}
+
 impl<C, T: minicbor::Encode<C> + Clone> minicbor::Encode<C> for Pages<T> {
     fn encode<W: minicbor::encode::Write>(
         &self,

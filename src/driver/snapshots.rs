@@ -2,7 +2,7 @@
 //! of their own, read back before they count.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 use forewarn_core::engine::{ENGINE_VERSION, Engine};
 use forewarn_core::ids::Position;
 use forewarn_core::plan::PlanId;
+use minicbor::encode::write::Writer;
 use tracing::{info, warn};
 
 /// Events between two photographs: as many as a start can step through in a moment.
@@ -23,7 +24,8 @@ const KEPT: usize = 2;
 const MAGIC: &[u8; 8] = b"fwsnap01";
 /// What a snapshot is called until it is whole.
 const DRAFT: &str = "draft";
-const HEADER: usize = 8 + 4 + 8 + 32 + 4;
+const SUM: usize = 4;
+const HEADER: usize = 8 + 4 + 8 + 32 + SUM;
 
 /// Takes a photograph now and then.
 #[derive(Debug)]
@@ -67,9 +69,10 @@ impl Snapshots {
         let (into, behind) = (dir.clone(), trimmable.clone());
         let thread = std::thread::Builder::new().name("snapshots".into()).spawn(move || {
             for photograph in photographs {
-                match write(&into, &photograph) {
+                let position = photograph.position.0;
+                match write(&into, photograph) {
                     Ok(bytes) => {
-                        info!(position = photograph.position.0, bytes, "snapshot written and read back");
+                        info!(position, bytes, "snapshot written and read back");
                     }
                     Err(error) => {
                         warn!(%error, "snapshot not written: the next start replays more of the log");
@@ -105,7 +108,7 @@ impl Snapshots {
             warn!("the snapshot thread stumbled");
         }
         if position > self.last
-            && let Err(error) = write(&self.dir, &self.photograph(engine, position))
+            && let Err(error) = write(&self.dir, self.photograph(engine, position))
         {
             warn!(%error, "last snapshot not written: the next start replays more of the log");
         }
@@ -137,42 +140,62 @@ fn path(dir: &Path, position: Position) -> PathBuf {
     dir.join(format!("{:020}.snap", position.0))
 }
 
-fn write(dir: &Path, photograph: &Photograph) -> io::Result<usize> {
-    let bytes = photograph.engine.to_bytes();
-    let mut header = Vec::with_capacity(HEADER);
-    header.extend_from_slice(MAGIC);
-    header.extend_from_slice(&ENGINE_VERSION.to_le_bytes());
-    header.extend_from_slice(&photograph.position.0.to_le_bytes());
-    header.extend_from_slice(&photograph.engine.plan_id().0);
-    let mut sum = crc32fast::Hasher::new();
-    sum.update(&header);
-    sum.update(&bytes);
-    header.extend_from_slice(&sum.finalize().to_le_bytes());
-
+/// Writes one and reads it back; returns how many bytes it takes.
+fn write(dir: &Path, photograph: Photograph) -> io::Result<u64> {
     let target = path(dir, photograph.position);
     let draft = target.with_extension(DRAFT);
-    if let Err(error) = put_down(&draft, &[&header, &bytes]).and_then(|()| fs::rename(&draft, &target)) {
+    if let Err(error) = put_down(&draft, photograph).and_then(|()| fs::rename(&draft, &target)) {
         // Most likely the disk is full: half a snapshot must not keep it so.
         let _ = fs::remove_file(&draft);
         return Err(error);
     }
     File::open(dir)?.sync_all()?;
-    if let Err(error) = read(&target) {
+    if let Err(error) = check(&target, &mut io::sink()) {
         let _ = fs::remove_file(&target);
         return Err(error);
     }
     for old in list(dir).into_iter().skip(KEPT) {
         fs::remove_file(path(dir, old))?;
     }
-    Ok(HEADER + bytes.len())
+    fs::metadata(&target).map(|known| known.len())
 }
 
-fn put_down(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
-    let mut file = File::create(path)?;
-    for part in parts {
-        file.write_all(part)?;
-    }
+/// Piece by piece: many sensors make many megabytes, and what is written is let go.
+fn put_down(path: &Path, photograph: Photograph) -> io::Result<()> {
+    let mut header = Vec::with_capacity(HEADER);
+    header.extend_from_slice(MAGIC);
+    header.extend_from_slice(&ENGINE_VERSION.to_le_bytes());
+    header.extend_from_slice(&photograph.position.0.to_le_bytes());
+    header.extend_from_slice(&photograph.engine.plan_id().0);
+    let mut sink = Summed { into: BufWriter::new(File::create(path)?), sum: crc32fast::Hasher::new() };
+    sink.write_all(&header)?;
+    // The sum has its place in front, and is known at the end.
+    sink.into.write_all(&[0; SUM])?;
+    let body = photograph.engine.write_out(Writer::new(&mut sink));
+    body.map_err(|error| io::Error::other(error.to_string()))?;
+    let Summed { into, sum } = sink;
+    let mut file = into.into_inner().map_err(io::IntoInnerError::into_error)?;
+    file.seek(SeekFrom::Start(header.len() as u64))?;
+    file.write_all(&sum.finalize().to_le_bytes())?;
     file.sync_all()
+}
+
+/// Sums up what passes through.
+struct Summed<W> {
+    into: W,
+    sum: crc32fast::Hasher,
+}
+
+impl<W: Write> Write for Summed<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.into.write(bytes)?;
+        self.sum.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.into.flush()
+    }
 }
 
 /// Takes away what a crash left half written.
@@ -230,17 +253,29 @@ pub fn forget_after(data: &Path, end: Position) -> io::Result<()> {
 }
 
 fn read(path: &Path) -> io::Result<Snapshot> {
+    let mut bytes = Vec::new();
+    let (engine_version, position, plan) = check(path, &mut bytes)?;
+    Ok(Snapshot { position, plan, engine_version, bytes })
+}
+
+/// Reads a snapshot into `body`, and returns what its header says; refuses one
+/// that does not read back as it was written, or that a later release took.
+fn check(path: &Path, body: &mut dyn Write) -> io::Result<(u32, Position, PlanId)> {
     let bad = |what: &str| io::Error::new(io::ErrorKind::InvalidData, format!("{}: {what}", path.display()));
-    let bytes = fs::read(path)?;
-    let (header, body) = bytes.split_at_checked(HEADER).ok_or_else(|| bad("shorter than its header"))?;
-    let (summed, sum) = header.split_at(HEADER - 4);
+    let mut file = File::open(path)?;
+    let mut header = [0; HEADER];
+    file.read_exact(&mut header).map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => bad("shorter than its header"),
+        _ => error,
+    })?;
+    let (summed, sum) = header.split_at(HEADER - SUM);
     if !summed.starts_with(MAGIC) {
         return Err(bad("not a snapshot, expected it to begin with fwsnap01"));
     }
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(summed);
-    hasher.update(body);
-    if hasher.finalize().to_le_bytes() != sum {
+    let mut sink = Summed { into: body, sum: crc32fast::Hasher::new() };
+    sink.sum.update(summed);
+    io::copy(&mut file, &mut sink)?;
+    if sink.sum.finalize().to_le_bytes() != sum {
         return Err(bad("does not read back as it was written"));
     }
     let four = |at: usize| summed[at..at + 4].try_into().expect("the header is long enough");
@@ -252,12 +287,8 @@ fn read(path: &Path) -> io::Result<Snapshot> {
             "taken by engine version {engine_version}, expected {ENGINE_VERSION} or earlier; is this an older release?"
         )));
     }
-    Ok(Snapshot {
-        engine_version,
-        position: Position(u64::from_le_bytes(eight(12))),
-        plan: PlanId(summed[20..52].try_into().expect("the header is long enough")),
-        bytes: body.to_vec(),
-    })
+    let plan = PlanId(summed[20..52].try_into().expect("the header is long enough"));
+    Ok((engine_version, Position(u64::from_le_bytes(eight(12))), plan))
 }
 
 #[cfg(test)]
@@ -274,7 +305,7 @@ mod tests {
         let dir = data.path().join("snapshots");
         fs::create_dir_all(&dir).expect("writable");
         for position in [10, 20] {
-            write(&dir, &photograph(position)).expect("writable");
+            write(&dir, photograph(position)).expect("writable");
         }
         forget_after(data.path(), Position(19)).expect("writable");
         assert_eq!(list(&dir), [Position(10)]);
@@ -286,7 +317,7 @@ mod tests {
         let dir = data.path().join("snapshots");
         fs::create_dir_all(&dir).expect("writable");
         for position in [10, 20, 30] {
-            write(&dir, &photograph(position)).expect("writable");
+            write(&dir, photograph(position)).expect("writable");
         }
         assert_eq!(list(&dir), [Position(30), Position(20)]);
         assert_eq!(second_newest(&dir), Position(20));
@@ -304,7 +335,7 @@ mod tests {
         let data = tempfile::tempdir().expect("a temporary directory");
         let dir = data.path().join("snapshots");
         fs::create_dir_all(&dir).expect("writable");
-        write(&dir, &photograph(10)).expect("writable");
+        write(&dir, photograph(10)).expect("writable");
         let path = path(&dir, Position(10));
         let mut bytes = fs::read(&path).expect("readable");
         bytes[8..12].copy_from_slice(&(ENGINE_VERSION + 1).to_le_bytes());
@@ -324,7 +355,7 @@ mod tests {
         fs::create_dir_all(&dir).expect("writable");
         // A folder stands where the snapshot is to go: the rename fails.
         fs::create_dir(path(&dir, Position(10))).expect("writable");
-        write(&dir, &photograph(10)).expect_err("it is in the way");
+        write(&dir, photograph(10)).expect_err("it is in the way");
         let left = || fs::read_dir(&dir).expect("readable").count();
         assert_eq!(left(), 1, "only what was in the way");
 

@@ -3,6 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use minicbor::Encoder;
+use minicbor::encode::{Error, Write};
+
 use super::Engine;
 use crate::judging::Intake;
 use crate::plan::{Plan, PlanId};
@@ -10,6 +13,9 @@ use crate::timers::Timer;
 
 /// Version of the snapshot's encoding: rises when an older reader could misread it.
 pub(super) const SNAPSHOT_VERSION: u32 = 2;
+
+/// Fields of an engine that are written.
+const FIELDS: u64 = 8;
 
 /// A snapshot cannot be used.
 #[derive(Debug)]
@@ -47,6 +53,18 @@ impl Engine {
     pub fn to_bytes(&self) -> Vec<u8> {
         let stamped = Engine { version: SNAPSHOT_VERSION, ..self.clone() };
         minicbor::to_vec(&stamped).expect("encoding into a Vec cannot fail")
+    }
+
+    /// The same bytes, piece by piece. What of a photograph is written is let go:
+    /// from then on nothing has to be copied before it changes.
+    pub fn write_out<W: Write>(self, sink: W) -> Result<(), Error<W::Error>> {
+        let mut e = Encoder::new(sink);
+        e.array(FIELDS)?;
+        e.encode(SNAPSHOT_VERSION)?.encode(self.moment)?;
+        e.encode(self.log)?.encode(self.run)?.encode(self.plan)?;
+        self.stations.write_out(&mut e)?;
+        e.encode(self.areas)?.encode(self.intake_stopped)?;
+        Ok(())
     }
 
     /// Reads what [`Engine::to_bytes`] wrote, under the plan it was made with.

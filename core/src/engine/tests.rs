@@ -60,6 +60,9 @@ proptest! {
         let before = run.log.len();
         deeds[cut..].iter().for_each(|deed| run.act(deed));
         prop_assert_eq!(&photograph.to_bytes(), &bytes, "a photograph does not move");
+        let mut written = Vec::new();
+        photograph.clone().write_out(&mut written).expect("a Vec takes everything");
+        prop_assert_eq!(&written, &bytes, "piece by piece, the same");
         let mut loaded = Engine::from_bytes(&bytes, photograph.plan_id(), photograph.plan()).expect("it was just written");
         for (event, decided) in &run.log[before..] {
             let mut outputs = Vec::new();

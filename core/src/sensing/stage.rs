@@ -3,7 +3,8 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use minicbor::{Decode, Encode};
+use minicbor::encode::{Error, Write};
+use minicbor::{Decode, Encode, Encoder};
 
 use super::judge::{Blind, EVIDENCE_READINGS};
 use super::ladder::Gathering;
@@ -38,6 +39,9 @@ pub struct StationStage {
     pub(crate) plan: Arc<Plan>,
 }
 
+/// Fields of a stage that are written.
+const FIELDS: u64 = 4;
+
 /// What is known of one sensor, for pages and for evidence.
 #[derive(Debug, Clone, Copy)]
 pub struct SensorState<'a> {
@@ -65,6 +69,14 @@ impl StationStage {
     pub fn attach(&mut self, plan: &Arc<Plan>, moment: Moment) {
         self.plan = Arc::clone(plan);
         self.each(moment, &mut vec![], |watch, bench, _| watch.calm_down(bench));
+    }
+
+    /// Writes itself out in numbered fields, as it encodes; lets go of each page once it is written.
+    pub(crate) fn write_out<W: Write>(self, e: &mut Encoder<W>) -> Result<(), Error<W::Error>> {
+        e.array(FIELDS)?;
+        self.watches.write_out(e)?;
+        e.encode(self.down)?.encode(self.broke)?.encode(self.offset)?;
+        Ok(())
     }
 
     /// Our own downtime is no sensor's silence: every timer starts anew, and
