@@ -233,13 +233,11 @@ async fn converse(stream: UnixStream, operator: &dyn Operator, within: Duration)
         Ok(request) => {
             info!(?request, "control request");
             let answer_within = ANSWER_WITHIN + request.waits();
-            match tokio::time::timeout(answer_within, operator.handle(request)).await {
-                Ok(response) => response,
-                Err(_) => {
-                    let secs = answer_within.as_secs();
-                    Response::refused(format!("no answer within {secs} s; see the log"))
-                }
-            }
+            let answered = tokio::time::timeout(answer_within, operator.handle(request)).await;
+            answered.unwrap_or_else(|_| {
+                let secs = answer_within.as_secs();
+                Response::refused(format!("no answer within {secs} s; see the log"))
+            })
         }
         Err(error) => Response::refused(format!("control socket: {error}, expected a request object")),
     };
