@@ -5,6 +5,8 @@
 mod common;
 #[path = "../common/mosquitto.rs"]
 mod mosquitto;
+#[path = "../common/skip.rs"]
+mod skip;
 mod tls;
 #[path = "../common/tls.rs"]
 mod tls_files;
