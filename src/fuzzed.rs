@@ -40,18 +40,35 @@ pub fn packet(bytes: &[u8]) {
 
 /// A message of every format; what stands before the first NUL is its topic.
 pub fn payload(bytes: &[u8]) {
-    let cut = bytes.iter().position(|byte| *byte == 0).unwrap_or(0);
-    let topic = String::from_utf8_lossy(&bytes[..cut]);
-    let message = Message { topic: &topic, payload: &bytes[cut..], received: RECEIVED, retained: false };
-    for (_, example) in AnyFormat::KINDS {
-        let decode: toml::Table = example.parse().expect("an example is TOML");
+    read_payload(bytes);
+}
+
+/// Settings that read what the examples of the formats do not.
+const SETTINGS: [&str; 3] = [
+    r#"decode = { format = "json" }"#,
+    r#"decode = { format = "json", topic = "{station}/{quantity}" }"#,
+    r#"decode = { format = "chirpstack" }"#,
+];
+
+/// How many readings the formats find together.
+fn read_payload(bytes: &[u8]) -> usize {
+    let (topic, payload) = match bytes.iter().position(|byte| *byte == 0) {
+        Some(nul) => (&bytes[..nul], &bytes[nul + 1..]),
+        None => (&[][..], bytes),
+    };
+    let topic = String::from_utf8_lossy(topic);
+    let message = Message { topic: &topic, payload, received: RECEIVED, retained: false };
+    let mut found = Everything(0);
+    for settings in AnyFormat::KINDS.iter().map(|(_, example)| *example).chain(SETTINGS) {
+        let decode: toml::Table = settings.parse().expect("settings are TOML");
         let mut table = decode["decode"].as_table().expect("of a decode table").clone();
         let kind = table.remove("format").expect("with a format");
         let read = AnyFormat::read(kind.as_str().expect("a name"), table).expect("that is known");
-        let format = read.expect("an example reads");
+        let format = read.expect("the settings read");
         // A refusal is as good an end as any.
-        let _ = format.as_dyn().decode(&mut Session::default(), &message, &mut Everything(0));
+        let _ = format.as_dyn().decode(&mut Session::default(), &message, &mut found);
     }
+    found.0
 }
 
 /// A record of the log, as recovery meets it.
@@ -123,5 +140,22 @@ impl Sink for Everything {
 
     fn fault(&mut self, reason: String) {
         assert!(!reason.is_empty(), "a fault without a reason");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_payload_is_read_with_its_topic_and_without() {
+        for payload in [
+            &br#"{"station":"qj-1","level":64.2}"#[..],
+            b"river/qj-1\0{\"station\":\"qj-1\",\"level\":64.2}",
+            b"qj-1/level\x0064.2",
+            b"\0river,station=qj-1 level=64.2",
+        ] {
+            assert!(read_payload(payload) > 0, "{}", String::from_utf8_lossy(payload));
+        }
     }
 }

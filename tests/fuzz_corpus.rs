@@ -3,8 +3,12 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use forewarn::fuzzed::TARGETS;
+
+/// What takes longer takes more than it is worth, however slow the machine.
+const LONG: Duration = Duration::from_secs(10);
 
 #[test]
 fn the_kept_corpus_goes_through_every_target() {
@@ -14,8 +18,11 @@ fn the_kept_corpus_goes_through_every_target() {
         let entries = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
         let mut ran = 0;
         for entry in entries {
-            let bytes = fs::read(entry.expect("an entry").path()).expect("readable");
+            let path = entry.expect("an entry").path();
+            let bytes = fs::read(&path).expect("readable");
+            let begun = Instant::now();
             target(&bytes);
+            assert!(begun.elapsed() < LONG, "{} took {:?}", path.display(), begun.elapsed());
             ran += 1;
         }
         assert!(ran > 0, "{name} has no corpus");

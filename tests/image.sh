@@ -13,9 +13,12 @@ binary=${1:-target/release/forewarn}
 
 work=$(mktemp -d)
 root=$work/root
+service=
 cleanup() {
+	[ -z "$service" ] || kill "$service" 2>/dev/null || true
 	for at in "$root/data" "$root/tmp" "$root/proc" "$root"; do umount -l "$at" 2>/dev/null || true; done
-	rm -rf "$work"
+	# What is mounted still is not ours to remove.
+	rm -rf --one-file-system "$work"
 }
 trap cleanup EXIT
 
@@ -37,22 +40,23 @@ mount -t tmpfs -o mode=0700,uid=10001,gid=10001 none "$root/data"
 mount -t tmpfs none "$root/tmp"
 mount -t proc none "$root/proc"
 mount -o remount,bind,ro "$root"
-inside() {
-	chroot --userspec=10001:10001 "$root" /usr/bin/env -i "${environment[@]}" \
-		/usr/bin/setpriv --no-new-privs --bounding-set=-all --inh-caps=-all "$@"
-}
-! inside /bin/touch /etc/x 2>/dev/null || { echo "the root can be written to"; exit 1; }
+# No function: in the background its process id would be a shell's, not the service's.
+inside=(chroot --userspec=10001:10001 "$root" /usr/bin/env -i "${environment[@]}"
+	/usr/bin/setpriv --no-new-privs --bounding-set=-all --inh-caps=-all)
+# Asked of the superuser: the service's own user may not write there in any case.
+! chroot "$root" /bin/touch /etc/x 2>/dev/null || { echo "the root can be written to"; exit 1; }
 
-inside /usr/local/bin/forewarn run >"$work/out" 2>"$work/err" &
+"${inside[@]}" /usr/local/bin/forewarn run >"$work/out" 2>"$work/err" &
 service=$!
 for _ in $(seq 100); do
-	if inside /usr/local/bin/forewarn health >"$work/health" 2>&1; then break; fi
+	if "${inside[@]}" /usr/local/bin/forewarn health >"$work/health" 2>&1; then break; fi
 	kill -0 "$service" 2>/dev/null || { cat "$work/out" "$work/err"; echo "the service ended"; exit 1; }
 	sleep 0.2
 done
 cat "$work/out" "$work/health"
-inside /usr/local/bin/forewarn health
-inside /usr/local/bin/forewarn log verify
-inside /usr/local/bin/forewarn stop
+"${inside[@]}" /usr/local/bin/forewarn health
+"${inside[@]}" /usr/local/bin/forewarn log verify
+"${inside[@]}" /usr/local/bin/forewarn stop
 wait "$service"
+service=
 echo "the image's steps work"

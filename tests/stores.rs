@@ -6,6 +6,9 @@ mod influx;
 #[path = "common/setup.rs"]
 #[allow(dead_code, reason = "the whole service has more parts than its stores")]
 mod setup;
+#[path = "common/skip.rs"]
+#[cfg(feature = "influxdb")]
+mod skip;
 #[path = "stores/suite.rs"]
 mod suite;
 #[path = "stores/world.rs"]

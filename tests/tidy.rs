@@ -54,6 +54,26 @@ fn room_of(path: &Path) -> String {
     first.trim_end_matches(".rs").to_owned()
 }
 
+/// The lines of a file that are shipped: all but its inline test modules.
+fn shipped(path: &Path) -> Vec<String> {
+    let text = fs::read_to_string(path).expect("readable");
+    let mut lines = Vec::new();
+    let (mut is_test, mut inside) = (false, false);
+    for line in text.lines() {
+        if inside {
+            inside = line != "}";
+            continue;
+        }
+        inside = is_test && line.contains("mod ") && line.ends_with('{');
+        // Other attributes may stand between it and the module.
+        is_test = line == "#[cfg(test)]" || (is_test && line.starts_with("#["));
+        if !inside && !is_test {
+            lines.push(line.to_owned());
+        }
+    }
+    lines
+}
+
 #[test]
 fn rooms_know_only_whom_they_may() {
     let rooms: BTreeSet<String> = sources(&root().join("src")).iter().map(|path| room_of(path)).collect();
@@ -66,8 +86,7 @@ fn rooms_know_only_whom_they_may() {
         let Some((_, may_know)) = MAY_KNOW.iter().find(|(name, _)| *name == room) else {
             panic!("src/{room} is not in MAY_KNOW: say there whom it may know");
         };
-        let text = fs::read_to_string(&path).expect("readable");
-        for line in text.lines().take_while(|line| *line != "#[cfg(test)]") {
+        for line in shipped(&path) {
             for other in line.split("crate::").skip(1) {
                 let other: String = other.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
                 let known = other == room
@@ -90,8 +109,7 @@ fn rooms_know_only_whom_they_may() {
 #[test]
 fn a_session_with_a_broker_never_publishes() {
     for path in sources(&root().join("src/ingest/mqtt")) {
-        let text = fs::read_to_string(&path).expect("readable");
-        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+        let code = shipped(&path).join("\n");
         for call in [".publish(", ".try_publish(", ".publish_bytes(", "set_last_will("] {
             assert!(!code.contains(call), "{}: {call}", path.display());
         }
@@ -117,8 +135,7 @@ fn only_the_clock_asks_the_time() {
     let mut asks = Vec::new();
     for path in sources(&root().join("src")) {
         let room = room_of(&path);
-        let text = fs::read_to_string(&path).expect("readable");
-        for line in text.lines().take_while(|line| *line != "#[cfg(test)]") {
+        for line in shipped(&path) {
             let code = line.split("//").next().unwrap_or_default();
             if room != "clock" && (code.contains("SystemTime::now") || code.contains("Timestamp::now")) {
                 asks.push(format!("{}: {}", path.display(), line.trim()));
@@ -145,6 +162,29 @@ fn the_map_names_every_room() {
 }
 
 #[test]
+fn the_map_names_no_room_that_is_gone() {
+    let map = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md is there");
+    let (mut named, mut gone) = (0, Vec::new());
+    for dir in ["src", "core/src", "simulations/src"] {
+        let part =
+            map.split(&format!("\n### `{dir}`\n")).nth(1).unwrap_or_else(|| panic!("no part for {dir}"));
+        let rows =
+            part.lines().take_while(|line| !line.starts_with("##")).filter(|line| line.starts_with("| `"));
+        for rooms in rows.filter_map(|row| row.split('|').nth(1)) {
+            for room in rooms.split('`').skip(1).step_by(2) {
+                let at = root().join(dir).join(room);
+                named += 1;
+                if !at.is_dir() && !at.with_extension("rs").is_file() {
+                    gone.push(format!("{dir}/{room}"));
+                }
+            }
+        }
+    }
+    assert!(named > 30, "the search finds the rooms: {named}");
+    assert!(gone.is_empty(), "ARCHITECTURE.md names what is not there: {}", gone.join(", "));
+}
+
+#[test]
 fn the_repository_speaks_only_of_the_project() {
     let banned = [
         "registry.npmjs",
@@ -167,22 +207,11 @@ fn the_repository_speaks_only_of_the_project() {
     assert!(found.is_empty(), "hosts or paths of a machine:\n{}", found.join("\n"));
 }
 
+/// All files of the repository.
 fn tracked() -> Vec<String> {
-    let listed = std::process::Command::new("git")
-        .args([
-            "ls-files",
-            "*.rs",
-            "*.toml",
-            "*.md",
-            "*.sh",
-            "*.json",
-            "*.yaml",
-            "*.mod",
-            "Makefile",
-            "Dockerfile",
-        ])
-        .current_dir(root())
-        .output()
-        .expect("git is there");
-    String::from_utf8_lossy(&listed.stdout).lines().map(str::to_owned).collect()
+    let listed =
+        std::process::Command::new("git").arg("ls-files").current_dir(root()).output().expect("git is there");
+    let listed = String::from_utf8_lossy(&listed.stdout).lines().map(str::to_owned).collect::<Vec<_>>();
+    assert!(listed.len() > 100, "git lists the files: {listed:?}");
+    listed
 }

@@ -11,6 +11,8 @@ mod load;
 #[allow(dead_code, reason = "the broker of the tests; a few of its words are enough here")]
 mod mosquitto;
 mod site;
+#[path = "../../tests/common/skip.rs"]
+mod skip;
 
 use std::net::SocketAddr;
 use std::path::Path;

@@ -16,7 +16,7 @@ pub enum Fault {
     Dropout(Window),
     /// Readings are held back and come at the end of the window, all at once.
     Burst(Window),
-    /// The value stays where it was.
+    /// The value stays what it was at the first reading of the window.
     Stuck(Window),
     /// A spike of so many metres, at one reading.
     Spike {
@@ -99,9 +99,8 @@ impl Fault {
         }
     }
 
-    /// What is left of the readings after it.
-    pub fn befall(&self, sent: Vec<Sent>, start: Timestamp, seed: u64) -> Vec<Sent> {
-        let mut random = Random::new(seed, "faults");
+    /// What is left of the readings after it, with this chance.
+    pub fn befall(&self, sent: Vec<Sent>, start: Timestamp, mut random: Random) -> Vec<Sent> {
         match self {
             Fault::Dropout(window) => sent.into_iter().filter(|one| !window.has(one, start)).collect(),
             Fault::Burst(window) => in_order(
@@ -116,13 +115,14 @@ impl Fault {
                     .collect(),
             ),
             Fault::Stuck(window) => {
-                let mut held: BTreeMap<String, f64> = BTreeMap::new();
+                let mut held: BTreeMap<(String, String), f64> = BTreeMap::new();
                 sent.into_iter()
                     .map(|one| {
                         if !window.has(&one, start) {
                             return one;
                         }
-                        let value = *held.entry(one.station.clone()).or_insert(one.value);
+                        let sensor = (one.station.clone(), one.quantity.clone());
+                        let value = *held.entry(sensor).or_insert(one.value);
                         Sent { value, ..one }
                     })
                     .collect()
@@ -174,7 +174,7 @@ mod tests {
             value: f64::from(hour),
         });
         let left: Vec<(i64, f64)> = fault
-            .befall(sent.collect(), START, 1)
+            .befall(sent.collect(), START, Random::new(1, "fault"))
             .iter()
             .map(|one| ((one.at - START).0 / 3_600_000_000, one.value))
             .collect();
@@ -189,7 +189,7 @@ mod tests {
             Sent { at, observed: at, station, quantity, value: minute as f64 }
         };
         let sent: Vec<Sent> = (0..100).map(reading).collect();
-        let late = Fault::Delay { minutes: 30.0 }.befall(sent.clone(), START, 1);
+        let late = Fault::Delay { minutes: 30.0 }.befall(sent.clone(), START, Random::new(1, "fault"));
         assert!(late.is_sorted_by_key(|one| one.at));
         assert!(!late.is_sorted_by_key(|one| one.observed), "some overtake others");
         let most = Span::from_mins(30);
@@ -212,5 +212,22 @@ mod tests {
         check("{ duplicates = { share = 0.0 } }", &[(0, 0.0), (1, 1.0), (2, 2.0), (3, 3.0)]);
         let twice = [(0, 0.0), (0, 0.0), (1, 1.0), (1, 1.0), (2, 2.0), (2, 2.0), (3, 3.0), (3, 3.0)];
         check("{ duplicates = { share = 1.0 } }", &twice);
+    }
+
+    #[test]
+    fn a_stuck_station_holds_each_of_its_quantities_at_its_own_value() {
+        let reading = |minute: i64, quantity: &str, value: f64| {
+            let at = START + Span::from_mins(minute);
+            Sent { at, observed: at, station: "ford".into(), quantity: quantity.into(), value }
+        };
+        let sent = vec![
+            reading(0, "level", 1.0),
+            reading(0, "rain", 20.0),
+            reading(1, "level", 2.0),
+            reading(1, "rain", 0.0),
+        ];
+        let stuck = Fault::Stuck(Window { stations: vec![], from: 0.0, to: 1.0 });
+        let left = stuck.befall(sent, START, Random::new(1, "fault"));
+        assert_eq!(left.iter().map(|one| one.value).collect::<Vec<_>>(), [1.0, 20.0, 1.0, 20.0]);
     }
 }

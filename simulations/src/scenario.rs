@@ -8,6 +8,7 @@ use serde::de::IntoDeserializer;
 
 use crate::faults::Fault;
 use crate::phenomena::AnyPhenomenon;
+use crate::random::Random;
 use crate::{Sent, in_order};
 
 /// A scenario that can be played.
@@ -54,7 +55,10 @@ impl Scenario {
     /// All readings of its world from `start` on, with its faults, in the order they are sent.
     pub fn play(&self, start: Timestamp) -> Vec<Sent> {
         let world = self.phenomena.iter().flat_map(|one| one.as_dyn().play(start, self.seed)).collect();
-        self.faults.iter().fold(in_order(world), |sent, fault| fault.befall(sent, start, self.seed))
+        (1..).zip(&self.faults).fold(in_order(world), |sent, (number, fault)| {
+            // Each its own chance: else the readings that come twice would be those that come late.
+            fault.befall(sent, start, Random::new(self.seed, &format!("fault {number}")))
+        })
     }
 }
 
@@ -127,5 +131,27 @@ mod tests {
             let error = Scenario::read(&text.replace(was, is)).expect_err(is).to_string();
             assert!(error.contains(why), "{is}: {error}");
         }
+    }
+
+    #[test]
+    fn two_faults_of_one_scenario_do_not_move_together() {
+        let delays = |faults: &str| {
+            // Less than the interval, so that none overtakes another.
+            let text = format!(
+                r#"
+                title = "a slow link"
+                seed = 7
+                world = {{ flood = {{ hours = 6.0, gauges = [{{ station = "ford", travel_hours = 0.0, zero_m = 55.0, a = 40.0 }}] }} }}
+                faults = [{faults}]
+                "#
+            );
+            let played =
+                Scenario::read(&text).expect("well written").play(Timestamp::from_secs(1_780_000_000));
+            played.into_iter().map(|one| (one.at - one.observed).0 / 1_000_000).collect::<Vec<_>>()
+        };
+        let both = delays("{ delay = { minutes = 4.0 } }, { delay = { minutes = 4.0 } }");
+        // Were their chance the same, each reading would be delayed twice by as much.
+        assert_ne!(both, delays("{ delay = { minutes = 8.0 } }"));
+        assert_eq!(both, delays("{ delay = { minutes = 4.0 } }, { delay = { minutes = 4.0 } }"));
     }
 }

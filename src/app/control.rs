@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -22,6 +23,18 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 /// Longest wait for what becomes of a test of notification.
 pub const WAIT_MAX: Duration = Duration::from_mins(5);
+
+/// What those who connect may hold on to.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    /// Commands under way at once. One more is turned away in words: each may
+    /// wait for minutes, and whoever wants to stop the service must not stand in line.
+    connections: usize,
+    /// Whoever connects has so long to send a request, and again to take its answer.
+    exchange: Duration,
+}
+
+const LIMITS: Limits = Limits { connections: 32, exchange: Duration::from_secs(10) };
 
 /// What a person at this machine may ask of the running service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -147,6 +160,15 @@ pub(crate) fn shell_word(path: &Path) -> String {
 
 /// Serves the socket until `shutdown`.
 pub fn serve(data: &Path, operator: Arc<dyn Operator>, shutdown: CancellationToken) -> io::Result<()> {
+    serve_within(LIMITS, data, operator, shutdown)
+}
+
+fn serve_within(
+    limits: Limits,
+    data: &Path,
+    operator: Arc<dyn Operator>,
+    shutdown: CancellationToken,
+) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
 
     let path = socket_path(data);
@@ -157,19 +179,24 @@ pub fn serve(data: &Path, operator: Arc<dyn Operator>, shutdown: CancellationTok
     }
     let listener = UnixListener::bind(&path)?;
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+    let places = Arc::new(Semaphore::new(limits.connections));
     tokio::spawn(async move {
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => break,
                 accepted = listener.accept() => match accepted {
-                    Ok((stream, _)) => {
-                        let operator = operator.clone();
-                        tokio::spawn(async move {
-                            if let Err(error) = converse(stream, operator.as_ref()).await {
-                                warn!(%error, "control connection broke");
-                            }
-                        });
-                    }
+                    Ok((stream, _)) => match places.clone().try_acquire_owned() {
+                        Ok(place) => {
+                            let operator = operator.clone();
+                            tokio::spawn(async move {
+                                if let Err(error) = converse(stream, operator.as_ref(), limits.exchange).await {
+                                    warn!(%error, "control connection broke");
+                                }
+                                drop(place);
+                            });
+                        }
+                        Err(_) => turn_away(&stream, limits.connections),
+                    },
                     Err(error) => {
                         warn!(%error, "control socket refused a connection");
                         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -183,10 +210,21 @@ pub fn serve(data: &Path, operator: Arc<dyn Operator>, shutdown: CancellationTok
     Ok(())
 }
 
-async fn converse(stream: UnixStream, operator: &dyn Operator) -> io::Result<()> {
+/// Says why, as far as that goes without waiting for whoever it is.
+fn turn_away(stream: &UnixStream, max: usize) {
+    warn!(max, "control connection turned away");
+    let why = format!("{max} commands are under way, as many as may be; try again");
+    if let Ok(answer) = line_of(&Response::refused(why)) {
+        // One who has gone needs no answer.
+        let _ = stream.try_write(&answer);
+    }
+}
+
+async fn converse(stream: UnixStream, operator: &dyn Operator, within: Duration) -> io::Result<()> {
     let (read, mut write) = stream.into_split();
     let mut line = String::new();
-    BufReader::new(tokio::io::AsyncReadExt::take(read, REQUEST_BYTES_MAX)).read_line(&mut line).await?;
+    let mut read = BufReader::new(tokio::io::AsyncReadExt::take(read, REQUEST_BYTES_MAX));
+    in_time(within, "no whole request", read.read_line(&mut line)).await?;
     if line.is_empty() {
         // Somebody only looked whether the service is there.
         return Ok(());
@@ -194,17 +232,33 @@ async fn converse(stream: UnixStream, operator: &dyn Operator) -> io::Result<()>
     let response = match serde_json::from_str::<Request>(&line) {
         Ok(request) => {
             info!(?request, "control request");
-            let within = ANSWER_WITHIN + request.waits();
-            match tokio::time::timeout(within, operator.handle(request)).await {
-                Ok(response) => response,
-                Err(_) => Response::refused(format!("no answer within {} s; see the log", within.as_secs())),
-            }
+            let answer_within = ANSWER_WITHIN + request.waits();
+            let answered = tokio::time::timeout(answer_within, operator.handle(request)).await;
+            answered.unwrap_or_else(|_| {
+                let secs = answer_within.as_secs();
+                Response::refused(format!("no answer within {secs} s; see the log"))
+            })
         }
         Err(error) => Response::refused(format!("control socket: {error}, expected a request object")),
     };
-    let mut answer = serde_json::to_vec(&response)?;
-    answer.push(b'\n');
-    write.write_all(&answer).await
+    in_time(within, "the answer was not taken", write.write_all(&line_of(&response)?)).await
+}
+
+async fn in_time<T>(
+    within: Duration,
+    or_else: &str,
+    exchange: impl Future<Output = io::Result<T>>,
+) -> io::Result<T> {
+    tokio::time::timeout(within, exchange).await.unwrap_or_else(|_| {
+        let what = format!("{or_else} within {} s", within.as_secs_f64());
+        Err(io::Error::new(io::ErrorKind::TimedOut, what))
+    })
+}
+
+fn line_of(response: &Response) -> io::Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(response)?;
+    line.push(b'\n');
+    Ok(line)
 }
 
 /// Asks the service that runs on a data directory.
@@ -221,7 +275,11 @@ pub async fn ask(data: &Path, request: &Request) -> io::Result<Response> {
     })?;
     let mut line = serde_json::to_vec(request)?;
     line.push(b'\n');
-    stream.write_all(&line).await?;
+    match stream.write_all(&line).await {
+        // Turned away before it asked: the reason is there to be read.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        written => written?,
+    }
     let mut answer = String::new();
     BufReader::new(stream).read_line(&mut answer).await?;
     if answer.is_empty() {
@@ -278,6 +336,27 @@ mod tests {
             wait_ms: 0,
         };
         assert_eq!(request, expected);
+    }
+
+    #[tokio::test]
+    async fn whoever_connects_and_says_nothing_is_let_go_and_gives_up_the_place() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let shutdown = CancellationToken::new();
+        let limits = Limits { connections: 1, exchange: Duration::from_millis(300) };
+        serve_within(limits, dir.path(), Arc::new(Echo), shutdown.clone()).expect("a free path");
+        let mut silent = UnixStream::connect(socket_path(dir.path())).await.expect("served");
+        silent.write_all(b"{\"do\"").await.expect("writable");
+        let turned_away = ask(dir.path(), &Request::Stop).await.expect("an answer");
+        assert!(!turned_away.done && turned_away.lines[0].contains("try again"), "{turned_away:?}");
+
+        let let_go = async {
+            let mut answer = String::new();
+            assert_eq!(BufReader::new(silent).read_line(&mut answer).await.expect("closed"), 0, "{answer}");
+            // The place is free once the service has seen the connection to its end.
+            while ask(dir.path(), &Request::Stop).await.expect("an answer") != Response::done("Stop") {}
+        };
+        tokio::time::timeout(ANSWER_WITHIN, let_go).await.expect("let go in time");
+        shutdown.cancel();
     }
 
     #[tokio::test]

@@ -13,6 +13,8 @@ mod pages;
 mod place;
 mod reloaded;
 mod restart;
+#[cfg(test)]
+mod sample;
 pub mod service;
 mod sources;
 mod stages;

@@ -153,25 +153,10 @@ fn told(plan: &Plan, rows: &[DeliveryRow], asked: &Asked) -> Response {
 #[cfg(test)]
 mod tests {
     use forewarn_core::ids::OutputId;
-    use forewarn_core::level::Level;
-    use forewarn_core::plan::Target;
     use forewarn_core::time::Timestamp;
 
     use super::*;
-
-    #[expect(clippy::unnecessary_wraps, reason = "it is put into a plan's table as it is")]
-    fn target(id: &str, contact: &str) -> Option<Target> {
-        Some(Target {
-            id: id.into(),
-            contact: contact.into(),
-            roles: vec![],
-            area: None,
-            channel: "email".into(),
-            language: "en".into(),
-            min_level: Level::Blue,
-            hours: None,
-        })
-    }
+    use crate::app::sample::target;
 
     fn plan() -> Plan {
         let targets = vec![target("t-1", "it"), None, target("t-3", "duty"), target("t-4", "duty")];

@@ -66,23 +66,8 @@ pub(super) fn orphaned(decisions: &[Decision], plan: &Plan) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use forewarn_core::level::Level;
-
     use super::*;
-
-    #[expect(clippy::unnecessary_wraps, reason = "it is put into a plan's table as it is")]
-    fn target(id: &str, contact: &str) -> Option<Target> {
-        Some(Target {
-            id: id.into(),
-            contact: contact.into(),
-            roles: vec![],
-            area: None,
-            channel: "email".into(),
-            language: "en".into(),
-            min_level: Level::Blue,
-            hours: None,
-        })
-    }
+    use crate::app::sample::target;
 
     #[test]
     fn while_a_plan_is_on_its_way_the_targets_of_both_are_known() {

@@ -61,6 +61,9 @@ fn look(args: &SensorsArgs, around: &mut Surroundings<'_>) -> anyhow::Result<Exi
     let fitting = fitting(&plan, args.which.as_deref());
     let picked: Vec<SensorIx> = fitting.iter().copied().take(args.listing.limit).collect();
     if picked.is_empty() {
+        if args.listing.json {
+            print_json(&serde_json::Value::Array(vec![]), around)?;
+        }
         let what = match &args.which {
             Some(which) => format!(
                 "no sensor fits {which:?}, expected an id such as `{}` lists",

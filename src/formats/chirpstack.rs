@@ -66,6 +66,10 @@ impl TryFrom<Raw> for ChirpStack {
 }
 
 impl Format for ChirpStack {
+    fn quantities(&self) -> Vec<&str> {
+        self.mapping.quantities()
+    }
+
     fn turns(&self, quantity: &str) -> bool {
         self.mapping.turns(quantity)
     }

@@ -112,6 +112,10 @@ impl TryFrom<Raw> for Json {
 }
 
 impl Format for Json {
+    fn quantities(&self) -> Vec<&str> {
+        self.mapping.quantities()
+    }
+
     fn turns(&self, quantity: &str) -> bool {
         self.mapping.turns(quantity)
     }

@@ -163,6 +163,11 @@ impl Mapping {
         Ok(())
     }
 
+    /// The quantities that it reads at pointers of their own.
+    pub(super) fn quantities(&self) -> Vec<&str> {
+        self.readings.iter().map(|reading| reading.quantity.as_str()).collect()
+    }
+
     /// Whether a quantity is negated on its way.
     pub(super) fn turns(&self, quantity: &str) -> bool {
         self.readings

@@ -40,6 +40,12 @@ pub trait Format: Send + Sync + fmt::Debug {
         sink: &mut dyn Sink,
     ) -> Result<(), Refusal>;
 
+    /// The quantities that its settings name one by one; a format that takes
+    /// whatever a payload names has none.
+    fn quantities(&self) -> Vec<&str> {
+        vec![]
+    }
+
     /// Whether it takes a quantity for a distance down from the instrument, and
     /// gives it negated: a sensor that does so once more would turn it back.
     fn turns(&self, _quantity: &str) -> bool {

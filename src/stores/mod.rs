@@ -107,18 +107,13 @@ impl std::fmt::Debug for Source {
 /// The running stores.
 #[derive(Debug)]
 pub struct StoresHandle {
-    history: Arc<StoreHistory>,
+    history: Arc<dyn History>,
     writers: Vec<StoreWriter>,
 }
 
 impl StoresHandle {
     /// The last hours of a sensor, from the embedded store.
     pub fn history(&self) -> Arc<dyn History> {
-        Arc::clone(&self.history) as Arc<dyn History>
-    }
-
-    /// The same with all that the embedded store answers: latest, downsampled.
-    pub fn readings(&self) -> Arc<StoreHistory> {
         Arc::clone(&self.history)
     }
 
@@ -131,12 +126,6 @@ impl StoresHandle {
     /// of it. A store whose server is away ends with a try. Blocks.
     pub fn join(self) {
         self.writers.into_iter().for_each(StoreWriter::join);
-    }
-
-    /// Ends them where they stand; they go on from there at the next start. Blocks.
-    pub fn stop(self) {
-        self.writers.iter().for_each(StoreWriter::ask_to_stop);
-        self.join();
     }
 }
 

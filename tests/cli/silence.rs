@@ -78,6 +78,7 @@ async fn what_does_not_count_says_why_beside_the_service_and_after_it() {
     forewarn(&folder, "sensors")
         .check(0, &["99.00 m", "not credible", "Second gauge", "quarantine list --data"]);
     forewarn(&folder, "sensors gauge-9").check(1, &["no sensor fits \"gauge-9\"", "sensors --data"]);
+    assert_eq!(forewarn(&folder, "sensors gauge-9 --json").check(1, &[]).json(), serde_json::json!([]));
     let shown = forewarn(&folder, "log show 1 --json").json();
     assert_eq!(shown["first"], 1);
     let told = |position: &Value| forewarn(&folder, &format!("log show {position}")).out;

@@ -5,16 +5,15 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 
 use crate::common::house::{Folder, wait_for};
+use crate::common::packet::{packet, text};
 use crate::{BINARY, Running, answer};
 
 /// Connects as an MQTT 3.1.1 client, and gives CONNACK's return code.
 fn connect(to: SocketAddr, user: &str, password: &str) -> u8 {
-    let text = |text: &str| [&(text.len() as u16).to_be_bytes()[..], text.as_bytes()].concat();
-    let body =
-        [&text("MQTT")[..], &[4, 0xc2, 0, 60], &text("client-1"), &text(user), &text(password)].concat();
+    let (user, password) = (text(user.as_bytes()), text(password.as_bytes()));
+    let body = [&text(b"MQTT")[..], &[4, 0xc2, 0, 60], &text(b"client-1"), &user, &password].concat();
     let mut stream = TcpStream::connect(to).expect("the listener is on");
-    let length = u8::try_from(body.len()).expect("short");
-    stream.write_all(&[&[0x10, length][..], &body].concat()).expect("it listens");
+    stream.write_all(&packet(0x10, &body)).expect("it listens");
     let mut answer = [0; 4];
     stream.read_exact(&mut answer).expect("a CONNACK");
     answer[3]

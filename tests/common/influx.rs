@@ -52,16 +52,8 @@ impl InfluxServer {
     /// One that can be stopped and started.
     pub(crate) fn own() -> Option<InfluxServer> {
         let Some(binary) = binary() else {
-            assert!(
-                std::env::var("CI").as_deref() != Ok("true"),
-                "InfluxDB 2 is missing: run tests/influx/build.sh, or set FOREWARN_TEST_INFLUX_URL"
-            );
-            #[expect(clippy::print_stderr, reason = "a skipped test says so where the tests' output goes")]
-            {
-                eprintln!(
-                    "skipped: no InfluxDB 2 here; run tests/influx/build.sh, or set FOREWARN_TEST_INFLUX_URL"
-                );
-            }
+            let how = "run tests/influx/build.sh, or set FOREWARN_TEST_INFLUX_URL";
+            crate::skip::skip("InfluxDB 2 is missing", how);
             return None;
         };
         let dir = tempfile::tempdir().expect("a directory");

@@ -32,14 +32,7 @@ impl Mosquitto {
     /// it; where `CI=true`, that is a failure.
     pub(crate) fn start(lines: impl FnOnce(&Path) -> String) -> Option<Mosquitto> {
         let Some(binary) = binary() else {
-            assert!(
-                std::env::var("CI").as_deref() != Ok("true"),
-                "mosquitto is missing: apt-get install mosquitto"
-            );
-            #[expect(clippy::print_stderr, reason = "a skipped test says so where the tests' output goes")]
-            {
-                eprintln!("skipped: no mosquitto here; install it with: apt-get install mosquitto");
-            }
+            crate::skip::skip("mosquitto is missing", "apt-get install mosquitto");
             return None;
         };
         let dir = tempfile::tempdir().expect("a directory");

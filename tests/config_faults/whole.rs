@@ -41,6 +41,34 @@ fn a_distance_is_turned_into_a_level_once() {
 }
 
 #[test]
+fn a_reading_of_what_no_sensor_measures_is_remarked() {
+    for (readings, expected) in [
+        (r#"{ level = "/d" }"#, None),
+        (
+            r#"{ levle = "/d" }"#,
+            Some(r#"source "lora" reads "levle", and no sensor measures that, did you mean "level"?"#),
+        ),
+        (
+            r#"{ level = "/d", battery = "/b" }"#,
+            Some(
+                r#"source "lora" reads "battery", and no sensor measures that, expected one of level, rain, or no such reading"#,
+            ),
+        ),
+    ] {
+        let dir = sound();
+        let line = MAIN.lines().position(|line| line.starts_with("decode")).expect("it is there") + 1;
+        let decode = format!(r#"{{ format = "json", readings = {readings} }}"#);
+        write(dir.path(), "forewarn.toml", MAIN.replace(r#"{ format = "json" }"#, &decode).as_bytes());
+        let loaded =
+            loads(dir.path(), &mut FreshIndices::default()).unwrap_or_else(|faults| panic!("{faults}"));
+        let told: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
+        let expected: Vec<String> =
+            expected.map(|what| format!("forewarn.toml:{line}: warning: {what}")).into_iter().collect();
+        assert_eq!(told, expected);
+    }
+}
+
+#[test]
 fn a_limit_that_cannot_be_reached_or_believed_is_remarked() {
     for (red, expected) in [
         (

@@ -3,6 +3,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/skip.rs"]
+mod skip;
 
 mod abuse;
 mod acknowledging;

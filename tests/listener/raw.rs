@@ -6,6 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+pub(crate) use crate::common::packet::{packet, text};
 use crate::inbox::PATIENCE;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,27 +97,6 @@ impl Client {
             }
         }
     }
-}
-
-pub(crate) fn packet(first: u8, body: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![first];
-    let mut length = body.len();
-    loop {
-        let low = (length % 128) as u8;
-        length /= 128;
-        bytes.push(if length > 0 { low | 0x80 } else { low });
-        if length == 0 {
-            break;
-        }
-    }
-    bytes.extend_from_slice(body);
-    bytes
-}
-
-pub(crate) fn text(text: &[u8]) -> Vec<u8> {
-    let mut bytes = u16::try_from(text.len()).expect("short").to_be_bytes().to_vec();
-    bytes.extend_from_slice(text);
-    bytes
 }
 
 pub(crate) fn connect(version: Version, client: &str, login: Option<(&str, &str)>) -> Vec<u8> {

@@ -114,15 +114,6 @@ impl FakeInbox {
     }
 }
 
-/// Waits until something outside is as expected.
-pub(crate) async fn wait_for(what: &str, mut is_there: impl FnMut() -> bool) {
-    let begun = tokio::time::Instant::now();
-    while !is_there() {
-        assert!(begun.elapsed() < PATIENCE, "{what}: did not come within {PATIENCE:?}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
 /// Says of messages that they are durable.
 pub(crate) fn sync(acks: &[Acks]) {
     for acks in acks {

@@ -5,6 +5,8 @@ mod common;
 #[allow(dead_code, reason = "each test binary uses its own part")]
 #[path = "../common/mosquitto.rs"]
 mod mosquitto;
+#[path = "../common/skip.rs"]
+mod skip;
 #[path = "../common/smtp.rs"]
 mod smtp;
 #[path = "../common/tls.rs"]

@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::common::house::PATIENCE;
+use crate::common::packet::{packet, text};
 
 /// What is published.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,10 +58,10 @@ impl Publisher {
     pub(crate) async fn connect(&mut self, address: SocketAddr) -> io::Result<()> {
         let mut stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        let mut body = text("MQTT");
+        let mut body = text(b"MQTT");
         body.extend([4, 0b1100_0000, 0, 60]);
         for part in [&self.identity, &self.identity, &self.secret] {
-            body.extend(text(part));
+            body.extend(text(part.as_bytes()));
         }
         stream.write_all(&packet(0x10, &body)).await?;
         let mut connack = [0; 4];
@@ -133,29 +134,8 @@ impl Publisher {
 }
 
 fn publish(flags: u8, id: u16, message: &Message) -> Vec<u8> {
-    let mut body = text(&format!("river/{}", message.station));
+    let mut body = text(format!("river/{}", message.station).as_bytes());
     body.extend(id.to_be_bytes());
     body.extend(message.payload.as_bytes());
     packet(0x30 | flags, &body)
-}
-
-fn text(text: &str) -> Vec<u8> {
-    let mut bytes = u16::try_from(text.len()).expect("short").to_be_bytes().to_vec();
-    bytes.extend_from_slice(text.as_bytes());
-    bytes
-}
-
-fn packet(first: u8, body: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![first];
-    let mut length = body.len();
-    loop {
-        let low = (length % 128) as u8;
-        length /= 128;
-        bytes.push(if length > 0 { low | 0x80 } else { low });
-        if length == 0 {
-            break;
-        }
-    }
-    bytes.extend_from_slice(body);
-    bytes
 }

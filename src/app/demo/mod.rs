@@ -106,7 +106,7 @@ pub async fn run(options: &DemoOptions, paint: Paint, out: &mut dyn Write) -> an
 
     let (revisions, mails, readings) = (narrator.revisions, narrator.mails.len(), narrator.readings);
     let missing =
-        story.expected.iter().filter(|it| !happened(it, &revisions, &plan)).map(|it| format!("{it:?}"));
+        story.expected.iter().filter(|it| !happened(it, &revisions, &plan)).map(ToString::to_string);
     let outcome = Outcome {
         missing: missing.collect(),
         mails,

@@ -1,5 +1,6 @@
 //! What the demo can play: its configuration, its readings, and what must come of them.
 
+use std::fmt;
 use std::path::Path;
 
 use anyhow::{Context, bail};
@@ -9,6 +10,8 @@ use forewarn_core::warning::{Kind, Reason};
 use forewarn_simulations::Sent;
 use forewarn_simulations::recordings::{RECORDINGS, Recording};
 use forewarn_simulations::scenario::Scenario;
+
+use super::narrator::reason_word;
 
 /// Midnight at the site of the river, 1 July 2026: a day in the flood season.
 const RIVER_START: Timestamp = Timestamp::from_secs(1_782_835_200);
@@ -40,6 +43,20 @@ pub(super) struct Expected {
     pub(super) reason: Option<Reason>,
     /// At which level, where it matters.
     pub(super) level: Option<Level>,
+}
+
+/// In the words in which it would have been told.
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.kind.word().to_uppercase())?;
+        if let Some(level) = self.level {
+            write!(f, " {level}")?;
+        }
+        if let Some(reason) = self.reason {
+            write!(f, " {}", reason_word(reason))?;
+        }
+        write!(f, " in {}", self.area)
+    }
 }
 
 const fn said(area: &'static str, kind: Kind, reason: Option<Reason>, level: Option<Level>) -> Expected {
@@ -140,5 +157,24 @@ impl Story {
             std::fs::write(&path, text).with_context(|| path.display().to_string())?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_named_in_the_words_of_the_story() {
+        let check = |expected: Expected, words: &str| assert_eq!(expected.to_string(), words);
+        check(
+            said("upper", Kind::Update, Some(Reason::Upgraded), Some(Level::Red)),
+            "UPDATE red upgraded in upper",
+        );
+        check(
+            said("middle", Kind::Update, Some(Reason::Blind), None),
+            "UPDATE can no longer be seen in middle",
+        );
+        check(said("lower", Kind::AllClear, None, None), "ALL-CLEAR in lower");
     }
 }

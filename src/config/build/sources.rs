@@ -1,5 +1,6 @@
 //! The ways readings come in: outside brokers, the listener, HTTP.
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -9,7 +10,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::{Build, put_name};
-use crate::config::fault::{Place, quote};
+use crate::config::fault::{Place, list, nearest, quote};
 use crate::config::plan::{ClientTls, Decode, From, Http, Listener, Mqtt, MqttVersion, ServerTls, Source};
 use crate::config::raw::addresses::Tls;
 use crate::config::raw::forewarn_toml::{self, Main};
@@ -47,7 +48,7 @@ impl Build<'_> {
             let mqtt = self.mqtt(&written.value.mqtt.value, name);
             let ix = self.source(name);
             if let Some(mqtt) = mqtt {
-                let decode = Decode { format: written.value.decode.0.clone() };
+                let decode = self.decode(&written.value.decode, name);
                 sources.push(Source { name: name.clone(), ix, from: From::Mqtt(Box::new(mqtt)), decode });
             }
         }
@@ -229,19 +230,41 @@ impl Build<'_> {
     /// What is configured, or JSON as it is by default.
     fn decode_or_json(
         &mut self,
-        written: Option<&forewarn_toml::Decode>,
-        path: &str,
+        written: Option<&At<forewarn_toml::Decode>>,
+        source: &str,
         line: u32,
     ) -> Option<Decode> {
         if let Some(written) = written {
-            return Some(Decode { format: written.0.clone() });
+            return Some(self.decode(written, source));
         }
         let nothing = Spanned::new(0..0, DeValue::Table(DeTable::new()));
         if let Some(Ok(format)) = AnyFormat::read("json", ValueDeserializer::from(nothing)) {
             return Some(Decode { format });
         }
-        self.fault(&at(line), format!("{path} has no decode"), "decode = { format = \"...\" }");
+        self.fault(&at(line), format!("{source} has no decode"), "decode = { format = \"...\" }");
         None
+    }
+
+    /// As configured. A quantity that no sensor measures is a slip of the pen
+    /// as a rule: nothing of what is sent under it would ever be judged.
+    fn decode(&mut self, written: &At<forewarn_toml::Decode>, source: &str) -> Decode {
+        let format = written.value.0.clone();
+        let measured: BTreeSet<String> =
+            self.plan.sensors.iter().flatten().map(|sensor| sensor.quantity.clone()).collect();
+        for quantity in format.as_dyn().quantities() {
+            if measured.contains(quantity) {
+                continue;
+            }
+            let what =
+                format!("source {} reads {}, and no sensor measures that", quote(source), quote(quantity));
+            let known = measured.iter().map(String::as_str);
+            let hint = nearest(quantity, known.clone()).map_or_else(
+                || format!("expected one of {}, or no such reading", list(known)),
+                |near| format!("did you mean {}?", quote(near)),
+            );
+            self.warn(&at(written.line), what, hint);
+        }
+        Decode { format }
     }
 
     /// A distance that the format negates and the sensor takes from its zero as

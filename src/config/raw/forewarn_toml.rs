@@ -83,7 +83,7 @@ raw! {
         /// The session with the broker.
         mqtt: At<Mqtt>,
         /// How its payloads are read.
-        decode: Decode,
+        decode: At<Decode>,
     }
 }
 
@@ -137,7 +137,7 @@ raw! {
         /// From accept to a whole CONNECT. Default "10 s".
         handshake_max: Option<At<Length>>,
         /// How its payloads are read. Default { format = "json" }.
-        decode: Option<Decode>,
+        decode: Option<At<Decode>>,
     }
 }
 
@@ -165,7 +165,7 @@ raw! {
         /// Largest body. Default "8 MiB".
         body_max: Option<Bytes>,
         /// How `POST /api/v1/readings` is read. Default { format = "json" }.
-        decode: Option<Decode>,
+        decode: Option<At<Decode>>,
     }
 }
 

@@ -85,11 +85,6 @@ impl Influx {
         })
     }
 
-    /// Positions that were never sent: the log no longer had them.
-    pub fn gaps(&self) -> Vec<(Position, Position)> {
-        self.progress.gaps.iter().map(|&(first, last)| (Position(first), Position(last))).collect()
-    }
-
     /// Sends one request's worth of readings, and buries what cannot be stored.
     fn send(&mut self, rows: &[Kept]) -> anyhow::Result<()> {
         self.body.clear();
