@@ -78,13 +78,16 @@ pub struct Parts {
 impl Parts {
     /// The plan of a hash.
     fn plan_of(&self, id: PlanId) -> Arc<Plan> {
-        load_plan(&self.data, id).map(Arc::new).unwrap_or_else(|error| {
-            // Before its first plan a log has none, and no readings either.
-            if id != PlanId::default() {
-                tracing::warn!(%error, "a plan of the log cannot be read, the one in force stands in for it");
+        match load_plan(&self.data, id) {
+            Ok(plan) => Arc::new(plan),
+            Err(error) => {
+                // Before its first plan a log has none, and no readings either.
+                if id != PlanId::default() {
+                    tracing::warn!(%error, "a plan of the log cannot be read, the one in force stands in for it");
+                }
+                Arc::clone(&self.plan)
             }
-            Arc::clone(&self.plan)
-        })
+        }
     }
 }
 
