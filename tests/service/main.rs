@@ -10,6 +10,7 @@ mod smtp;
 #[path = "../common/tls.rs"]
 mod tls_files;
 
+mod abuse;
 mod acknowledge;
 mod broker;
 mod child;

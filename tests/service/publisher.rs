@@ -118,6 +118,11 @@ impl Publisher {
         self.acknowledged().await;
     }
 
+    /// Gives up what was not acknowledged.
+    pub(crate) fn forget(&mut self) {
+        self.waiting.clear();
+    }
+
     /// Forgets that the last `count` were acknowledged: what a crash between
     /// the sync and PUBACK leaves a sender with.
     pub(crate) fn was_not_told(&mut self, count: usize) {
@@ -139,13 +144,13 @@ fn publish(flags: u8, id: u16, message: &Message) -> Vec<u8> {
     packet(0x30 | flags, &body)
 }
 
-fn text(text: &str) -> Vec<u8> {
+pub(crate) fn text(text: &str) -> Vec<u8> {
     let mut bytes = u16::try_from(text.len()).expect("short").to_be_bytes().to_vec();
     bytes.extend_from_slice(text.as_bytes());
     bytes
 }
 
-fn packet(first: u8, body: &[u8]) -> Vec<u8> {
+pub(crate) fn packet(first: u8, body: &[u8]) -> Vec<u8> {
     let mut bytes = vec![first];
     let mut length = body.len();
     loop {

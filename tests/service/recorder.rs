@@ -19,6 +19,8 @@ pub(crate) enum Mood {
     Refuses,
     /// Refuses every other attempt.
     Wavers,
+    /// Says that it is gone for good.
+    Gone,
 }
 
 /// One attempt that reached it.
@@ -114,10 +116,14 @@ async fn take(State(recorder): State<Recorder>, headers: HeaderMap, body: Bytes)
     recorder.seen.send_modify(|seen| {
         accepted = match mood {
             Mood::Accepts => true,
-            Mood::Refuses => false,
+            Mood::Refuses | Mood::Gone => false,
             Mood::Wavers => seen.len() % 2 == 1,
         };
         seen.push(Attempt { key, revision, accepted });
     });
-    if accepted { StatusCode::NO_CONTENT } else { StatusCode::SERVICE_UNAVAILABLE }
+    match mood {
+        _ if accepted => StatusCode::NO_CONTENT,
+        Mood::Gone => StatusCode::GONE,
+        Mood::Accepts | Mood::Refuses | Mood::Wavers => StatusCode::SERVICE_UNAVAILABLE,
+    }
 }
