@@ -1,6 +1,7 @@
 //! A webhook receiver that remembers every attempt, also those it refuses.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -8,7 +9,9 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use serde_json::Value;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use crate::common::house::PATIENCE;
 
@@ -42,18 +45,47 @@ impl Attempt {
 #[derive(Debug, Clone)]
 pub(crate) struct Recorder {
     pub(crate) url: String,
+    address: SocketAddr,
+    /// Ends the present serving.
+    down: watch::Sender<CancellationToken>,
     mood: watch::Sender<Mood>,
     seen: watch::Sender<Vec<Attempt>>,
 }
 
 impl Recorder {
     pub(crate) async fn start(mood: Mood) -> Recorder {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let url = format!("http://{}/hook", listener.local_addr().expect("bound"));
-        let recorder = Recorder { url, mood: watch::Sender::new(mood), seen: watch::Sender::new(vec![]) };
-        let router = Router::new().route("/hook", post(take)).with_state(recorder.clone());
-        tokio::spawn(async move { axum::serve(listener, router).await });
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        let recorder = Recorder {
+            url: format!("http://{address}/hook"),
+            address,
+            down: watch::Sender::new(CancellationToken::new()),
+            mood: watch::Sender::new(mood),
+            seen: watch::Sender::new(vec![]),
+        };
+        recorder.serve(listener);
         recorder
+    }
+
+    fn serve(&self, listener: TcpListener) {
+        let router = Router::new().route("/hook", post(take)).with_state(self.clone());
+        let down = CancellationToken::new();
+        self.down.send_replace(down.clone());
+        let serving = axum::serve(listener, router).with_graceful_shutdown(down.cancelled_owned());
+        tokio::spawn(async move { serving.await });
+    }
+
+    /// Nothing listens on its port any more, and no connection is left.
+    pub(crate) async fn stop(&self) {
+        self.down.borrow().cancel();
+        while TcpStream::connect(self.address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Listens again.
+    pub(crate) async fn go(&self) {
+        self.serve(TcpListener::bind(self.address).await.expect("its port is free"));
     }
 
     pub(crate) fn turns(&self, mood: Mood) {
