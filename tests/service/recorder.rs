@@ -96,6 +96,11 @@ impl Recorder {
         self.seen.borrow().clone()
     }
 
+    /// To hear of each attempt.
+    pub(crate) fn attempts(&self) -> watch::Receiver<Vec<Attempt>> {
+        self.seen.subscribe()
+    }
+
     /// How often each warning's key was accepted, by key.
     pub(crate) fn accepted(&self) -> BTreeMap<String, usize> {
         let mut keys = BTreeMap::new();
