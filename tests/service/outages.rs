@@ -3,6 +3,7 @@
 //! Nothing acknowledged is lost, every warning arrives in order, memory stays.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::fs;
 use std::time::Duration;
 
@@ -124,10 +125,9 @@ impl Partners {
             operator.url
         );
         for station in stations(gauges) {
-            contacts += &format!(
-                "duty-{station},值班,duty,at-{station},en,{station}@example.org,{},,\n",
-                self.duty.url
-            );
+            let (mail, hook) = (format!("{station}@example.org"), &self.duty.url);
+            writeln!(contacts, "duty-{station},值班,duty,at-{station},en,{mail},{hook},,")
+                .expect("a String takes all");
         }
         folder.write("contacts.csv", &contacts);
         for (name, secret) in [("mail-password", LOGIN.1), ("influx-token", self.bucket.token.expose())] {
@@ -255,7 +255,8 @@ async fn outages_in_turn_and_together_lose_nothing() {
     let Some(mut partners) = Partners::start().await else { return };
     let seconds = std::env::var("FOREWARN_OUTAGE_SECONDS").ok().and_then(|text| text.parse().ok());
     // One part of each outage without, and a half after it.
-    let share = Duration::from_secs(seconds.unwrap_or(SECONDS)) / OUTAGES.len() as u32 / 3;
+    let all = Duration::from_secs(seconds.unwrap_or(SECONDS));
+    let share = all / OUTAGES.len() as u32 / 3;
     // Some cross before all outages: with the first mails and charts memory is what it will be.
     let gauges = (1 + OUTAGES.len()) * CROSSINGS * WAYS;
     let operator = Recorder::start(Mood::Accepts).await;
@@ -267,7 +268,7 @@ async fn outages_in_turn_and_together_lose_nothing() {
     }
     let mut carriers =
         Carriers::start(publisher, [running.mqtt(), ([127, 0, 0, 1], partners.broker.port).into()], gauges);
-    let mut memory = Memory::default();
+    let (mut memory, begun) = (Memory::default(), Instant::now());
     for _ in 0..CROSSINGS {
         carriers.rise();
         memory.lasts(share / 2, &running).await;
@@ -301,7 +302,7 @@ async fn outages_in_turn_and_together_lose_nothing() {
         ));
     }
     carriers.rise();
-    memory.lasts(share, &running).await;
+    memory.lasts(share.max(all.saturating_sub(begun.elapsed())), &running).await;
     let reported = carriers.finish().await;
     settled(&running, &folder, &reported).await;
     let grown = memory.most.saturating_sub(memory.before);
