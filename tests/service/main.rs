@@ -37,4 +37,5 @@ mod replay;
 mod restart;
 mod restore;
 mod systemd;
+mod upgrade;
 mod valley;
