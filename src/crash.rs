@@ -77,24 +77,31 @@ pub(crate) enum Early {
     Send,
 }
 
-/// Does it too early where that is planted, before a write that takes its time.
+/// Whether there was anything to do too early.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Done {
+    Something,
+    Nothing,
+}
+
+/// Does it too early where that is planted, and if there was anything to do,
+/// before a write that takes its time: long enough for what follows to be seen.
 /// A kill takes nothing from the page cache, so that what was written counts as
 /// durable here: what a missing sync loses, the log's simulated disk shows.
 #[cfg(debug_assertions)]
-pub(crate) fn too_early(planted: Early, act: impl FnOnce()) {
+pub(crate) fn too_early(planted: Early, act: impl FnOnce() -> Done) {
     static PLANTED: OnceLock<Option<Early>> = OnceLock::new();
     let is = PLANTED.get_or_init(|| match std::env::var("FOREWARN_EARLY").ok()?.as_str() {
         "acknowledge" => Some(Early::Acknowledge),
         "send" => Some(Early::Send),
         _ => None,
     });
-    if *is == Some(planted) {
-        act();
-        std::thread::sleep(std::time::Duration::from_millis(100));
+    if *is == Some(planted) && act() == Done::Something {
+        std::thread::sleep(std::time::Duration::from_secs(1));
     }
 }
 
 /// Nothing is too early.
 #[cfg(not(debug_assertions))]
 #[inline(always)]
-pub(crate) fn too_early(_: Early, _: impl FnOnce()) {}
+pub(crate) fn too_early(_: Early, _: impl FnOnce() -> Done) {}

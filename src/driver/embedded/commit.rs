@@ -18,7 +18,7 @@ use tracing::error;
 use super::super::draft::Draft;
 use super::super::release::{acknowledge, bytes_of, source_of};
 use super::Loop;
-use crate::crash::{self, Before, Early};
+use crate::crash::{self, Before, Done, Early};
 use crate::log::Record;
 use crate::ports::{Ground, Refused};
 
@@ -114,7 +114,11 @@ impl Loop {
         });
         let began = Instant::now();
         self.last_sync = Some(began);
-        crash::too_early(Early::Acknowledge, || acknowledge(std::mem::take(&mut acks)));
+        crash::too_early(Early::Acknowledge, || {
+            let done = if acks.is_empty() { Done::Nothing } else { Done::Something };
+            acknowledge(std::mem::take(&mut acks));
+            done
+        });
         crash::may_come(Before::Append);
         self.append(&record);
         histogram!("forewarn_log_sync_seconds").record(began.elapsed().as_secs_f64());
