@@ -1,6 +1,7 @@
 //! Where the crash law lets the process die: `FOREWARN_CRASH=sync:3` ends it at
-//! the third passage of that step, as a power cut would. Only builds with debug
-//! assertions know of it.
+//! the third passage of that step, as a power cut would. `FOREWARN_EARLY=send`
+//! plants a defect that the law must find. Only builds with debug assertions
+//! know of either.
 
 #[cfg(debug_assertions)]
 use std::sync::OnceLock;
@@ -65,3 +66,42 @@ pub(crate) fn may_come(before: Before) {
 #[cfg(not(debug_assertions))]
 #[inline(always)]
 pub(crate) fn may_come(_: Before) {}
+
+/// What must not be done before the record that holds its reason is durable,
+/// and is with that defect planted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Early {
+    /// Senders are acknowledged.
+    Acknowledge,
+    /// The courier has the deliveries.
+    Send,
+}
+
+/// Whether there was anything to do too early.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Done {
+    Something,
+    Nothing,
+}
+
+/// Does it too early where that is planted, and if there was anything to do,
+/// before a write that takes its time: long enough for what follows to be seen.
+/// A kill takes nothing from the page cache, so that what was written counts as
+/// durable here: what a missing sync loses, the log's simulated disk shows.
+#[cfg(debug_assertions)]
+pub(crate) fn too_early(planted: Early, act: impl FnOnce() -> Done) {
+    static PLANTED: OnceLock<Option<Early>> = OnceLock::new();
+    let is = PLANTED.get_or_init(|| match std::env::var("FOREWARN_EARLY").ok()?.as_str() {
+        "acknowledge" => Some(Early::Acknowledge),
+        "send" => Some(Early::Send),
+        _ => None,
+    });
+    if *is == Some(planted) && act() == Done::Something {
+        std::thread::sleep(std::time::Duration::from_secs(1));
+    }
+}
+
+/// Nothing is too early.
+#[cfg(not(debug_assertions))]
+#[inline(always)]
+pub(crate) fn too_early(_: Early, _: impl FnOnce() -> Done) {}

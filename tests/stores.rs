@@ -1,6 +1,7 @@
 //! Both stores under one suite, and what only one of them has to survive.
 
 #[path = "common/influx.rs"]
+#[allow(dead_code, reason = "each test binary uses its own part")]
 #[cfg(feature = "influxdb")]
 mod influx;
 #[path = "common/setup.rs"]

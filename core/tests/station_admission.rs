@@ -169,14 +169,23 @@ fn a_breach_older_than_max_age_is_noted_and_raises_nothing() {
     assert_eq!(bench.would_have(), []);
 }
 
+fn marked(marks: Marks, reading: Reading) -> Reading {
+    Reading { marks, ..reading }
+}
+
+fn retained(secs: i64, value: f64) -> Reading {
+    marked(Marks::RETAINED, at(secs, value))
+}
+
 #[test]
-fn history_raises_nothing() {
-    let marked = |marks: Marks, reading: Reading| Reading { marks, ..reading };
-    let retained = |secs, value| marked(Marks::RETAINED, at(secs, value));
-    // Abuse case 6: a retained reading from last week at subscription.
+fn abuse_06_retained_reading_of_last_week() {
     let bench = check(one_of_one(), &[(604_800, retained(60, 9.0), NEW)], WARMING);
     assert_eq!(bench.would_have(), []);
     assert_eq!(bench.stage.sensor_state(GAUGE).expect("it is in the plan").last_seen(), None);
+}
+
+#[test]
+fn history_raises_nothing() {
     check(one_of_one(), &[(60, at(60, 1.0), NEW), (121, retained(120, 9.0), NEW)], OLD);
     check(
         one_of_one(),

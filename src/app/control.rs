@@ -89,6 +89,8 @@ pub enum Request {
         /// Only say what would go.
         dry_run: bool,
     },
+    /// Give up the way back to the release before.
+    ConfirmUpgrade,
     /// Stop in good order.
     Stop,
 }
@@ -104,6 +106,7 @@ impl Request {
             | Request::Acknowledge { .. }
             | Request::Resend { .. }
             | Request::Resume { .. }
+            | Request::ConfirmUpgrade
             | Request::Stop => Duration::ZERO,
         }
     }

@@ -28,6 +28,7 @@ use crate::config::plan::Setup;
 use crate::config::targets::TargetIds;
 use crate::driver::inbox::DriverInbox;
 use crate::driver::picture::{Picture, Pulse};
+use crate::driver::upgrade::{Before, Upgrade};
 use crate::http::{Health, Readiness, Reload, Sensors};
 use crate::log::Indices;
 use crate::state::StateReader;
@@ -53,6 +54,7 @@ pub(super) struct Parts {
     pub(super) pulse: watch::Receiver<Pulse>,
     pub(super) state: Arc<StateReader>,
     pub(super) sources: Arc<Sources>,
+    pub(super) upgrade: Arc<Upgrade>,
     pub(super) stages: Stages,
 }
 
@@ -306,6 +308,22 @@ impl Desk {
         .await
     }
 
+    /// The release before this one, until the upgrade from it is confirmed.
+    pub fn upgraded_from(&self) -> Option<Before> {
+        self.parts.upgrade.before()
+    }
+
+    fn confirm_upgrade(&self) -> Response {
+        match self.parts.upgrade.confirm() {
+            Ok(None) => Response::refused("no upgrade waits to be confirmed"),
+            Ok(Some(before)) => Response::done(format!(
+                "the upgrade from {} is confirmed: what was kept for the way back is let go",
+                before.named()
+            )),
+            Err(error) => Response::refused(format!("not confirmed: {error}")),
+        }
+    }
+
     async fn on_cell(&self, cell: &str, command: impl FnOnce(Cell) -> Command) -> Response {
         let found = {
             let picture = self.parts.picture.borrow();
@@ -375,6 +393,7 @@ impl Operator for Desk {
                 Request::Resend { key } => self.resend(&key).await,
                 Request::Resume { dry_run: true } => self.would_resume(),
                 Request::Resume { dry_run: false } => self.resume().await,
+                Request::ConfirmUpgrade => self.confirm_upgrade(),
                 Request::Stop => {
                     self.asked_to_stop.cancel();
                     Response::done("stopping")

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use forewarn_core::engine::ENGINE_VERSION;
 use forewarn_core::event::{Decision, Input, PlanRef, Started, TroubleReport};
 use forewarn_core::ids::{Position, RunId};
 use forewarn_core::level::Status;
@@ -29,6 +30,7 @@ use crate::driver::inbox::DriverInbox;
 use crate::driver::picture::{Picture, Pulse};
 use crate::driver::recovery::{Recovered, Recovery, Standing};
 use crate::driver::snapshots::{self, Snapshots};
+use crate::driver::upgrade::{RELEASE, Upgrade};
 use crate::log::{Indices, Lock, Log, LogReader, Opened, Stamp, save_plan};
 use crate::ports::Hold;
 use crate::state::{Origin, Projection, StateReader};
@@ -36,6 +38,10 @@ use crate::stores;
 
 /// Warnings that stand at most; the plan has far fewer cells.
 const STANDING_MAX: usize = 1_000_000;
+
+/// Of what a later release left behind, what a trouble is about.
+const SNAPSHOTS: &str = "snapshots";
+const LOG: &str = "log";
 
 /// A data directory, opened.
 pub(super) struct Opening {
@@ -54,6 +60,8 @@ pub(super) struct Opening {
     pub(super) place: Option<Place>,
     /// Whether nothing but Trouble may go out, also where the projection has forgotten that.
     pub(super) hold: Hold,
+    /// What is kept for the way back to the release before.
+    pub(super) upgrade: Arc<Upgrade>,
 }
 
 /// Opens it, or says what is in the way.
@@ -92,6 +100,7 @@ pub(super) fn open(options: &Options) -> anyhow::Result<Opening> {
         Timekeeping::System => Duration::from_micros(loaded.setup.log.gap.0.unsigned_abs()),
         Timekeeping::Led(_) => Duration::ZERO,
     };
+    let upgrade = Upgrade::begin(&data, RELEASE).context("which release wrote here last")?;
     let held = recovered.engine.is_held() || place.is_none();
     let hold = if held { Hold::UntilResumed } else { Hold::No };
     let reader = log.reader();
@@ -105,12 +114,12 @@ pub(super) fn open(options: &Options) -> anyhow::Result<Opening> {
         picture: watch::Sender::new(Arc::new(Picture::default())),
         pulse: watch::Sender::new(Pulse::default()),
         cursors: Cursors::default(),
-        snapshots: Snapshots::start(&data, recovered.snapshot)?,
+        snapshots: Snapshots::start(&data, recovered.snapshot, upgrade.clone())?,
         recovery,
         moment: beginning.moment,
         position: recovered.position,
     };
-    Ok(Opening { loaded, driver, begin, reader, clock, targets, indices, stamp, place, hold })
+    Ok(Opening { loaded, driver, begin, reader, clock, targets, indices, stamp, place, hold, upgrade })
 }
 
 /// Where the data stand, and how their log is kept.
@@ -299,6 +308,11 @@ fn troubles(opened: &Opened, recovered: &Recovered) -> Vec<Input> {
     let is_over = |key: &&TroubleKey| match key.code {
         TroubleCode::ReloadRefused => true,
         TroubleCode::DiskLow => key.subject == "log",
+        TroubleCode::Diverged => match key.subject.as_str() {
+            SNAPSHOTS => recovered.later_snapshots.is_empty(),
+            LOG => recovered.later_records.is_none(),
+            _ => false,
+        },
         TroubleCode::SensorSilent
         | TroubleCode::DomainSilent
         | TroubleCode::SourceDown
@@ -307,7 +321,6 @@ fn troubles(opened: &Opened, recovered: &Recovered) -> Vec<Input> {
         | TroubleCode::Unrouted
         | TroubleCode::Orphaned
         | TroubleCode::DeadLetter
-        | TroubleCode::Diverged
         | TroubleCode::Rot
         | TroubleCode::StoreBehind
         | TroubleCode::PoisonInput
@@ -340,6 +353,21 @@ fn troubles(opened: &Opened, recovered: &Recovered) -> Vec<Input> {
         let detail =
             format!("the records of warnings are lost, and the projection cannot say which stand: {why}");
         tell(TroubleCode::Rot, "state.db".into(), detail);
+    }
+    if let Some((file, version)) = recovered.later_snapshots.first() {
+        let detail = format!(
+            "{file} is by engine version {version}, this is {ENGINE_VERSION}: not read; \
+             run the later release again, or compare what this one makes of the log"
+        );
+        tell(TroubleCode::Diverged, SNAPSHOTS.into(), detail);
+    }
+    if let Some((position, version)) = recovered.later_records {
+        let detail = format!(
+            "records from position {} on are by engine version {version}, this is {ENGINE_VERSION}: \
+             what was decided stands; run the later release again, or compare",
+            position.0
+        );
+        tell(TroubleCode::Diverged, LOG.into(), detail);
     }
     for position in &recovered.poison {
         let detail = format!("position {} makes the engine stumble: passed over in recovery", position.0);

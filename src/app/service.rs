@@ -86,7 +86,7 @@ impl Service {
 
     async fn start_in<W: World>(options: Options) -> anyhow::Result<Service> {
         let metrics = metrics::install();
-        let Opening { indices, loaded, driver, begin, reader, clock, targets, stamp, place, hold } =
+        let Opening { indices, loaded, driver, begin, reader, clock, targets, stamp, place, hold, upgrade } =
             opening::open(&options)?;
         let (current_sender, current) = watch::channel(Arc::new(loaded.setup));
         let data = current.borrow().data.clone();
@@ -118,6 +118,7 @@ impl Service {
             pulse: judging.pulse.clone(),
             state: followers.archive.clone(),
             sources: sources.clone(),
+            upgrade,
             stages: Stages {
                 driver: judging.pulse.clone(),
                 projection: followers.state.position(),

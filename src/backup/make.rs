@@ -15,7 +15,7 @@ use crate::ports::Copied;
 const DATABASES: [&str; 2] = ["state.db", "readings.db"];
 
 /// Files copied as they are, where they are there.
-const FILES: [&str; 2] = ["log.meta", "targets.toml"];
+const FILES: [&str; 3] = ["log.meta", "targets.toml", "release"];
 
 /// How often the log is copied anew because a segment of it was let go meanwhile.
 const TRIES: u32 = 5;

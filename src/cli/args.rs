@@ -64,8 +64,10 @@ pub enum Command {
     Reload(ReloadArgs),
     /// Let a restored data directory act again
     Resume(ResumeArgs),
+    /// Say that an upgrade does well: what is kept for the way back is let go
+    ConfirmUpgrade(PlacesArgs),
     /// Stop the running service in good order
-    Stop(StopArgs),
+    Stop(PlacesArgs),
     /// Print a shell's completions
     Completions(CompletionsArgs),
 }
@@ -414,9 +416,9 @@ pub struct ResumeArgs {
     pub dry_run: bool,
 }
 
-/// `forewarn stop`.
+/// `forewarn stop` and `forewarn confirm-upgrade`.
 #[derive(Debug, Clone, Args)]
-pub struct StopArgs {
+pub struct PlacesArgs {
     /// Where configuration and data stand.
     #[command(flatten)]
     pub places: Places,

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::args::{NotifyTestArgs, Places, ReloadArgs, ResumeArgs, StopArgs};
+use super::args::{NotifyTestArgs, Places, PlacesArgs, ReloadArgs, ResumeArgs};
 use super::beside::data_dir;
 use super::{Exit, Surroundings};
 use crate::app::control::{Request, Response, ask};
@@ -53,8 +53,13 @@ pub(super) fn resume(args: &ResumeArgs, around: &mut Surroundings<'_>) -> io::Re
     change(&args.places, &Request::Resume { dry_run: args.dry_run }, around)
 }
 
+/// `forewarn confirm-upgrade`.
+pub(super) fn confirm_upgrade(args: &PlacesArgs, around: &mut Surroundings<'_>) -> io::Result<Exit> {
+    change(&args.places, &Request::ConfirmUpgrade, around)
+}
+
 /// `forewarn stop`: returns once the service has stopped, so that a start may follow.
-pub(super) fn stop(args: &StopArgs, around: &mut Surroundings<'_>) -> io::Result<Exit> {
+pub(super) fn stop(args: &PlacesArgs, around: &mut Surroundings<'_>) -> io::Result<Exit> {
     let data = match data_dir(&args.places) {
         Ok(data) => data,
         Err(fault) => {
@@ -123,6 +128,7 @@ fn refused(request: &Request) -> Exit {
         | Request::Acknowledge { .. }
         | Request::Resend { .. }
         | Request::Resume { .. }
+        | Request::ConfirmUpgrade
         | Request::Stop => Exit::Failed,
     }
 }

@@ -31,8 +31,8 @@ use forewarn_core::time::Timestamp;
 pub use args::CheckArgs;
 pub use args::{
     BackupArgs, Cli, Command, CompletionsArgs, DemoArgs, DevicesAction, DevicesArgs, HealthArgs, Listing,
-    LogAction, LogArgs, LogFormat, NotifyTestArgs, Places, QuarantineAction, QuarantineArgs, ReloadArgs,
-    RestoreArgs, ResumeArgs, RunArgs, SchemaArgs, SensorsArgs, StopArgs, WarningsAction, WarningsArgs,
+    LogAction, LogArgs, LogFormat, NotifyTestArgs, Places, PlacesArgs, QuarantineAction, QuarantineArgs,
+    ReloadArgs, RestoreArgs, ResumeArgs, RunArgs, SchemaArgs, SensorsArgs, WarningsAction, WarningsArgs,
     WhoArgs,
 };
 pub use show::Paint;
@@ -104,6 +104,7 @@ pub fn handle(command: Command, around: &mut Surroundings<'_>) -> Exit {
         Command::NotifyTest(args) => change::notify_test(&args, around),
         Command::Reload(args) => change::reload(&args, around),
         Command::Resume(args) => change::resume(&args, around),
+        Command::ConfirmUpgrade(args) => change::confirm_upgrade(&args, around),
         Command::Stop(args) => change::stop(&args, around),
         Command::Health(args) => health::health(&args, around),
     };
@@ -172,6 +173,7 @@ mod tests {
             "health --live --data d",
             "reload --orphan",
             "resume --dry-run",
+            "confirm-upgrade --data d",
             "stop",
             "log show 17",
             "completions bash",

@@ -102,6 +102,16 @@ fn greet(service: &Service, places: &Places, out: &mut dyn Write) -> io::Result<
             command(places, "resume")
         )?;
     }
+    if let Some(before) = service.desk().upgraded_from() {
+        writeln!(
+            out,
+            "  {:<10} from {}: its last snapshot and the log since are kept for the way back, until\n  {:<10} {}",
+            "UPGRADED",
+            before.named(),
+            "",
+            command(places, "confirm-upgrade")
+        )?;
+    }
     out.flush()
 }
 

@@ -14,3 +14,4 @@ pub mod stamp;
 mod tally;
 #[cfg(test)]
 mod tests;
+pub mod upgrade;

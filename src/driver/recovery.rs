@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::bail;
-use forewarn_core::engine::Engine;
+use forewarn_core::engine::{ENGINE_VERSION, Engine};
 use forewarn_core::event::{Decision, Event, Input, Output, PlanRef, Started};
 use forewarn_core::ids::{LogId, Position};
 use forewarn_core::plan::{Plan, PlanId};
@@ -18,7 +18,7 @@ use forewarn_core::time::Timestamp;
 use forewarn_core::warning::About;
 use tracing::{info, warn};
 
-use super::snapshots::{self, Snapshot};
+use super::snapshots::{self, Snapshot, Unread};
 use crate::clock::LeftOff;
 use crate::log::{LogError, Record, Records, load_plan};
 
@@ -60,6 +60,10 @@ pub struct Recovered {
     pub poison: BTreeSet<Position>,
     /// Snapshots that did not read back, in words.
     pub bad_snapshots: Vec<String>,
+    /// Snapshots of a later release, which is not this one's to read: file and engine version.
+    pub later_snapshots: Vec<(String, u32)>,
+    /// The first position that a later engine recorded, and its version.
+    pub later_records: Option<(Position, u32)>,
     /// Position of the snapshot it began with.
     pub snapshot: Position,
     /// Plans that the log names and that do not read back, and why. What was
@@ -85,14 +89,15 @@ impl Recovery {
 
     /// Everything a start needs.
     pub fn recover(&self) -> anyhow::Result<Recovered> {
-        let mut bad_snapshots = Vec::new();
         let mut poison = BTreeSet::new();
-        let begin = self.begin(&mut bad_snapshots);
+        let mut passed = Passed::default();
+        let begin = self.begin(&mut passed);
         loop {
             // A panic leaves the engine in no known state: each try begins with the snapshot anew.
             match self.attempt(begin.as_ref(), &poison)? {
                 Attempt::Reached(recovered) => {
-                    return Ok(Recovered { poison, bad_snapshots, ..*recovered });
+                    let Passed { bad_snapshots, later_snapshots } = passed;
+                    return Ok(Recovered { poison, bad_snapshots, later_snapshots, ..*recovered });
                 }
                 Attempt::Stumbled(position) => {
                     warn!(position = position.0, "an event of the log makes the engine stumble: skipped");
@@ -105,7 +110,7 @@ impl Recovery {
     }
 
     /// The newest snapshot that reads back and whose plan is there.
-    fn begin(&self, bad: &mut Vec<String>) -> Option<(Snapshot, Engine)> {
+    fn begin(&self, passed: &mut Passed) -> Option<(Snapshot, Engine)> {
         for (path, snapshot) in snapshots::all(&self.data) {
             let engine = snapshot.map_err(anyhow::Error::from).and_then(|snapshot| {
                 let plan = self.plan(snapshot.plan)?;
@@ -116,7 +121,14 @@ impl Recovery {
                 Ok(begin) => return Some(begin),
                 Err(error) => {
                     warn!(path = %path.display(), %error, "snapshot not used");
-                    bad.push(format!("{}: {error}", path.display()));
+                    match error.downcast_ref() {
+                        Some(Unread::Newer { file, version }) => {
+                            passed.later_snapshots.push((file.clone(), *version));
+                        }
+                        Some(Unread::Io(_)) | None => {
+                            passed.bad_snapshots.push(format!("{}: {error}", path.display()));
+                        }
+                    }
                 }
             }
         }
@@ -144,6 +156,9 @@ impl Recovery {
             recovered.left_off = Some(LeftOff { at: record.at, offset: record.offset });
             if record.last() < from {
                 continue;
+            }
+            if record.engine > ENGINE_VERSION {
+                recovered.later_records.get_or_insert((record.first, record.engine));
             }
             if record.first > recovered.position.next() {
                 self.cross(&mut recovered, &record);
@@ -275,6 +290,13 @@ impl Recovery {
             Some(_) | None => load_plan(&self.data, id).map(Arc::new),
         }
     }
+}
+
+/// Snapshots that were passed over.
+#[derive(Debug, Default)]
+struct Passed {
+    bad_snapshots: Vec<String>,
+    later_snapshots: Vec<(String, u32)>,
 }
 
 enum Attempt {

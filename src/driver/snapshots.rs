@@ -1,5 +1,6 @@
 //! Photographs of the engine: taken at a durable position, written by a thread
-//! of their own, read back before they count.
+//! of their own, read back before they count. One that a later release took is
+//! none to go by, and stands in no other's place.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
@@ -14,6 +15,8 @@ use forewarn_core::ids::Position;
 use forewarn_core::plan::PlanId;
 use minicbor::encode::write::Writer;
 use tracing::{info, warn};
+
+use super::upgrade::Upgrade;
 
 /// Events between two photographs: as many as a start can step through in a moment.
 const EVENTS_APART: u64 = 1_000_000;
@@ -37,12 +40,29 @@ pub struct Snapshots {
     trimmable: Arc<AtomicU64>,
     /// Whoever holds it besides is a photograph under way.
     under_way: Arc<()>,
+    upgrade: Arc<Upgrade>,
 }
 
 struct Photograph {
     engine: Engine,
     position: Position,
     _under_way: Arc<()>,
+}
+
+/// Why a snapshot is none to go by.
+#[derive(Debug, thiserror::Error)]
+pub enum Unread {
+    /// A later release took it. Its bytes may well decode here, and mean something else.
+    #[error("{file}: taken by engine version {version}, expected {ENGINE_VERSION} or earlier")]
+    Newer {
+        /// Where it stands.
+        file: String,
+        /// Of the engine that took it.
+        version: u32,
+    },
+    /// It cannot be read, or not as it was written.
+    #[error(transparent)]
+    Io(#[from] io::Error),
 }
 
 /// A photograph read back.
@@ -60,17 +80,17 @@ pub struct Snapshot {
 
 impl Snapshots {
     /// Writes into `data/snapshots`; `last` is the position of the newest that is there.
-    pub fn start(data: &Path, last: Position) -> io::Result<Self> {
-        let dir = data.join("snapshots");
+    pub fn start(data: &Path, last: Position, upgrade: Arc<Upgrade>) -> io::Result<Self> {
+        let dir = folder(data);
         fs::create_dir_all(&dir)?;
         sweep(&dir)?;
         let trimmable = Arc::new(AtomicU64::new(second_newest(&dir).0));
         let (writer, photographs) = sync_channel::<Photograph>(1);
-        let (into, behind) = (dir.clone(), trimmable.clone());
+        let (into, behind, kept) = (dir.clone(), trimmable.clone(), upgrade.clone());
         let thread = std::thread::Builder::new().name("snapshots".into()).spawn(move || {
             for photograph in photographs {
                 let position = photograph.position.0;
-                match write(&into, photograph) {
+                match write(&into, photograph, kept.kept()) {
                     Ok(bytes) => {
                         info!(position, bytes, "snapshot written and read back");
                     }
@@ -82,12 +102,18 @@ impl Snapshots {
             }
         })?;
         let under_way = Arc::new(());
-        Ok(Snapshots { dir, last, writer: Some(writer), thread: Some(thread), trimmable, under_way })
+        Ok(Snapshots { dir, last, writer: Some(writer), thread: Some(thread), trimmable, under_way, upgrade })
     }
 
     /// The log may be trimmed below here for all that snapshots need of it.
     pub fn trimmable(&self) -> Position {
-        Position(self.trimmable.load(Ordering::Acquire))
+        let second_newest = Position(self.trimmable.load(Ordering::Acquire));
+        self.upgrade.kept().map_or(second_newest, |kept| kept.min(second_newest))
+    }
+
+    /// The disk fills: lets go of what may go.
+    pub fn yield_room(&self) {
+        self.upgrade.yield_room();
     }
 
     /// Takes one if it is time.
@@ -108,7 +134,7 @@ impl Snapshots {
             warn!("the snapshot thread stumbled");
         }
         if position > self.last
-            && let Err(error) = write(&self.dir, self.photograph(engine, position))
+            && let Err(error) = write(&self.dir, self.photograph(engine, position), self.upgrade.kept())
         {
             warn!(%error, "last snapshot not written: the next start replays more of the log");
         }
@@ -136,12 +162,19 @@ impl Snapshots {
     }
 }
 
-fn path(dir: &Path, position: Position) -> PathBuf {
+/// Where the snapshots of a data directory stand.
+pub(super) fn folder(data: &Path) -> PathBuf {
+    data.join("snapshots")
+}
+
+/// The snapshot at a position.
+pub(super) fn path(dir: &Path, position: Position) -> PathBuf {
     dir.join(format!("{:020}.snap", position.0))
 }
 
-/// Writes one and reads it back; returns how many bytes it takes.
-fn write(dir: &Path, photograph: Photograph) -> io::Result<u64> {
+/// Writes one and reads it back, and takes away what it makes superfluous, but
+/// for the one to be kept. Returns how many bytes it takes.
+fn write(dir: &Path, photograph: Photograph, kept: Option<Position>) -> io::Result<u64> {
     let target = path(dir, photograph.position);
     let draft = target.with_extension(DRAFT);
     if let Err(error) = put_down(&draft, photograph).and_then(|()| fs::rename(&draft, &target)) {
@@ -152,9 +185,10 @@ fn write(dir: &Path, photograph: Photograph) -> io::Result<u64> {
     File::open(dir)?.sync_all()?;
     if let Err(error) = check(&target, &mut io::sink()) {
         let _ = fs::remove_file(&target);
-        return Err(error);
+        return Err(io::Error::other(error));
     }
-    for old in list(dir).into_iter().skip(KEPT) {
+    let oldest = own(dir).get(KEPT - 1).copied().unwrap_or_default();
+    for old in list(dir).into_iter().filter(|position| *position < oldest && Some(*position) != kept) {
         fs::remove_file(path(dir, old))?;
     }
     fs::metadata(&target).map(|known| known.len())
@@ -224,16 +258,27 @@ fn list(dir: &Path) -> Vec<Position> {
 
 /// Position of the newest snapshot that is there: the log had it, durably.
 pub fn newest(data: &Path) -> Position {
-    list(&data.join("snapshots")).first().copied().unwrap_or_default()
+    list(&folder(data)).first().copied().unwrap_or_default()
 }
 
 fn second_newest(dir: &Path) -> Position {
-    list(dir).get(1).copied().unwrap_or_default()
+    own(dir).get(1).copied().unwrap_or_default()
+}
+
+/// Those that this release can go by, as far as their heads say, newest first.
+fn own(dir: &Path) -> Vec<Position> {
+    let version = |position: &Position| {
+        let mut head = [0; 12];
+        File::open(path(dir, *position)).and_then(|mut file| file.read_exact(&mut head)).ok()?;
+        Some(u32::from_le_bytes(head[8..].try_into().expect("four bytes")))
+    };
+    let is_own = |position: &Position| version(position).is_some_and(|version| version <= ENGINE_VERSION);
+    list(dir).into_iter().filter(is_own).collect()
 }
 
 /// The snapshots of a data directory, newest first: each read back, or what is wrong with it.
-pub fn all(data: &Path) -> impl Iterator<Item = (PathBuf, io::Result<Snapshot>)> {
-    let dir = data.join("snapshots");
+pub fn all(data: &Path) -> impl Iterator<Item = (PathBuf, Result<Snapshot, Unread>)> {
+    let dir = folder(data);
     list(&dir).into_iter().map(move |position| {
         let path = path(&dir, position);
         let snapshot = read(&path);
@@ -244,7 +289,7 @@ pub fn all(data: &Path) -> impl Iterator<Item = (PathBuf, io::Result<Snapshot>)>
 /// Takes away the snapshots of what the log does not have: beside a restored
 /// log, those of another life.
 pub fn forget_after(data: &Path, end: Position) -> io::Result<()> {
-    let dir = data.join("snapshots");
+    let dir = folder(data);
     for ahead in list(&dir).into_iter().filter(|position| *position > end) {
         warn!(position = ahead.0, end = end.0, "a snapshot is ahead of the log: taken away");
         fs::remove_file(path(&dir, ahead))?;
@@ -252,7 +297,7 @@ pub fn forget_after(data: &Path, end: Position) -> io::Result<()> {
     Ok(())
 }
 
-fn read(path: &Path) -> io::Result<Snapshot> {
+fn read(path: &Path) -> Result<Snapshot, Unread> {
     let mut bytes = Vec::new();
     let (engine_version, position, plan) = check(path, &mut bytes)?;
     Ok(Snapshot { position, plan, engine_version, bytes })
@@ -260,7 +305,7 @@ fn read(path: &Path) -> io::Result<Snapshot> {
 
 /// Reads a snapshot into `body`, and returns what its header says; refuses one
 /// that does not read back as it was written, or that a later release took.
-fn check(path: &Path, body: &mut dyn Write) -> io::Result<(u32, Position, PlanId)> {
+fn check(path: &Path, body: &mut dyn Write) -> Result<(u32, Position, PlanId), Unread> {
     let bad = |what: &str| io::Error::new(io::ErrorKind::InvalidData, format!("{}: {what}", path.display()));
     let mut file = File::open(path)?;
     let mut header = [0; HEADER];
@@ -270,136 +315,23 @@ fn check(path: &Path, body: &mut dyn Write) -> io::Result<(u32, Position, PlanId
     })?;
     let (summed, sum) = header.split_at(HEADER - SUM);
     if !summed.starts_with(MAGIC) {
-        return Err(bad("not a snapshot, expected it to begin with fwsnap01"));
+        return Err(bad("not a snapshot, expected it to begin with fwsnap01").into());
     }
     let mut sink = Summed { into: body, sum: crc32fast::Hasher::new() };
     sink.sum.update(summed);
     io::copy(&mut file, &mut sink)?;
     if sink.sum.finalize().to_le_bytes() != sum {
-        return Err(bad("does not read back as it was written"));
+        return Err(bad("does not read back as it was written").into());
     }
     let four = |at: usize| summed[at..at + 4].try_into().expect("the header is long enough");
     let eight = |at: usize| summed[at..at + 8].try_into().expect("the header is long enough");
     let engine_version = u32::from_le_bytes(four(8));
     if engine_version > ENGINE_VERSION {
-        // Its bytes may well decode here, and mean something else.
-        return Err(bad(&format!(
-            "taken by engine version {engine_version}, expected {ENGINE_VERSION} or earlier; is this an older release?"
-        )));
+        return Err(Unread::Newer { file: path.display().to_string(), version: engine_version });
     }
     let plan = PlanId(summed[20..52].try_into().expect("the header is long enough"));
     Ok((engine_version, Position(u64::from_le_bytes(eight(12))), plan))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn photograph(position: u64) -> Photograph {
-        Photograph { engine: Engine::default(), position: Position(position), _under_way: Arc::new(()) }
-    }
-
-    #[test]
-    fn those_ahead_of_a_restored_log_are_forgotten() {
-        let data = tempfile::tempdir().expect("a temporary directory");
-        let dir = data.path().join("snapshots");
-        fs::create_dir_all(&dir).expect("writable");
-        for position in [10, 20] {
-            write(&dir, photograph(position)).expect("writable");
-        }
-        forget_after(data.path(), Position(19)).expect("writable");
-        assert_eq!(list(&dir), [Position(10)]);
-    }
-
-    #[test]
-    fn two_are_kept_and_a_rotten_one_is_told_from_a_good_one() {
-        let data = tempfile::tempdir().expect("a temporary directory");
-        let dir = data.path().join("snapshots");
-        fs::create_dir_all(&dir).expect("writable");
-        for position in [10, 20, 30] {
-            write(&dir, photograph(position)).expect("writable");
-        }
-        assert_eq!(list(&dir), [Position(30), Position(20)]);
-        assert_eq!(second_newest(&dir), Position(20));
-
-        let newest = path(&dir, Position(30));
-        let mut bytes = fs::read(&newest).expect("readable");
-        *bytes.last_mut().expect("not empty") ^= 1;
-        fs::write(&newest, bytes).expect("writable");
-        let read: Vec<bool> = all(data.path()).map(|(_, snapshot)| snapshot.is_ok()).collect();
-        assert_eq!(read, [false, true]);
-    }
-
-    #[test]
-    fn one_of_a_newer_engine_is_refused_in_words() {
-        let data = tempfile::tempdir().expect("a temporary directory");
-        let dir = data.path().join("snapshots");
-        fs::create_dir_all(&dir).expect("writable");
-        write(&dir, photograph(10)).expect("writable");
-        let path = path(&dir, Position(10));
-        let mut bytes = fs::read(&path).expect("readable");
-        bytes[8..12].copy_from_slice(&(ENGINE_VERSION + 1).to_le_bytes());
-        let mut sum = crc32fast::Hasher::new();
-        sum.update(&bytes[..HEADER - 4]);
-        sum.update(&bytes[HEADER..]);
-        bytes[HEADER - 4..HEADER].copy_from_slice(&sum.finalize().to_le_bytes());
-        fs::write(&path, bytes).expect("writable");
-        let error = read(&path).expect_err("not to be decoded by luck").to_string();
-        assert!(error.contains(&format!("expected {ENGINE_VERSION} or earlier")), "{error}");
-    }
-
-    #[test]
-    fn nothing_half_written_stays() {
-        let data = tempfile::tempdir().expect("a temporary directory");
-        let dir = data.path().join("snapshots");
-        fs::create_dir_all(&dir).expect("writable");
-        // A folder stands where the snapshot is to go: the rename fails.
-        fs::create_dir(path(&dir, Position(10))).expect("writable");
-        write(&dir, photograph(10)).expect_err("it is in the way");
-        let left = || fs::read_dir(&dir).expect("readable").count();
-        assert_eq!(left(), 1, "only what was in the way");
-
-        fs::write(dir.join("00000000000000000020.draft"), "half").expect("writable");
-        Snapshots::start(data.path(), Position(0)).expect("it starts").last(&Engine::default(), Position(0));
-        assert_eq!(left(), 1);
-    }
-
-    #[test]
-    fn while_one_is_under_way_no_other_is_taken() {
-        let (writer, photographs) = sync_channel(1);
-        let mut snapshots = Snapshots {
-            dir: PathBuf::new(),
-            last: Position(0),
-            writer: Some(writer),
-            thread: None,
-            trimmable: Arc::default(),
-            under_way: Arc::new(()),
-        };
-        let mut consider = |times: u64| {
-            snapshots.consider(&Engine::default(), Position(times * EVENTS_APART));
-            snapshots.last.0 / EVENTS_APART
-        };
-        assert_eq!(consider(1), 1);
-        let being_written = photographs.recv().expect("it was taken");
-        assert_eq!(consider(2), 1);
-        drop(being_written);
-        assert_eq!(consider(3), 3);
-    }
-
-    #[test]
-    fn the_last_one_waits_for_those_under_way() {
-        let data = tempfile::tempdir().expect("a temporary directory");
-        let engine = Engine::default();
-        for _ in 0..20 {
-            let mut snapshots = Snapshots::start(data.path(), Position(0)).expect("it starts");
-            let dir = snapshots.dir.clone();
-            snapshots.consider(&engine, Position(EVENTS_APART));
-            snapshots.consider(&engine, Position(2 * EVENTS_APART));
-            let end = Position(2 * EVENTS_APART + 1);
-            snapshots.last(&engine, end);
-            let kept: Vec<bool> = all(data.path()).map(|(_, snapshot)| snapshot.is_ok()).collect();
-            assert_eq!((list(&dir)[0], kept), (end, vec![true, true]), "two, whole, the last of them newest");
-            fs::remove_dir_all(dir).expect("writable");
-        }
-    }
-}
+mod tests;

@@ -21,6 +21,7 @@ use super::inbox::{Answer, DriverInbox};
 use super::picture::{Picture, Pulse};
 use super::recovery::{Recovered, Recovery, Standing};
 use super::snapshots::Snapshots;
+use super::upgrade::{RELEASE, Upgrade};
 use crate::clock::{Clock, Led};
 use crate::config::names::FreshIndices;
 use crate::config::targets::TargetIds;
@@ -135,7 +136,10 @@ fn run_with(data: &Path, batches: &[&[f64]], more: impl FnOnce(&DriverInbox)) ->
         picture: watch::Sender::new(Arc::new(Picture::default())),
         pulse: watch::Sender::new(Pulse::default()),
         cursors: Cursors::default(),
-        snapshots: Snapshots::start(data, recovered.snapshot).expect("writable"),
+        snapshots: {
+            let upgrade = Upgrade::begin(data, RELEASE).expect("writable");
+            Snapshots::start(data, recovered.snapshot, upgrade).expect("writable")
+        },
         recovery: recovery(data),
         moment: Moment { at: led.now(), offset: Span::ZERO, trusted: true },
         position: recovered.position,

@@ -64,6 +64,16 @@ pub fn decode(bytes: &[u8]) -> Result<Record, Error> {
     parts.assemble()
 }
 
+/// The engine version that wrote a record which as a whole may not decode.
+pub(crate) fn engine_of(bytes: &[u8]) -> Option<u32> {
+    let (mut decoder, mut engine) = (Decoder::new(bytes), None);
+    let read = entries(&mut decoder, |d| match d.u64()? {
+        ENGINE => d.u32().map(|version| engine = Some(version)),
+        _ => d.skip(),
+    });
+    read.ok().and(engine)
+}
+
 type Written = Result<(), minicbor::encode::Error<std::convert::Infallible>>;
 
 fn write_fields(record: &Record, out: &mut Vec<u8>) -> Written {

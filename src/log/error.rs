@@ -3,9 +3,12 @@
 use std::io;
 use std::path::PathBuf;
 
+use forewarn_core::engine::ENGINE_VERSION;
 use forewarn_core::ids::Position;
 
+use super::codec::engine_of;
 use super::meta::Stamp;
+use super::segment::name;
 
 /// Why the log did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -88,10 +91,18 @@ pub enum LogError {
         first: Position,
     },
     /// A record whose checksum is good cannot be decoded: a newer version wrote it.
-    #[error("record at position {first} does not decode ({reason}), expected one of this or an earlier version", first = first.0)]
+    #[error(
+        "{file}: record at position {first} does not decode ({reason}), {wrote}",
+        first = first.0,
+        wrote = by_whom(*engine)
+    )]
     Unreadable {
+        /// The file it stands in.
+        file: String,
         /// Its first position.
         first: Position,
+        /// The engine version that wrote it, where that much can be read.
+        engine: Option<u32>,
         /// What the decoder said.
         reason: String,
     },
@@ -107,10 +118,35 @@ impl LogError {
         move |source| LogError::Io { what, source }
     }
 
+    /// Says which record it is that does not decode, and who wrote it.
+    pub(crate) fn unreadable(
+        generation: u64,
+        first: Position,
+        body: &[u8],
+    ) -> impl FnOnce(minicbor::decode::Error) -> LogError {
+        move |error| LogError::Unreadable {
+            file: name(generation),
+            first,
+            engine: engine_of(body),
+            reason: error.to_string(),
+        }
+    }
+
     /// The same for what must never be retried.
     pub(crate) fn fatal(what: impl Into<String>) -> impl FnOnce(io::Error) -> LogError {
         let what = what.into();
         move |source| LogError::Fatal { what, source }
+    }
+}
+
+/// What a record's engine version says of whoever wants to read it.
+fn by_whom(engine: Option<u32>) -> String {
+    match engine {
+        Some(engine) if engine > ENGINE_VERSION => format!(
+            "engine version {engine} wrote it, expected {ENGINE_VERSION} or earlier: run the release that wrote it, \
+             or restore a backup from before it"
+        ),
+        Some(_) | None => "expected one of this or an earlier version".to_owned(),
     }
 }
 

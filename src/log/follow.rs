@@ -154,9 +154,11 @@ impl Follower {
             match step.map_err(LogError::io(format!("cannot read {}", name(generation))))? {
                 Step::Frame { head, .. } => {
                     if head.kind == RECORD && head.last() >= self.from {
-                        let record = codec::decode(place.walk.body()).map_err(|error| {
-                            LogError::Unreadable { first: head.first, reason: error.to_string() }
-                        })?;
+                        let record = codec::decode(place.walk.body()).map_err(LogError::unreadable(
+                            generation,
+                            head.first,
+                            place.walk.body(),
+                        ))?;
                         self.place = Some(place);
                         return Ok(Some(Arc::new(record)));
                     }

@@ -233,11 +233,12 @@ impl Iterator for Records {
             if last < self.from {
                 continue;
             }
-            let Some((_, walk)) = &self.frames.place else { continue };
-            return Some(
-                codec::decode(walk.body())
-                    .map_err(|error| LogError::Unreadable { first, reason: error.to_string() }),
-            );
+            let Some((segment, walk)) = &self.frames.place else { continue };
+            return Some(codec::decode(walk.body()).map_err(LogError::unreadable(
+                segment.generation,
+                first,
+                walk.body(),
+            )));
         }
     }
 }

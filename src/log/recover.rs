@@ -322,8 +322,11 @@ fn learn(segment: &Segment, indices: &mut Indices) -> Result<Option<Record>, Log
                 }
             }
             Step::Frame { head, .. } if head.kind == RECORD => {
-                let record = codec::decode(walk.body())
-                    .map_err(|error| LogError::Unreadable { first: head.first, reason: error.to_string() })?;
+                let record = codec::decode(walk.body()).map_err(LogError::unreadable(
+                    segment.generation,
+                    head.first,
+                    walk.body(),
+                ))?;
                 for input in &record.inputs {
                     if let Input::Assign(assignment) = input {
                         indices.learn(assignment)?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use forewarn_core::event::Input;
+use forewarn_core::event::{Decision, Input};
 use forewarn_core::ids::{LogId, Position};
 use forewarn_core::time::Timestamp;
 use tokio::sync::watch;
@@ -22,7 +22,7 @@ use super::segment::{Begin, Segment, begin, name, opening};
 use super::spares::Spares;
 use super::{Appender, CommitError, Decisions, Lane, Shared};
 use crate::config::plan::Log as Settings;
-use crate::crash::{self, Before};
+use crate::crash::{self, Before, Done, Early};
 
 /// The durable log of one data directory, for its one writer.
 #[derive(Debug)]
@@ -255,6 +255,17 @@ impl Appender for Log {
         let count = record.inputs.len().max(1) as u32;
         let head = Head { length: 0, first: record.first, count, kind: RECORD };
         self.live.seed.close(self.offset, head, &mut self.buffer);
+        crash::too_early(Early::Send, || {
+            let is_told = |(_, decision): &(u32, Decision)| matches!(decision, Decision::Revision(_));
+            if !record.decisions.iter().any(is_told) {
+                return Done::Nothing;
+            }
+            self.common.tell(|state| {
+                state.last = record.last();
+                state.recent.push(Arc::clone(&record));
+            });
+            Done::Something
+        });
         self.write(frame)?;
         self.offset += frame;
         self.newest = record.first;

@@ -126,6 +126,25 @@ impl InfluxServer {
         assert_eq!(code, 204, "{answer}");
     }
 
+    /// Station and instant, in microseconds, of every point of a bucket that has a value.
+    pub(crate) fn points(&self, bucket: &Influx) -> Vec<(String, i64)> {
+        // `${` would begin a word to be filled in.
+        let name = bucket.bucket.replace("${", "\\${");
+        let flux = format!(
+            "from(bucket: \"{name}\") |> range(start: 0) |> filter(fn: (r) => r._field == \"value\") \
+             |> map(fn: (r) => ({{station: r.station, at: int(v: r._time) / 1000}})) |> group()"
+        );
+        let query = serde_json::json!({ "query": flux, "type": "flux" }).to_string();
+        let (code, table) = self.ask("POST", &format!("/api/v2/query?org={}", bucket.org), &query);
+        assert_eq!(code, 200, "{table}");
+        let mut lines = table.lines().map(|line| line.split(',').collect::<Vec<_>>());
+        let header = lines.next().unwrap_or_default();
+        let column = |name: &str| header.iter().position(|column| *column == name);
+        let (Some(station), Some(at)) = (column("station"), column("at")) else { return vec![] };
+        let rows = lines.filter(|cells| cells.len() == header.len());
+        rows.map(|cells| (cells[station].to_owned(), cells[at].parse().expect("an instant"))).collect()
+    }
+
     fn wait(&self) {
         let begun = Instant::now();
         while !matches!(self.try_ask("GET", "/health", ""), Ok((200, _))) {

@@ -2,7 +2,7 @@
 
 use forewarn::config::names::FreshIndices;
 
-use crate::world::{RULE, Row, check, loads, sound, write};
+use crate::world::{RULE, Row, SENSORS, check, loads, sound, write};
 
 const FAULTS: &[Row] = &[
     (
@@ -147,11 +147,6 @@ const FAULTS: &[Row] = &[
         "rules/river.toml:1: warning: rule \"river\" raises \"for 1 min\", less than the interval of \"b/level\", 5 min, ask for two intervals at least, or for a vote such as \"2 of 3\"",
     ),
     (
-        "quantity = \"level\"",
-        "quantity = \"snow\"",
-        "limits.csv:2: warning: no rule uses these limits of \"a/level\", a rule takes them with limits = \"limits.csv\"\nlimits.csv:3: warning: no rule uses these limits of \"b/level\", a rule takes them with limits = \"limits.csv\"\nrules/river.toml:1: warning: rule \"river\" selects no sensor, so it can never fire, check quantity, stations and areas",
-    ),
-    (
         "[rule]",
         "corroboration = \"3 of different domains\"\n[rule]",
         "rules/river.toml:2: warning: rule \"river\" wants findings of 3 different domains, and area \"town\" has 2, it can never fire there: add stations, or ask for fewer",
@@ -162,6 +157,18 @@ const FAULTS: &[Row] = &[
         "limits.csv:2: warning: no rule uses these limits of \"a/level\", a rule takes them with limits = \"limits.csv\"\nlimits.csv:3: warning: no rule uses these limits of \"b/level\", a rule takes them with limits = \"limits.csv\"\nrules/river.toml:1: warning: limit red of \"a/level\", 21 m, lies beyond what the sensor can measure, it can never be reached: check the limit, and min and max",
     ),
 ];
+
+#[test]
+fn abuse_41_rule_over_no_sensor() {
+    check(
+        "rules/river.toml",
+        &[(
+            "quantity = \"level\"",
+            "quantity = \"snow\"",
+            "limits.csv:2: warning: no rule uses these limits of \"a/level\", a rule takes them with limits = \"limits.csv\"\nlimits.csv:3: warning: no rule uses these limits of \"b/level\", a rule takes them with limits = \"limits.csv\"\nrules/river.toml:1: warning: rule \"river\" selects no sensor, so it can never fire, check quantity, stations and areas",
+        )],
+    );
+}
 
 #[test]
 fn each_slip_in_a_rule_is_told_with_its_line() {
@@ -197,4 +204,27 @@ fn several_rules_in_one_file_have_names_of_their_own() {
     write(dir.path(), "rules/river.toml", text.as_bytes());
     let loaded = loads(dir.path(), &mut FreshIndices::default()).unwrap_or_else(|faults| panic!("{faults}"));
     assert_eq!(loaded.setup.plan.rules[0].as_ref().expect("is there").id, "river/high");
+}
+
+/// There is no expression to blow up: stations are named, never matched. What
+/// is refused is quoted in part, however long it is.
+#[test]
+fn abuse_40_pattern_that_never_ends() {
+    let long = format!("[{}]", "a-".repeat(25 << 20));
+    for (pattern, shown) in [("(a+)+$", "(a+)+$"), (&"(a+)+$".repeat(170_000), "(a+)+$"), (&long, "[a-a-a")] {
+        let dir = sound();
+        let stations = format!("[rule]\nstations = ['{pattern}']\n");
+        write(dir.path(), "rules/river.toml", RULE.replace("[rule]\n", &stations).as_bytes());
+        let began = std::time::Instant::now();
+        let faults =
+            loads(dir.path(), &mut FreshIndices::default()).expect_err("no name of a station").to_string();
+        assert!(faults.contains(shown) && faults.len() < 1_000, "{}", &faults[..faults.len().min(2_000)]);
+        assert!(began.elapsed() < std::time::Duration::from_secs(5), "{:?}", began.elapsed());
+    }
+    // As little in the sensors.
+    let dir = sound();
+    let sensors = SENSORS.replace("\nb,level", &format!("\n{},level", "(a+)+$".repeat(170_000)));
+    write(dir.path(), "sensors.csv", sensors.as_bytes());
+    let faults = loads(dir.path(), &mut FreshIndices::default()).expect_err("no name").to_string();
+    assert!(faults.contains("sensors.csv:3") && faults.len() < 3_000, "{}", faults.len());
 }

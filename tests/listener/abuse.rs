@@ -39,7 +39,7 @@ async fn abuse_02_client_id_that_is_a_pattern() {
 }
 
 #[tokio::test]
-async fn abuse_03_device_on_another_s_station() {
+async fn abuse_03_another_devices_station() {
     let world = World::new(Durable::AtOnce).await;
     let mut client = world.client(V4, "a").await;
     client.publish(1, 1, "b/level", r#"{"station":"b","level":9.9}"#).await;

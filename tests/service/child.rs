@@ -27,9 +27,19 @@ impl Running {
 
     /// Spawns it with something more in its environment.
     pub(crate) fn spawn_with(folder: &Folder, filter: &str, environment: &[(&str, &str)]) -> Running {
+        Running::spawn_as(folder, filter, "json", environment)
+    }
+
+    /// The same with what it says written in this format.
+    pub(crate) fn spawn_as(
+        folder: &Folder,
+        filter: &str,
+        format: &str,
+        environment: &[(&str, &str)],
+    ) -> Running {
         let mut process = Command::new(env!("CARGO_BIN_EXE_forewarn"))
             .envs(environment.iter().copied())
-            .args(["run", "--log-format", "json", "--config"])
+            .args(["run", "--log-format", format, "--config"])
             .arg(folder.config())
             .arg("--data")
             .arg(folder.data())
@@ -144,6 +154,14 @@ impl Running {
         let mut said = said.map(|mut line| line["fields"].take());
         let fields = said.find(|fields| fields["message"] == message).expect("it has started");
         fields["address"].as_str().and_then(|address| address.parse().ok()).expect("an address")
+    }
+
+    /// How much memory it holds, in bytes.
+    pub(crate) fn resident(&self) -> u64 {
+        let file = format!("/proc/{}/status", self.process.id());
+        let status = std::fs::read_to_string(file).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it has memory");
+        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") << 10
     }
 
     fn pid(&self) -> Pid {

@@ -2,6 +2,10 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[cfg(feature = "influxdb")]
+#[allow(dead_code, reason = "each test binary uses its own part")]
+#[path = "../common/influx.rs"]
+mod influx;
 #[allow(dead_code, reason = "each test binary uses its own part")]
 #[path = "../common/mosquitto.rs"]
 mod mosquitto;
@@ -12,8 +16,11 @@ mod smtp;
 #[path = "../common/tls.rs"]
 mod tls_files;
 
+mod abuse;
 mod acknowledge;
 mod broker;
+#[cfg(feature = "influxdb")]
+mod carriers;
 mod child;
 mod connections;
 mod crash;
@@ -22,6 +29,8 @@ mod first;
 mod http;
 mod mail;
 mod outage;
+#[cfg(feature = "influxdb")]
+mod outages;
 mod poison;
 mod publisher;
 mod recorder;
@@ -30,4 +39,5 @@ mod replay;
 mod restart;
 mod restore;
 mod systemd;
+mod upgrade;
 mod valley;

@@ -1,6 +1,7 @@
 //! A webhook receiver that remembers every attempt, also those it refuses.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -8,7 +9,9 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use serde_json::Value;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use crate::common::house::PATIENCE;
 
@@ -19,6 +22,8 @@ pub(crate) enum Mood {
     Refuses,
     /// Refuses every other attempt.
     Wavers,
+    /// Says that it is gone for good.
+    Gone,
 }
 
 /// One attempt that reached it.
@@ -40,18 +45,47 @@ impl Attempt {
 #[derive(Debug, Clone)]
 pub(crate) struct Recorder {
     pub(crate) url: String,
+    address: SocketAddr,
+    /// Ends the present serving.
+    down: watch::Sender<CancellationToken>,
     mood: watch::Sender<Mood>,
     seen: watch::Sender<Vec<Attempt>>,
 }
 
 impl Recorder {
     pub(crate) async fn start(mood: Mood) -> Recorder {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let url = format!("http://{}/hook", listener.local_addr().expect("bound"));
-        let recorder = Recorder { url, mood: watch::Sender::new(mood), seen: watch::Sender::new(vec![]) };
-        let router = Router::new().route("/hook", post(take)).with_state(recorder.clone());
-        tokio::spawn(async move { axum::serve(listener, router).await });
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        let recorder = Recorder {
+            url: format!("http://{address}/hook"),
+            address,
+            down: watch::Sender::new(CancellationToken::new()),
+            mood: watch::Sender::new(mood),
+            seen: watch::Sender::new(vec![]),
+        };
+        recorder.serve(listener);
         recorder
+    }
+
+    fn serve(&self, listener: TcpListener) {
+        let router = Router::new().route("/hook", post(take)).with_state(self.clone());
+        let down = CancellationToken::new();
+        self.down.send_replace(down.clone());
+        let serving = axum::serve(listener, router).with_graceful_shutdown(down.cancelled_owned());
+        tokio::spawn(async move { serving.await });
+    }
+
+    /// Nothing listens on its port any more, and no connection is left.
+    pub(crate) async fn stop(&self) {
+        self.down.borrow().cancel();
+        while TcpStream::connect(self.address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Listens again.
+    pub(crate) async fn go(&self) {
+        self.serve(TcpListener::bind(self.address).await.expect("its port is free"));
     }
 
     pub(crate) fn turns(&self, mood: Mood) {
@@ -60,6 +94,11 @@ impl Recorder {
 
     pub(crate) fn seen(&self) -> Vec<Attempt> {
         self.seen.borrow().clone()
+    }
+
+    /// To hear of each attempt.
+    pub(crate) fn attempts(&self) -> watch::Receiver<Vec<Attempt>> {
+        self.seen.subscribe()
     }
 
     /// How often each warning's key was accepted, by key.
@@ -114,10 +153,14 @@ async fn take(State(recorder): State<Recorder>, headers: HeaderMap, body: Bytes)
     recorder.seen.send_modify(|seen| {
         accepted = match mood {
             Mood::Accepts => true,
-            Mood::Refuses => false,
+            Mood::Refuses | Mood::Gone => false,
             Mood::Wavers => seen.len() % 2 == 1,
         };
         seen.push(Attempt { key, revision, accepted });
     });
-    if accepted { StatusCode::NO_CONTENT } else { StatusCode::SERVICE_UNAVAILABLE }
+    match mood {
+        _ if accepted => StatusCode::NO_CONTENT,
+        Mood::Gone => StatusCode::GONE,
+        Mood::Accepts | Mood::Refuses | Mood::Wavers => StatusCode::SERVICE_UNAVAILABLE,
+    }
 }

@@ -3,7 +3,8 @@
 // parsed. Standard input takes one command a line: "down" refuses further
 // mail with 451, "reject" with 550, "up" accepts again; its end ends the server.
 //
-// Arguments: --key FILE --cert FILE (STARTTLS is then offered), --login USER:PASSWORD.
+// Arguments: --key FILE --cert FILE (STARTTLS is then offered), --login USER:PASSWORD,
+// --port N for one port rather than a free one.
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
@@ -11,7 +12,7 @@ import { simpleParser } from "mailparser";
 import { SMTPServer } from "smtp-server";
 
 const { values } = parseArgs({
-  options: { key: { type: "string" }, cert: { type: "string" }, login: { type: "string" } },
+  options: { key: { type: "string" }, cert: { type: "string" }, login: { type: "string" }, port: { type: "string" } },
 });
 const say = (object) => process.stdout.write(JSON.stringify(object) + "\n");
 let mode = "up";
@@ -64,7 +65,7 @@ const server = new SMTPServer({
 });
 
 server.on("error", (error) => say({ error: error.message }));
-server.listen(0, "127.0.0.1", function () {
+server.listen(Number(values.port ?? 0), "127.0.0.1", function () {
   say({ port: this.address().port });
 });
 createInterface({ input: process.stdin })

@@ -179,7 +179,7 @@ fn reload_mid_incident() {
 
 /// The machine starts in 1970; devices know better.
 #[test]
-fn clock_at_1970_at_boot() {
+fn abuse_48_clock_at_1970_at_boot() {
     let engine_start = Span::from_secs(-1_000_000);
     let mut bench = Bench::boot(engine_start, false);
     bench.plan(ford(), false);

@@ -11,7 +11,8 @@ use crate::judging::Intake;
 use crate::plan::{Plan, PlanId};
 use crate::timers::Timer;
 
-/// Version of the snapshot's encoding: rises when an older reader could misread it.
+/// Version of the snapshot's encoding: rises when an older reader could misread
+/// it, and the engine's version with it, by which a downgrade tells what is not its own.
 pub(super) const SNAPSHOT_VERSION: u32 = 2;
 
 /// Fields of an engine that are written.

@@ -1,12 +1,40 @@
 //! A log whose decisions another version made.
 
 use super::run::{Run, pass, plan, said, started, troubles};
+use super::snapshot::SNAPSHOT_VERSION;
 use super::tests::clear_for_a_hold;
 use super::*;
 use crate::ids::Position;
 use crate::level::Level;
 use crate::time::Span;
 use crate::warning::{Phase, Reason, TroubleCode};
+
+/// The fixture of the first release, what this history's `to_bytes` gave then:
+/// whatever comes later, it must read so.
+#[test]
+fn a_snapshot_of_the_first_release_reads_for_ever() {
+    let mut run = Run::new(plan());
+    run.at = run.at + Span::from_mins(1);
+    for (gauge, level) in [(0, 4.0), (1, 2.0), (3, 1.0)] {
+        run.read(gauge, level);
+    }
+    let bytes = include_bytes!("../../../tests/compat/engine-v1.bin");
+    // The plan's own encoding is the plan files': here it need only be the one asked for.
+    let id = minicbor::decode::<Engine>(bytes).expect("it decodes").plan;
+    let read = Engine::from_bytes(bytes, id, &Arc::new(plan())).expect("it reads");
+    let standing = |engine: &Engine| {
+        engine.incidents().map(|it| (it.cell, it.phase, it.level, it.peak)).collect::<Vec<_>>()
+    };
+    assert_eq!(standing(&read), standing(&run.engine));
+    assert_eq!(standing(&read).iter().map(|it| it.2).collect::<Vec<_>>(), [Level::Red, Level::Blue]);
+    assert_eq!((read.moment(), read.wake_at()), (run.engine.moment(), run.engine.wake_at()));
+}
+
+/// Raise both, or the engine's alone; and leave a fixture of the release before.
+#[test]
+fn the_versions_are_raised_together() {
+    assert_eq!((ENGINE_VERSION, SNAPSHOT_VERSION), (1, 2));
+}
 
 /// What a version recorded that decided otherwise, then a live start: nothing
 /// is known until the gauge is heard again, and its first word decides.

@@ -34,6 +34,16 @@ fn a_detail_is_told_in_the_readers_language() {
         "发往 t-1 的投递已放弃：接收方永久拒收",
     );
     check(
+        Code::Diverged,
+        "records from position 7 on are by engine version 2, this is 1: what was decided stands; run the later release again, or compare",
+        "自位置 7 起的记录由引擎版本 2 写成，本版本为 1：已作出的判断继续有效；请重新运行较新的版本，或加以比对",
+    );
+    check(
+        Code::Diverged,
+        "/d/snapshots/9.snap is by engine version 2, this is 1: not read; run the later release again, or compare what this one makes of the log",
+        "/d/snapshots/9.snap 由引擎版本 2 写成，本版本为 1：未读取；请重新运行较新的版本，或比对本版本根据日志作出的判断",
+    );
+    check(
         Code::Rot,
         "log/01.seg at 4096: 64 bytes a record does not read back; positions 7..9 are lost",
         "log/01.seg 偏移 4096，64 字节：一条记录读出的内容与写入时不同；位置 7 至 9 丢失",

@@ -147,7 +147,7 @@ async fn answers_are_classed() {
 }
 
 #[tokio::test]
-async fn a_stripped_starttls_sends_nothing_in_the_clear() {
+async fn abuse_30_stripped_starttls_sends_nothing_in_the_clear() {
     let (port, heard) = server(WILLING).await;
     let mut setup = setup(port, MailSecurity::StartTls);
     setup.email.as_mut().expect("a mail server").login =
@@ -159,7 +159,7 @@ async fn a_stripped_starttls_sends_nothing_in_the_clear() {
 }
 
 #[tokio::test]
-async fn what_is_no_address_is_refused_before_any_connection() {
+async fn abuse_29_what_is_no_address_is_refused_before_any_connection() {
     let (port, heard) = server(WILLING).await;
     for address in [
         "",
@@ -235,21 +235,41 @@ async fn headers_name_key_thread_and_status() {
     );
 }
 
-#[tokio::test]
-async fn no_name_makes_a_header_or_a_command() {
-    let evil = "X\r\nBcc: v@x.example\r\n\r\n.\r\nMAIL FROM:<v@x.example>\r\n";
+/// Mails with this text wherever a name, a subject or a detail may stand.
+async fn with_words(evil: &str) -> Vec<(Vec<String>, String)> {
     let mut plan = sample::plan();
     plan.stations[0].as_mut().expect("a station").names = vec![("en".into(), evil.into())];
     plan.areas[0].as_mut().expect("an area").names = vec![("en".into(), evil.into())];
     plan.settings.site = evil.into();
     let setup = Setup { plan: plan.into(), ..sample::setup() };
-    for revision in [
-        Revision { detail: evil.into(), ..sample::flood(Status::Actual) },
-        sample::trouble(TroubleCode::Rot, evil, evil),
+    let flood = Revision { detail: evil.into(), ..sample::flood(Status::Actual) };
+    vec![
+        delivered::<Live>(flood, &setup, evil, Past(None)).await,
+        delivered::<Live>(sample::trouble(TroubleCode::Rot, evil, evil), &setup, evil, Past(None)).await,
+    ]
+}
+
+#[tokio::test]
+async fn abuse_27_name_with_a_header_in_it() {
+    for evil in ["X\r\nBcc: v@x.example", "X\nBcc: v@x.example\n\n<b>hello", "X\rBcc: v@x.example\r\n\r\n"] {
+        for (headers, _) in with_words(evil).await {
+            assert!(!headers.iter().any(|line| line.to_lowercase().starts_with("bcc")), "{headers:#?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn abuse_28_body_with_the_end_of_a_mail_in_it() {
+    for evil in [
+        "\r\n.\r\nMAIL FROM:<v@x.example>\r\n",
+        "\n.\nMAIL FROM:<v@x.example>\n",
+        "\r\n.\rMAIL FROM:<v@x.example>",
     ] {
-        let (headers, body) = delivered::<Live>(revision, &setup, evil, Past(None)).await;
-        assert!(!headers.iter().any(|line| line.to_lowercase().starts_with("bcc")), "{headers:#?}");
-        assert!(!body.lines().any(|line| line == "." || line.starts_with("MAIL FROM")), "{body}");
+        for (_, body) in with_words(evil).await {
+            // After a lone full stop the server would take what follows for commands.
+            assert!(!body.lines().any(|line| line == "."), "{body}");
+            assert!(body.contains("MAIL FROM"), "it stays what it is, text: {body}");
+        }
     }
 }
 

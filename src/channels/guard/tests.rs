@@ -10,7 +10,7 @@ fn check(guard: &Guard, url: &str) -> Result<(), Refused> {
 }
 
 #[test]
-fn addresses_that_are_not_public_are_refused_in_every_spelling() {
+fn abuse_21_addresses_that_are_not_public_in_every_spelling() {
     let strict = guard(&[], Plaintext::Refused);
     for host in [
         "169.254.169.254",

@@ -151,8 +151,19 @@ fn a_wish_to_wait_is_seconds_or_a_date() {
     }
 }
 
+#[test]
+fn abuse_48_date_of_ten_thousand_nested_comments() {
+    let now = Timestamp::from_secs(1_783_970_400);
+    let (open, close) = ("(".repeat(10_000), ")".repeat(10_000));
+    for text in [format!("{open}{close}"), format!("Mon, 13 Jul 2026 {open}{close} 19:20:09 GMT"), open] {
+        let mut headers = HeaderMap::new();
+        headers.insert(RETRY_AFTER, text.parse().expect("header text"));
+        assert_eq!(wish(&headers, now), None);
+    }
+}
+
 #[tokio::test]
-async fn a_redirect_is_not_followed() {
+async fn abuse_23_redirect_is_not_followed() {
     let (inner, heard) = receiver("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
     let answer =
         format!("HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:{inner}/\r\nContent-Length: 0\r\n\r\n");
@@ -163,7 +174,7 @@ async fn a_redirect_is_not_followed() {
 }
 
 #[tokio::test]
-async fn an_endless_answer_is_cut_off() {
+async fn abuse_24_endless_answer_is_cut_off() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("an address").port();
     let server = tokio::spawn(async move {
@@ -214,7 +225,7 @@ async fn what_does_not_answer_is_tried_again() {
 }
 
 #[tokio::test]
-async fn forbidden_addresses_are_never_connected_to() {
+async fn abuse_21_forbidden_addresses_are_never_connected_to() {
     let (port, heard) = receiver("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
     let mut setup = sample::setup();
     setup.webhook.allow = vec![];

@@ -16,9 +16,9 @@ use metrics::{counter, gauge, histogram};
 use tracing::error;
 
 use super::super::draft::Draft;
-use super::super::release::{bytes_of, source_of};
+use super::super::release::{acknowledge, bytes_of, source_of};
 use super::Loop;
-use crate::crash::{self, Before};
+use crate::crash::{self, Before, Done, Early};
 use crate::log::Record;
 use crate::ports::{Ground, Refused};
 
@@ -98,7 +98,7 @@ impl Loop {
     }
 
     fn make_durable(&mut self, draft: Draft, plan: PlanId, stepped: Stepped) {
-        let Draft { at, inputs, replies, acks, refused, closed: _ } = draft;
+        let Draft { at, inputs, replies, mut acks, refused, closed: _ } = draft;
         let Stepped { decisions, flagged, .. } = stepped;
         let at = at.max(self.parts.moment.at);
         let moment = self.parts.engine.moment();
@@ -116,6 +116,11 @@ impl Loop {
         });
         let began = Instant::now();
         self.last_sync = Some(began);
+        crash::too_early(Early::Acknowledge, || {
+            let done = if acks.is_empty() { Done::Nothing } else { Done::Something };
+            acknowledge(std::mem::take(&mut acks));
+            done
+        });
         crash::may_come(Before::Append);
         self.append(&record);
         histogram!("forewarn_log_sync_seconds").record(began.elapsed().as_secs_f64());

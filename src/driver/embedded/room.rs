@@ -52,6 +52,9 @@ impl Loop {
         if !present && !told {
             return;
         }
+        if present {
+            self.parts.snapshots.yield_room();
+        }
         let megabytes = disk.f_bavail * disk.f_frsize / 1_000_000;
         let detail = if present {
             format!("{full} % full, {megabytes} MB free: once it is full no reading is taken")

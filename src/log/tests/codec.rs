@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use bytes::Bytes;
+use forewarn_core::engine::ENGINE_VERSION;
 use forewarn_core::event::{
     Assignment, ClockStep, Command, Decision, DeliveryOutcome, Input, PlanRef, Started, TroubleReport,
 };
@@ -20,7 +21,7 @@ use minicbor::Encoder;
 use proptest::prelude::*;
 
 use super::{bytes_of, record};
-use crate::log::{READING_BYTES_MAX, Record, bytes_at_most, decode};
+use crate::log::{LogError, READING_BYTES_MAX, Record, bytes_at_most, decode};
 use crate::ports::{Ground, Refused};
 
 fn check(record: &Record) {
@@ -176,6 +177,31 @@ fn the_ground_of_a_refusal_reads_back() {
         let refused = vec![Refused { ground, ..refusal(1, "a/b", b"{", "not JSON") }];
         check(&Record { refused, ..(*record(Position(1), 1)).clone() });
     }
+}
+
+/// A later version may say what this one does not know: then it is told who said it, where, and what to do.
+#[test]
+fn a_record_that_does_not_decode_says_who_wrote_it() {
+    let check = |engine: u32, expected: &str| {
+        let mut e = Encoder::new(vec![]);
+        // Decisions that are no list, as no version up to this one writes them.
+        e.map(3).unwrap().u64(0).unwrap().encode(Position(7)).unwrap();
+        e.u64(9).unwrap().str("otherwise").unwrap().u64(4).unwrap().u32(engine).unwrap();
+        let bytes = e.into_writer();
+        let error =
+            decode(&bytes).map_err(LogError::unreadable(3, Position(7), &bytes)).unwrap_err().to_string();
+        assert!(error.starts_with("log/"), "{error}");
+        assert!(
+            error.contains("record at position 7 does not decode (") && error.contains(expected),
+            "{error}"
+        );
+    };
+    check(ENGINE_VERSION, "expected one of this or an earlier version");
+    let (own, later) = (ENGINE_VERSION, ENGINE_VERSION + 1);
+    let expected = format!(
+        "engine version {later} wrote it, expected {own} or earlier: run the release that wrote it, or restore a backup"
+    );
+    check(later, &expected);
 }
 
 /// The fixture of the first encoding: whatever comes later, it must read so.

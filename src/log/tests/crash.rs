@@ -6,9 +6,9 @@ use std::sync::Arc;
 use forewarn_core::ids::Position;
 use forewarn_core::time::Timestamp;
 
-use super::sim::{Blow, Honesty, SimDisk};
+use super::sim::{Blow, Honesty, Met, SimDisk};
 use super::{Rng, bytes_of, open, record, try_open};
-use crate::log::{Appender as _, Log, LogError};
+use crate::log::{Appender as _, Log, LogError, SEGMENT_BYTES_MIN};
 use crate::ports::Follow as _;
 
 /// Histories in `make test`; `make torture` plays more.
@@ -77,7 +77,7 @@ fn live(log: &mut Log, known: &mut Known, rng: &mut Rng) {
     }
 }
 
-fn run(seed: u64, honesty: Honesty) -> Result<(), String> {
+fn run(seed: u64, honesty: Honesty) -> Result<Met, String> {
     let disk = SimDisk::new(seed, honesty);
     let mut rng = Rng(seed ^ 0xf00d);
     let mut known = Known::default();
@@ -90,7 +90,16 @@ fn run(seed: u64, honesty: Honesty) -> Result<(), String> {
             drop(try_open(&disk, floor));
             disk.restart_machine();
         }
-        let (mut log, opened) = try_open(&disk, floor).map_err(|error| error.to_string())?;
+        // A disk may be full from the start of a life, or become so in it.
+        if rng.below(3) == 0 {
+            disk.limit(disk.used() + rng.below(4 * SEGMENT_BYTES_MIN));
+        }
+        let begun = try_open(&disk, floor).or_else(|_| {
+            disk.limit(u64::MAX);
+            disk.restart_process();
+            try_open(&disk, floor)
+        });
+        let (mut log, opened) = begun.map_err(|error| error.to_string())?;
         if !opened.rot.is_empty() {
             return Err(format!("a tear was taken for rot: {:?}", opened.rot));
         }
@@ -99,6 +108,7 @@ fn run(seed: u64, honesty: Honesty) -> Result<(), String> {
         disk.light(rng.below(90), blow);
         live(&mut log, &mut known, &mut rng);
         drop(log);
+        disk.limit(u64::MAX);
         if rng.below(3) == 0 {
             // Killed: the next start reads the page cache, then the power goes.
             disk.restart_process();
@@ -109,15 +119,26 @@ fn run(seed: u64, honesty: Honesty) -> Result<(), String> {
         disk.restart_machine();
     }
     let (log, _) = try_open(&disk, Position(known.last())).map_err(|error| error.to_string())?;
-    known.check(&log)
+    known.check(&log)?;
+    Ok(disk.met())
 }
 
 #[test]
 fn nothing_acknowledged_is_lost_over_any_crash() {
     let seeds = std::env::var("FOREWARN_SEEDS").ok().and_then(|seeds| seeds.parse().ok());
+    let mut all = Met::default();
     for seed in 0..seeds.unwrap_or(SEEDS) {
-        run(seed, Honesty::Honest).unwrap_or_else(|fault| panic!("seed {seed}: {fault}"));
+        let met = run(seed, Honesty::Honest).unwrap_or_else(|fault| panic!("seed {seed}: {fault}"));
+        all.dropped += met.dropped;
+        all.reordered += met.reordered;
+        all.torn += met.torn;
+        all.errors += met.errors;
+        all.full += met.full;
+        all.returned += met.returned;
     }
+    let Met { dropped, reordered, torn, errors, full, returned } = all;
+    let each = [dropped, reordered, torn, errors, full, returned];
+    assert!(each.iter().all(|times| *times > 0), "the histories meet all that a disk may do: {all:?}");
 }
 
 #[test]

@@ -18,12 +18,32 @@ pub(super) enum Honesty {
     Lying,
 }
 
+/// How often the disk did what a real one may, so that a test can show that it met all of it.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Met {
+    /// Sectors that were written and not synced, gone with the power.
+    pub(super) dropped: u64,
+    /// Power cuts that kept a later write and dropped an earlier one.
+    pub(super) reordered: u64,
+    /// Writes that got only part of the way.
+    pub(super) torn: u64,
+    /// EIO.
+    pub(super) errors: u64,
+    /// ENOSPC.
+    pub(super) full: u64,
+    /// Removed files that were there again.
+    pub(super) returned: u64,
+}
+
 #[derive(Debug)]
 pub(super) struct SimDisk(Arc<Mutex<World>>);
 
 #[derive(Debug)]
 struct World {
     files: BTreeMap<String, Arc<Mutex<Inode>>>,
+    /// Removed since a folder was last synced.
+    removed: BTreeMap<String, Arc<Mutex<Inode>>>,
+    met: Met,
     rng: Rng,
     honesty: Honesty,
     /// Bytes that may be allocated in all.
@@ -54,6 +74,8 @@ impl SimDisk {
     pub(super) fn new(seed: u64, honesty: Honesty) -> Arc<SimDisk> {
         Arc::new(SimDisk(Arc::new(Mutex::new(World {
             files: BTreeMap::new(),
+            removed: BTreeMap::new(),
+            met: Met::default(),
             rng: Rng(seed),
             honesty,
             capacity: u64::MAX,
@@ -68,6 +90,10 @@ impl SimDisk {
 
     pub(super) fn limit(&self, capacity: u64) {
         self.world().capacity = capacity;
+    }
+
+    pub(super) fn met(&self) -> Met {
+        self.world().met
     }
 
     pub(super) fn used(&self) -> u64 {
@@ -85,14 +111,23 @@ impl SimDisk {
         (world.fuse, world.powerless) = (None, false);
     }
 
-    /// The machine is gone: of what was not synced, each sector is there or not.
+    /// The machine is gone: of what was not synced, each sector is there or not,
+    /// and so is each file that was removed.
     pub(super) fn restart_machine(&self) {
         let mut world = self.world();
         (world.fuse, world.powerless) = (None, false);
+        for (name, file) in std::mem::take(&mut world.removed) {
+            if world.rng.below(2) == 0 && !world.files.contains_key(&name) {
+                world.files.insert(name, file);
+                world.met.returned += 1;
+            }
+        }
         let files: Vec<_> = world.files.values().cloned().collect();
         for file in files {
             let mut inode = file.lock().unwrap();
+            let (mut dropped, mut reordered) = (0, 0_u64);
             for (from, to) in std::mem::take(&mut inode.pending) {
+                let before = dropped;
                 let mut at = from;
                 while at < to {
                     let end = (at / SECTOR * SECTOR + SECTOR).min(to);
@@ -100,10 +135,15 @@ impl SimDisk {
                         let range = at as usize..end as usize;
                         let bytes = inode.cached[range.clone()].to_vec();
                         inode.durable[range].copy_from_slice(&bytes);
+                        reordered |= u64::from(before > 0 || dropped > before);
+                    } else {
+                        dropped += 1;
                     }
                     at = end;
                 }
             }
+            world.met.dropped += dropped;
+            world.met.reordered += reordered;
             inode.cached = inode.durable.clone();
         }
     }
@@ -144,6 +184,20 @@ impl World {
         self.files.values().map(|file| file.lock().unwrap().cached.len() as u64).sum()
     }
 
+    /// Whether so many more bytes fit.
+    fn check_room(&mut self, bytes: u64) -> io::Result<()> {
+        if self.used() + bytes > self.capacity {
+            self.met.full += 1;
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        Ok(())
+    }
+
+    /// What was removed before is gone for good, as with a file system's one journal.
+    fn sync_folders(&mut self) {
+        self.removed.clear();
+    }
+
     fn insert(&mut self, name: &str, bytes: Vec<u8>) {
         let inode = Inode { durable: bytes.clone(), cached: bytes, pending: vec![] };
         self.files.insert(name.to_owned(), Arc::new(Mutex::new(inode)));
@@ -159,6 +213,7 @@ impl World {
                 let blow = *blow;
                 self.fuse = None;
                 self.powerless = blow == Blow::PowerCut;
+                self.met.errors += u64::from(blow == Blow::Error);
                 Err(blow)
             }
             Some((left, _)) => {
@@ -195,20 +250,18 @@ impl Disk for SimDisk {
             }
             return Err(struck(blow));
         }
-        if world.used() + bytes > world.capacity {
-            return Err(io::ErrorKind::StorageFull.into());
-        }
+        world.check_room(bytes)?;
         world.insert(name, vec![0; bytes as usize]);
+        world.sync_folders();
         Ok(())
     }
 
     fn put(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let mut world = self.world();
         world.change().map_err(struck)?;
-        if world.used() + bytes.len() as u64 > world.capacity {
-            return Err(io::ErrorKind::StorageFull.into());
-        }
+        world.check_room(bytes.len() as u64)?;
         world.insert(name, bytes.to_vec());
+        world.sync_folders();
         Ok(())
     }
 
@@ -220,13 +273,18 @@ impl Disk for SimDisk {
             let file = world.files.remove(from).ok_or(io::ErrorKind::NotFound)?;
             world.files.insert(to.to_owned(), file);
         }
+        if outcome.is_ok() {
+            world.sync_folders();
+        }
         outcome.map_err(struck)
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
         let mut world = self.world();
         world.change().map_err(struck)?;
-        world.files.remove(name).map(drop).ok_or_else(|| io::ErrorKind::NotFound.into())
+        let file = world.files.remove(name).ok_or(io::ErrorKind::NotFound)?;
+        world.removed.insert(name.to_owned(), file);
+        Ok(())
     }
 }
 
@@ -259,6 +317,7 @@ impl DiskFile for SimFile {
             Err(_) if was_off => 0,
             Err(_) => world.rng.below(bytes.len() as u64 + 1) as usize,
         };
+        world.met.torn += u64::from((1..bytes.len()).contains(&written));
         let mut inode = self.inode.lock().unwrap();
         let at = offset as usize;
         assert!(at + bytes.len() <= inode.cached.len(), "a write never allocates");
