@@ -130,11 +130,18 @@ impl Recorder {
     /// Waits until what it saw satisfies a test.
     pub(crate) async fn wait_for(&self, what: &str, is_there: impl Fn(&[Attempt]) -> bool) -> Vec<Attempt> {
         let mut seen = self.seen.subscribe();
-        let waited = tokio::time::timeout(PATIENCE, seen.wait_for(|seen| is_there(seen))).await;
-        waited.map_or_else(
-            |_| panic!("{what}: did not come within {PATIENCE:?}: {:#?}", self.seen()),
-            |seen| seen.expect("we hold the sender").clone(),
-        )
+        let there = async {
+            loop {
+                // Not while it is borrowed: whoever looks may look here as well.
+                let now = seen.borrow_and_update().clone();
+                if is_there(&now) {
+                    return now;
+                }
+                seen.changed().await.expect("we hold the sender");
+            }
+        };
+        let waited = tokio::time::timeout(PATIENCE, there).await;
+        waited.unwrap_or_else(|_| panic!("{what}: did not come within {PATIENCE:?}: {:#?}", self.seen()))
     }
 
     /// Waits until so many warnings were accepted.
