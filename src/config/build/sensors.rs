@@ -1,8 +1,8 @@
 //! Stations and sensors: the rows of one station agree, the rows of one
 //! sensor follow each other in time.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::Deref;
 
 use forewarn_core::ids::{AreaIx, DomainIx, IndexKind, SensorIx, StationIx};
 use forewarn_core::plan::{Conversion, Sensor, Station};
@@ -40,9 +40,33 @@ type Range = Option<(f64, f64)>;
 
 /// The rows of one sensor.
 struct Draft<'r> {
-    /// The first, with what only a later one says.
-    merged: Cow<'r, SensorRow>,
+    merged: Merged<'r>,
     rows: Vec<&'r SensorRow>,
+}
+
+/// A row, with what only later ones say. Copied where there is such a thing,
+/// which is seldom: most sensors have one row.
+struct Merged<'r> {
+    first: &'r SensorRow,
+    whole: Option<Box<SensorRow>>,
+}
+
+impl<'r> Merged<'r> {
+    fn of(first: &'r SensorRow) -> Self {
+        Merged { first, whole: None }
+    }
+
+    fn to_mut(&mut self) -> &mut SensorRow {
+        self.whole.get_or_insert_with(|| Box::new(self.first.clone()))
+    }
+}
+
+impl Deref for Merged<'_> {
+    type Target = SensorRow;
+
+    fn deref(&self) -> &SensorRow {
+        self.whole.as_deref().unwrap_or(self.first)
+    }
 }
 
 impl Build<'_> {
@@ -229,19 +253,19 @@ fn same<T: PartialEq>(a: &T, b: &T) -> bool {
 }
 
 /// Rows gathered by station and by sensor, in the order of the file.
-fn drafts<'r>(rows: &'r [SensorRow], faults: &mut Faults) -> (Vec<Cow<'r, SensorRow>>, Vec<Draft<'r>>) {
-    let (mut stations, mut sensors): (Vec<Cow<'_, SensorRow>>, Vec<Draft<'_>>) = (vec![], vec![]);
+fn drafts<'r>(rows: &'r [SensorRow], faults: &mut Faults) -> (Vec<Merged<'r>>, Vec<Draft<'r>>) {
+    let (mut stations, mut sensors): (Vec<Merged<'_>>, Vec<Draft<'_>>) = (vec![], vec![]);
     let (mut station_at, mut sensor_at) = (BTreeMap::new(), BTreeMap::new());
     for row in rows {
         let at = *station_at.entry(row.station.as_str()).or_insert_with(|| {
-            stations.push(Cow::Borrowed(row));
+            stations.push(Merged::of(row));
             stations.len() - 1
         });
         let kept = &mut stations[at];
         let of = format!("station {}", quote(&row.station));
         agree!(kept, row, of, faults; name_zh, name_en, lat, lon, area, gateway, power);
         let at = *sensor_at.entry((row.station.as_str(), row.quantity.as_str())).or_insert_with(|| {
-            sensors.push(Draft { merged: Cow::Borrowed(row), rows: Vec::with_capacity(1) });
+            sensors.push(Draft { merged: Merged::of(row), rows: Vec::with_capacity(1) });
             sensors.len() - 1
         });
         let kept = &mut sensors[at].merged;
