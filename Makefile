@@ -25,9 +25,12 @@ torture: cc
 	FOREWARN_SEEDS=10000 $(CARGO) test --locked --lib -- --nocapture log::tests::crash
 	FOREWARN_OUTAGE_SECONDS=600 $(CARGO) test --locked --test service -- --nocapture outages::
 
-## Figures, each beside a bare baseline in the same run.
+## Figures, each beside a bare baseline in the same run, and one table at the end.
+bench: export FOREWARN_BENCH_ROWS = $(CURDIR)/target/bench-rows.jsonl
 bench: cc
-	$(CARGO) bench --locked --bench '*'
+	rm -f "$$FOREWARN_BENCH_ROWS"
+	$(CARGO) bench --locked --bench decode --bench log --bench engine --bench service --bench scale
+	$(CARGO) bench --locked --bench figures
 
 # The only thing the build needs beside Rust: a C compiler (SQLite, ring).
 cc:

@@ -17,6 +17,7 @@ mod world;
 
 use std::time::{Duration, Instant};
 
+use common::figures::{Goal, add};
 use common::memory::resident;
 use common::table::{Contestant, Table};
 use forewarn_core::ids::SensorIx;
@@ -31,6 +32,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Far more than caches hold.
 const SENSORS: u32 = 100_000;
 
+/// From what a core's caches hold to what no cache does: the cost must not grow
+/// with what is not touched.
+const CURVE: [u32; 3] = [1_000, 100_000, 1_000_000];
+
 /// Sensors of one area.
 const AN_AREA: u32 = 100;
 
@@ -43,8 +48,30 @@ fn main() {
     {
         quiet(&mut table, what, rules);
     }
+    CURVE.into_iter().for_each(|sensors| curve(&mut table, sensors));
     crowd(&mut table);
     table.print();
+}
+
+/// The same step at several sizes.
+fn curve(table: &mut Table, sensors: u32) {
+    let mut world = World::new(plan(sensors, AN_AREA, Rules::ThresholdAndSlope), sensors);
+    (0..world::WINDOW_FULL).for_each(|_| world.sweep(world::CALM));
+    let what = format!("{sensors} sensors");
+    let took = table.compare(
+        &what,
+        u64::from(sensors),
+        vec![Contestant::new("forewarn", || world.sweep(world::CALM))],
+    );
+    if let [ours] = took[..] {
+        add(
+            &format!("engine step, {sensors} sensors in random order"),
+            "M readings/s",
+            Goal::None,
+            1e3 / ours,
+            None,
+        );
+    }
 }
 
 /// 100,000 sensors, none in breach.
@@ -64,7 +91,7 @@ fn quiet(table: &mut Table, what: &str, rules: Rules) {
     table.note(format!("{what:<34} {predicted} B a sensor by the plan{resident}"));
     let (mut naive, mut bare) = (Naive::new(SENSORS, rules), Bare::new(SENSORS, predicted, rules));
     (0..world::WINDOW_FULL).for_each(|_| naive.sweep());
-    table.compare(
+    let took = table.compare(
         what,
         u64::from(SENSORS),
         vec![
@@ -73,6 +100,10 @@ fn quiet(table: &mut Table, what: &str, rules: Rules) {
             Contestant::new("bare", || bare.sweep()),
         ],
     );
+    if let (Rules::ThresholdAndSlope, [ours, _, bare]) = (rules, &took[..]) {
+        let what = "engine step, 100,000 sensors in random order, threshold and slope of 12";
+        add(what, "M readings/s", Goal::AtLeast(15.0), 1e3 / ours, Some(1e3 / bare));
+    }
 }
 
 /// A flood over one area: every gauge of it crosses a level, then rises on.

@@ -2,5 +2,6 @@
 
 #![allow(dead_code, reason = "each bench uses its own part")]
 
+pub(crate) mod figures;
 pub(crate) mod memory;
 pub(crate) mod table;

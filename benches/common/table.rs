@@ -62,8 +62,14 @@ impl Table {
     }
 
     /// Measures contestants, each of whose rounds takes so many readings. The
-    /// first is ours; the others are what it is held against.
-    pub(crate) fn compare(&mut self, what: &str, readings: u64, contestants: Vec<Contestant<'_>>) {
+    /// first is ours; the others are what it is held against. Returns what a
+    /// reading took each, in nanoseconds; nothing where the command line left them out.
+    pub(crate) fn compare(
+        &mut self,
+        what: &str,
+        readings: u64,
+        contestants: Vec<Contestant<'_>>,
+    ) -> Vec<f64> {
         let mut group = self.criterion.benchmark_group(what);
         group.throughput(Throughput::Elements(readings)).sampling_mode(SamplingMode::Flat);
         let mut medians = vec![];
@@ -82,11 +88,12 @@ impl Table {
             medians.extend(measured.get(measured.len() / 2).map(|median| (name, *median)));
         }
         group.finish();
-        let Some(&(_, ours)) = medians.first() else { return };
-        for (name, median) in medians {
+        let Some(&(_, ours)) = medians.first() else { return vec![] };
+        for &(name, median) in &medians {
             let ratio = ours / median;
             self.lines.push(format!("{what:<34} {name:<10} {median:>12.1} ns a reading  {ratio:>8.2}"));
         }
+        medians.into_iter().map(|(_, median)| median).collect()
     }
 
     /// A figure that is no time.

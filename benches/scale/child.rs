@@ -1,0 +1,101 @@
+//! The released binary as a child process, looked at from outside.
+
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::site::{Site, TOKEN, TOKEN_VARIABLE, station};
+
+/// A service that is not ready by then will not be.
+const START_MAX: Duration = Duration::from_mins(2);
+/// Readings of one request.
+const A_REQUEST: u32 = 5_000;
+
+/// A running service; it ends with this.
+pub(crate) struct Service {
+    process: Child,
+    url: String,
+    client: reqwest::Client,
+}
+
+impl Service {
+    /// Starts it, and says how long it took to be ready.
+    pub(crate) async fn start(site: &Site) -> (Service, Duration) {
+        let began = Instant::now();
+        let process = Command::new(env!("CARGO_BIN_EXE_forewarn"))
+            .args(["run", "--config"])
+            .arg(site.config())
+            .arg("--data")
+            .arg(site.data())
+            .env("FOREWARN_LOG", "error")
+            .env(TOKEN_VARIABLE, TOKEN)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the binary was built");
+        let url = format!("http://127.0.0.1:{}", site.http);
+        let mut service = Service { process, url, client: reqwest::Client::new() };
+        while !service.is_ready().await {
+            assert!(service.process.try_wait().expect("our child").is_none(), "the service ended");
+            assert!(began.elapsed() < START_MAX, "the service is not ready in time");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        (service, began.elapsed())
+    }
+
+    async fn is_ready(&self) -> bool {
+        let answer = self.client.get(format!("{}/readyz", self.url)).send().await;
+        answer.is_ok_and(|answer| answer.status().is_success())
+    }
+
+    /// Sends a reading of each of these gauges, and waits until all are durable.
+    pub(crate) async fn read(&self, gauges: std::ops::Range<u32>, metres: f64) {
+        let at = forewarn::clock::wall().0 / 1_000;
+        for first in gauges.clone().step_by(A_REQUEST as usize) {
+            let until = (first + A_REQUEST).min(gauges.end);
+            let line = |n| {
+                format!("river,station={} level={:.3} {at}\n", station(n), metres + f64::from(n % 89) / 1e3)
+            };
+            let body: String = (first..until).map(line).collect();
+            let answer = self
+                .client
+                .post(format!("{}/api/v2/write?precision=ms", self.url))
+                .header("Authorization", format!("Token {TOKEN}"))
+                .body(body)
+                .send()
+                .await
+                .expect("the service answers");
+            assert!(answer.status().is_success(), "{}", answer.status());
+        }
+    }
+
+    /// Resident memory now, megabytes.
+    pub(crate) fn resident_mb(&self) -> f64 {
+        self.status("VmRSS:") / 1e3
+    }
+
+    /// The most it ever had, megabytes.
+    pub(crate) fn peak_mb(&self) -> f64 {
+        self.status("VmHWM:") / 1e3
+    }
+
+    /// A figure of `/proc/PID/status`, in its kilobytes.
+    fn status(&self, key: &str) -> f64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("procfs");
+        let line = status.lines().find_map(|line| line.strip_prefix(key)).expect("it has such a line");
+        line.split_whitespace().next().and_then(|number| number.parse().ok()).expect("a number")
+    }
+
+    /// Kills it, as a power cut would, but for what the system has in memory.
+    pub(crate) fn kill(mut self) {
+        self.process.kill().expect("it runs");
+        self.process.wait().expect("it was killed");
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // It may have been killed already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

@@ -1,0 +1,124 @@
+//! A site of many gauges, as files.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+/// Token of the bench: visibly no secret.
+pub(crate) const TOKEN: &str = "visibly-a-token-of-the-bench-0123456789abcdef";
+/// The variable in which the service finds it.
+pub(crate) const TOKEN_VARIABLE: &str = "FOREWARN_BENCH_TOKEN";
+/// Webhook secret of the bench: visibly no secret.
+const WEBHOOK_SECRET: &str = "whsec_dGhpcy1pcy1hbi1leGFtcGxlLXNlY3JldC0wMTIz";
+
+/// What is configured.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Size {
+    pub(crate) sensors: u32,
+    pub(crate) areas: u32,
+}
+
+/// The folder of a site, on the disk that the build is on.
+pub(crate) struct Site {
+    dir: tempfile::TempDir,
+    /// Where the service serves HTTP.
+    pub(crate) http: u16,
+}
+
+impl Site {
+    /// Writes a configuration under one threshold rule; warnings go to `webhook`.
+    pub(crate) fn new(size: Size, webhook: &str) -> Site {
+        let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory on a real disk");
+        let site = Site { dir, http: free_port() };
+        std::fs::create_dir_all(site.config().join("rules")).expect("a new directory");
+        let secret = site.config().join("secret");
+        site.write("secret", WEBHOOK_SECRET);
+        private(&secret);
+        let main = format!(
+            r#"
+site = {{ name = "Scale", zone = "Asia/Shanghai" }}
+operator = {{ contact = "it" }}
+listener = {{ bind = "127.0.0.1:0", decode = {{ format = "json" }} }}
+http = {{ bind = "127.0.0.1:{}", tokens = {{ bench = {{ env = "{TOKEN_VARIABLE}" }} }} }}
+webhook = {{ secret = {{ file = "{}" }}, allow = ["127.0.0.0/8"], plaintext = true }}
+"#,
+            site.http,
+            secret.display()
+        );
+        site.write("forewarn.toml", &main);
+        site.write("areas.geojson", &areas(size));
+        let (sensors, limits) = gauges(size);
+        site.write("sensors.csv", &sensors);
+        site.write("limits.csv", &limits);
+        let rule = r#"
+rule = { kind = "threshold", hazard = "flood", quantity = "level", limits = "limits.csv" }
+clear = { below = "0.10 m", hold = "60 min" }
+"#;
+        site.write("rules/river.toml", rule);
+        let route = r#"route = [{ hazard = "flood", level = "red", to = "{area}/duty", via = ["webhook"] }]"#;
+        site.write("routes.toml", route);
+        let contacts = format!(
+            "id,name,roles,area,language,email,webhook,min_level,hours\n\
+             it,it,it,,en,,{webhook},red,\nduty,duty,duty,,en,,{webhook},,\n"
+        );
+        site.write("contacts.csv", &contacts);
+        site
+    }
+
+    pub(crate) fn config(&self) -> PathBuf {
+        self.dir.path().join("config")
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.config().join(name);
+        std::fs::write(&path, text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    }
+}
+
+fn private(path: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).expect("a file of ours");
+}
+
+/// A port that is free now.
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("bound").port()
+}
+
+/// The name of the n-th station.
+pub(crate) fn station(n: u32) -> String {
+    format!("g-{n:07}")
+}
+
+/// The name of the n-th area.
+pub(crate) fn area(n: u32) -> String {
+    format!("area-{n:05}")
+}
+
+fn gauges(size: Size) -> (String, String) {
+    let mut sensors =
+        "station,quantity,name_zh,name_en,lat,lon,area,unit,datum,interval,lateness,min,max\n".to_owned();
+    let mut limits = "sensor,season,valid_from,blue,yellow,orange,red,unit,datum\n".to_owned();
+    for n in 0..size.sensors {
+        let (station, area) =
+            (station(n), area((u64::from(n) * u64::from(size.areas) / u64::from(size.sensors)) as u32));
+        writeln!(sensors, "{station},level,水位站{n},Gauge {n},28.9,118.8,{area},m,local,10 min,,0,20")
+            .expect("a String takes everything");
+        writeln!(limits, "{station}/level,,,6,7,8,9,m,local").expect("a String takes everything");
+    }
+    (sensors, limits)
+}
+
+fn areas(size: Size) -> String {
+    let feature = |n: u32| {
+        let id = area(n);
+        let properties = format!(r#"{{"id":"{id}","name_zh":"区{n}","name_en":"Area {n}"}}"#);
+        format!(r#"{{"type":"Feature","properties":{properties},"geometry":null}}"#)
+    };
+    let features: Vec<String> = (0..size.areas).map(feature).collect();
+    format!(r#"{{"type":"FeatureCollection","features":[{}]}}"#, features.join(","))
+}
