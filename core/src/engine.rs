@@ -26,7 +26,7 @@ use crate::warning::{About, Cell, Incident, Revision, TroubleKey};
 pub const ENGINE_VERSION: u32 = 1;
 
 /// As many inputs as it pays to foresee at once: more would drive each other out again.
-pub const FORESEEN_MAX: usize = 16;
+pub const FORESEEN_MAX: usize = 32;
 
 /// Findings for which room is kept from one event to the next.
 const FOUND_KEPT: usize = 1024;
