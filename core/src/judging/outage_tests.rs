@@ -111,7 +111,7 @@ fn broker_down() {
         &["1 alert source-down lora -> t1", "6 update red Blind Possible -> t0"],
     );
     let notice = world.revisions.iter().find(|it| it.sensors == 0).expect("the outage was told");
-    assert_eq!(notice.detail, "source lora is down; it blinds 3 sensors: s0, s1, s2");
+    assert_eq!(notice.detail, "source lora is down; it blinds 3 of the sensors: s0, s1, s2");
     // A source that flaps is one outage; what stays silent once it is back is told by itself.
     world.check(
         &[

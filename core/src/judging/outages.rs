@@ -188,7 +188,7 @@ impl Outages {
             }
         }
         let detail = format!(
-            "source {} is down; it blinds {} sensors{}",
+            "source {} is down; it blinds {} of the sensors{}",
             down.subject,
             down.blinds.len(),
             names(down.blinds.iter().copied(), plan)

@@ -25,7 +25,7 @@ fn a_detail_is_told_in_the_readers_language() {
     );
     check(
         Code::SourceDown,
-        "source lora is down; it blinds 0 sensors",
+        "source lora is down; it blinds 0 of the sensors",
         "来源 lora 中断，0 个传感器因此无法监测",
     );
     check(
