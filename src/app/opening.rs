@@ -333,11 +333,16 @@ fn troubles(opened: &Opened, recovered: &Recovered) -> Vec<Input> {
         Input::Trouble(TroubleReport { key: key.clone(), present: false, detail: String::new() })
     };
     let standing = recovered.engine.troubles().map(|(key, _)| key);
-    let mut found: Vec<Input> = standing.filter(is_over).map(over).collect();
+    let over: Vec<Input> = standing.filter(is_over).map(over).collect();
+    // A trouble has one detail: what else was found of it is counted.
+    let mut found: Vec<(TroubleKey, String, usize)> = Vec::new();
     let mut tell = |code, subject: String, detail: String| {
         warn!(?code, subject, detail, "found at the start");
         let key = TroubleKey { code, subject };
-        found.push(Input::Trouble(TroubleReport { key, present: true, detail }));
+        match found.iter_mut().find(|(known, ..)| *known == key) {
+            Some((.., more)) => *more += 1,
+            None => found.push((key, detail, 0)),
+        }
     };
     for rot in &opened.rot {
         tell(TroubleCode::Rot, "log".into(), rot.to_string());
@@ -383,7 +388,14 @@ fn troubles(opened: &Opened, recovered: &Recovered) -> Vec<Input> {
     if let Some(torn) = &opened.torn {
         info!(?torn, "a record that was never finished was cut off; nobody had been told of it");
     }
-    found
+    let found = found.into_iter().map(|(key, detail, more)| {
+        let detail = match more {
+            0 => detail,
+            more => format!("{detail}; and {more} more, each in the service's own log"),
+        };
+        Input::Trouble(TroubleReport { key, present: true, detail })
+    });
+    over.into_iter().chain(found).collect()
 }
 
 /// The highest position that the projection has kept: below it, what is missing is rot.

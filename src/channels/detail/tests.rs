@@ -53,6 +53,11 @@ fn a_detail_is_told_in_the_readers_language() {
         "log: these positions are in no segment; positions 7..9 are lost",
         "log：这些位置不在任何段中；位置 7 至 9 丢失",
     );
+    check(
+        Code::Rot,
+        "log/01.seg at 4096: 64 bytes a record does not read back; positions 7..9 are lost; and 2 more, each in the service's own log",
+        "log/01.seg 偏移 4096，64 字节：一条记录读出的内容与写入时不同；位置 7 至 9 丢失；另有 2 处，均见服务自身的日志",
+    );
 }
 
 #[test]
