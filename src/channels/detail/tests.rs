@@ -22,7 +22,7 @@ fn a_detail_is_told_in_the_readers_language() {
     check(
         Code::DomainSilent,
         "3 of 3 sensors behind the whole site are silent: s0, s1, s2",
-        "整个站网之后的 3 个传感器中有 3 个没有数据：s0, s1, s2",
+        "整个站网所属的 3 个传感器中有 3 个没有数据：s0, s1, s2",
     );
     check(
         Code::SourceDown,
