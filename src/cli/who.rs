@@ -10,6 +10,7 @@ use forewarn_core::time::Timestamp;
 use super::args::WhoArgs;
 use super::check::loaded;
 use super::show::count;
+use super::table::width;
 use super::{Exit, Surroundings};
 use crate::config::Loaded;
 use crate::config::fault::{list, nearest, quote};
@@ -46,7 +47,8 @@ pub(super) fn who(args: &WhoArgs, around: &mut Surroundings<'_>) -> io::Result<E
         if let Some(target) = plan.target(*ix) {
             let name = loaded.setup.addresses.get(&target.id).map_or("", |address| address.name.as_str());
             let Target { contact, channel, language, .. } = target;
-            writeln!(around.out, "  {contact:<20} {channel:<8} {language}  {}  {name}", reasons.why(*ix))?;
+            let contact = column(contact, CONTACT_WIDTH);
+            writeln!(around.out, "  {contact} {channel:<8} {language}  {}  {name}", reasons.why(*ix))?;
         }
     }
     if due.is_empty() {
@@ -54,6 +56,14 @@ pub(super) fn who(args: &WhoArgs, around: &mut Surroundings<'_>) -> io::Result<E
         return Ok(Exit::Remarks);
     }
     Ok(Exit::Done)
+}
+
+/// Columns that ids of contacts stand in, unless one is longer.
+const CONTACT_WIDTH: usize = 20;
+
+/// A text with blanks behind it, as wide on a terminal as its neighbours whatever the script.
+fn column(text: &str, wide: usize) -> String {
+    format!("{text}{}", " ".repeat(wide.saturating_sub(width(text))))
 }
 
 /// By route: where it was written, and whom it alone would reach.
@@ -153,6 +163,13 @@ mod tests {
         // Nobody answers for the upper town alone, so the basin does.
         let (_, text) = check("--area upper --level blue --hazard flood");
         assert!(text.contains("basin-duty"), "{text}");
+    }
+
+    #[test]
+    fn ids_of_every_script_take_the_same_columns() {
+        assert_eq!(column("值班室", 8), "值班室  ");
+        assert_eq!(column("duty", 8), "duty    ");
+        assert_eq!(column("longer-than-that", 8), "longer-than-that");
     }
 
     #[test]
