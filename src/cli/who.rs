@@ -3,7 +3,7 @@
 use std::io;
 
 use forewarn_core::ids::{AreaIx, HazardIx, TargetIx};
-use forewarn_core::judging::routing::targets;
+use forewarn_core::judging::routing::{members, reached, targets};
 use forewarn_core::plan::{Plan, Target};
 use forewarn_core::time::Timestamp;
 
@@ -51,11 +51,48 @@ pub(super) fn who(args: &WhoArgs, around: &mut Surroundings<'_>) -> io::Result<E
             writeln!(around.out, "  {contact} {channel:<8} {language}  {}  {name}", reasons.why(*ix))?;
         }
     }
+    stand_ins(&loaded, hazard, area, args, at, around)?;
     if due.is_empty() {
         writeln!(around.out, "  {}", around.paint.warning("nobody"))?;
         return Ok(Exit::Remarks);
     }
     Ok(Exit::Done)
+}
+
+/// Says of each route that asks for an acknowledgement who is told next if nobody gives it.
+fn stand_ins(
+    loaded: &Loaded,
+    hazard: HazardIx,
+    area: AreaIx,
+    args: &WhoArgs,
+    at: Timestamp,
+    around: &mut Surroundings<'_>,
+) -> io::Result<()> {
+    let plan = &loaded.setup.plan;
+    for (route, place) in plan.routes.iter().zip(&loaded.routes) {
+        let mut told = reached(plan, route, hazard, area, args.level, at);
+        let Some(terms) = route.ack.as_ref().filter(|_| !told.is_empty()) else { continue };
+        let groups = terms.then.iter().map(|group| members(plan, group, &route.via, area));
+        let mut steps = Vec::new();
+        for group in groups.chain([plan.operator.clone()]) {
+            let next: Vec<TargetIx> = group.into_iter().filter(|ix| !told.contains(ix)).collect();
+            let named = next.iter().filter_map(|ix| plan.target(*ix));
+            let named: Vec<String> =
+                named.map(|target| format!("{} by {}", target.contact, target.channel)).collect();
+            if !named.is_empty() {
+                steps.push(named.join(" and "));
+            }
+            told.extend(next);
+        }
+        let within = terms.within;
+        let next = if steps.is_empty() {
+            around.paint.warning("nobody else")
+        } else {
+            steps.join(&format!(", {within} later "))
+        };
+        writeln!(around.out, "  unless acknowledged within {within} ({place}): {next}")?;
+    }
+    Ok(())
 }
 
 /// Columns that ids of contacts stand in, unless one is longer.
@@ -131,9 +168,14 @@ mod tests {
     use super::*;
     use crate::cli::{Cli, Command, Paint};
 
+    const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config");
+
     fn check(line: &str) -> (Exit, String) {
+        check_in(CONFIG, line)
+    }
+
+    fn check_in(config: &str, line: &str) -> (Exit, String) {
         use clap::Parser;
-        let config = concat!(env!("CARGO_MANIFEST_DIR"), "/config");
         let line = format!("forewarn who --config {config} {line}");
         let Command::Who(args) = Cli::try_parse_from(line.split(' ')).expect("understood").command else {
             panic!("who: {line}")
@@ -163,6 +205,35 @@ mod tests {
         // Nobody answers for the upper town alone, so the basin does.
         let (_, text) = check("--area upper --level blue --hazard flood");
         assert!(text.contains("basin-duty"), "{text}");
+    }
+
+    #[test]
+    fn who_is_told_where_nobody_acknowledges() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        for file in ["forewarn.toml", "contacts.csv", "sensors.csv", "limits.csv", "areas.geojson"] {
+            std::fs::copy(format!("{CONFIG}/{file}"), dir.path().join(file)).expect("copied");
+        }
+        let rules = dir.path().join("rules");
+        std::fs::create_dir(&rules).expect("made");
+        std::fs::copy(format!("{CONFIG}/rules/river-level.toml"), rules.join("river-level.toml"))
+            .expect("copied");
+        let routes = std::fs::read_to_string(format!("{CONFIG}/routes.toml")).expect("readable");
+        let asking = routes.replace("# ack = {", "ack = {");
+        assert_ne!(routes, asking, "the example shows how to ask");
+        let line = |routes: &str| {
+            std::fs::write(dir.path().join("routes.toml"), routes).expect("written");
+            let config = dir.path().to_string_lossy();
+            let (_, text) = check_in(&config, "--area middle --level blue --hazard flood");
+            text.lines().find(|line| line.contains("unless")).map(str::to_owned)
+        };
+        assert_eq!(line(&routes), None);
+        let next = "  unless acknowledged within 5 min (routes.toml:6): basin-duty by email, 5 min later it-duty by email";
+        assert_eq!(line(&asking).as_deref(), Some(next));
+        let alone = asking.replace("[\"basin/duty\"]", "[]").replace("{area}/duty", "it-duty");
+        assert_eq!(
+            line(&alone).as_deref(),
+            Some("  unless acknowledged within 5 min (routes.toml:6): nobody else")
+        );
     }
 
     #[test]
