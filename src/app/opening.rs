@@ -431,9 +431,23 @@ impl Standing for Projected {
 fn make_private(data: &Path) -> anyhow::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
 
+    if data.exists() && !data.is_dir() {
+        anyhow::bail!(
+            "data directory {} is a file, expected a folder, or a name that is free",
+            data.display()
+        );
+    }
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(data)
         .with_context(|| format!("data directory {}", data.display()))
+}
+
+#[cfg(test)]
+#[test]
+fn a_file_in_the_way_is_named() {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let fault = make_private(file.path()).expect_err("a file is no folder").to_string();
+    assert!(fault.ends_with(" is a file, expected a folder, or a name that is free"), "{fault}");
 }

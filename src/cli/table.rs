@@ -71,7 +71,7 @@ pub(super) fn table<const N: usize>(
 
 /// Columns that a text takes on a terminal: two for each character of Chinese,
 /// Japanese or Korean (Unicode's East Asian Width, the ranges in use).
-fn width(text: &str) -> usize {
+pub(super) fn width(text: &str) -> usize {
     let of = |c: char| match u32::from(c) {
         0x1100..=0x115f
         | 0x2e80..=0xa4cf

@@ -3,13 +3,14 @@
 use std::io;
 
 use forewarn_core::ids::{AreaIx, HazardIx, TargetIx};
-use forewarn_core::judging::routing::targets;
+use forewarn_core::judging::routing::{members, reached, targets};
 use forewarn_core::plan::{Plan, Target};
 use forewarn_core::time::Timestamp;
 
 use super::args::WhoArgs;
 use super::check::loaded;
 use super::show::count;
+use super::table::width;
 use super::{Exit, Surroundings};
 use crate::config::Loaded;
 use crate::config::fault::{list, nearest, quote};
@@ -46,14 +47,60 @@ pub(super) fn who(args: &WhoArgs, around: &mut Surroundings<'_>) -> io::Result<E
         if let Some(target) = plan.target(*ix) {
             let name = loaded.setup.addresses.get(&target.id).map_or("", |address| address.name.as_str());
             let Target { contact, channel, language, .. } = target;
-            writeln!(around.out, "  {contact:<20} {channel:<8} {language}  {}  {name}", reasons.why(*ix))?;
+            let contact = column(contact, CONTACT_WIDTH);
+            writeln!(around.out, "  {contact} {channel:<8} {language}  {}  {name}", reasons.why(*ix))?;
         }
     }
+    stand_ins(&loaded, hazard, area, args, at, around)?;
     if due.is_empty() {
         writeln!(around.out, "  {}", around.paint.warning("nobody"))?;
         return Ok(Exit::Remarks);
     }
     Ok(Exit::Done)
+}
+
+/// Says of each route that asks for an acknowledgement who is told next if nobody gives it.
+fn stand_ins(
+    loaded: &Loaded,
+    hazard: HazardIx,
+    area: AreaIx,
+    args: &WhoArgs,
+    at: Timestamp,
+    around: &mut Surroundings<'_>,
+) -> io::Result<()> {
+    let plan = &loaded.setup.plan;
+    for (route, place) in plan.routes.iter().zip(&loaded.routes) {
+        let mut told = reached(plan, route, hazard, area, args.level, at);
+        let Some(terms) = route.ack.as_ref().filter(|_| !told.is_empty()) else { continue };
+        let groups = terms.then.iter().map(|group| members(plan, group, &route.via, area));
+        let mut steps = Vec::new();
+        for group in groups.chain([plan.operator.clone()]) {
+            let next: Vec<TargetIx> = group.into_iter().filter(|ix| !told.contains(ix)).collect();
+            let named = next.iter().filter_map(|ix| plan.target(*ix));
+            let named: Vec<String> =
+                named.map(|target| format!("{} by {}", target.contact, target.channel)).collect();
+            if !named.is_empty() {
+                steps.push(named.join(" and "));
+            }
+            told.extend(next);
+        }
+        let within = terms.within;
+        let next = if steps.is_empty() {
+            around.paint.warning("nobody else")
+        } else {
+            steps.join(&format!(", {within} later "))
+        };
+        writeln!(around.out, "  unless acknowledged within {within} ({place}): {next}")?;
+    }
+    Ok(())
+}
+
+/// Columns that ids of contacts stand in, unless one is longer.
+const CONTACT_WIDTH: usize = 20;
+
+/// A text with blanks behind it, as wide on a terminal as its neighbours whatever the script.
+fn column(text: &str, wide: usize) -> String {
+    format!("{text}{}", " ".repeat(wide.saturating_sub(width(text))))
 }
 
 /// By route: where it was written, and whom it alone would reach.
@@ -121,9 +168,14 @@ mod tests {
     use super::*;
     use crate::cli::{Cli, Command, Paint};
 
+    const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config");
+
     fn check(line: &str) -> (Exit, String) {
+        check_in(CONFIG, line)
+    }
+
+    fn check_in(config: &str, line: &str) -> (Exit, String) {
         use clap::Parser;
-        let config = concat!(env!("CARGO_MANIFEST_DIR"), "/config");
         let line = format!("forewarn who --config {config} {line}");
         let Command::Who(args) = Cli::try_parse_from(line.split(' ')).expect("understood").command else {
             panic!("who: {line}")
@@ -153,6 +205,42 @@ mod tests {
         // Nobody answers for the upper town alone, so the basin does.
         let (_, text) = check("--area upper --level blue --hazard flood");
         assert!(text.contains("basin-duty"), "{text}");
+    }
+
+    #[test]
+    fn who_is_told_where_nobody_acknowledges() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        for file in ["forewarn.toml", "contacts.csv", "sensors.csv", "limits.csv", "areas.geojson"] {
+            std::fs::copy(format!("{CONFIG}/{file}"), dir.path().join(file)).expect("copied");
+        }
+        let rules = dir.path().join("rules");
+        std::fs::create_dir(&rules).expect("made");
+        std::fs::copy(format!("{CONFIG}/rules/river-level.toml"), rules.join("river-level.toml"))
+            .expect("copied");
+        let routes = std::fs::read_to_string(format!("{CONFIG}/routes.toml")).expect("readable");
+        let asking = routes.replace("# ack = {", "ack = {");
+        assert_ne!(routes, asking, "the example shows how to ask");
+        let line = |routes: &str| {
+            std::fs::write(dir.path().join("routes.toml"), routes).expect("written");
+            let config = dir.path().to_string_lossy();
+            let (_, text) = check_in(&config, "--area middle --level blue --hazard flood");
+            text.lines().find(|line| line.contains("unless")).map(str::to_owned)
+        };
+        assert_eq!(line(&routes), None);
+        let next = "  unless acknowledged within 5 min (routes.toml:6): basin-duty by email, 5 min later it-duty by email";
+        assert_eq!(line(&asking).as_deref(), Some(next));
+        let alone = asking.replace("[\"basin/duty\"]", "[]").replace("{area}/duty", "it-duty");
+        assert_eq!(
+            line(&alone).as_deref(),
+            Some("  unless acknowledged within 5 min (routes.toml:6): nobody else")
+        );
+    }
+
+    #[test]
+    fn ids_of_every_script_take_the_same_columns() {
+        assert_eq!(column("值班室", 8), "值班室  ");
+        assert_eq!(column("duty", 8), "duty    ");
+        assert_eq!(column("longer-than-that", 8), "longer-than-that");
     }
 
     #[test]

@@ -1,9 +1,9 @@
-//! Whom nobody would tell: areas without a route, and routes to nobody. Asked
-//! of the engine's own routing.
+//! Whom nobody would tell: areas without a route, routes to nobody, addresses
+//! that no route leads to. Asked of the engine's own routing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use forewarn_core::ids::{AreaIx, HazardIx};
+use forewarn_core::ids::{AreaIx, HazardIx, TargetIx};
 use forewarn_core::judging::routing::targets;
 use forewarn_core::level::Level;
 use forewarn_core::plan::{Group, Plan, Route, Target};
@@ -12,14 +12,22 @@ use forewarn_core::time::{Span, Timestamp};
 use super::build::Places;
 use super::fault::{Place, Warning, list, quote};
 
-/// Areas named in one warning; further ones are counted.
-const AREAS_NAMED_MAX: usize = 5;
+mod stand_ins;
+mod unheard;
 
-/// Warns of areas that nobody would be told of, and of routes to nobody.
+/// Areas, or contacts, named in one warning; further ones are counted.
+const NAMED_MAX: usize = 5;
+
+/// What can be warned of: the levels that can be reached, by area and hazard.
+type Judged = BTreeMap<(AreaIx, HazardIx), BTreeSet<Level>>;
+
+/// Warns of areas that nobody would be told of, of routes to nobody, of asking
+/// that ends with nobody, and of addresses that hear of nothing.
 pub(super) fn advise(plan: &Plan, places: &Places, at: Timestamp, warnings: &mut Vec<Warning>) {
     let mut probe = Probe::new(plan, at);
     let judged = judged(plan);
-    areas(plan, &mut probe, &judged, warnings);
+    let mut heard = BTreeSet::new();
+    areas(plan, &mut probe, &judged, &mut heard, warnings);
     for (route, place) in plan.routes.iter().zip(&places.routes) {
         let hazards: BTreeSet<HazardIx> = judged.keys().map(|(_, hazard)| *hazard).collect();
         if !hazards.is_empty() && !reaches_somebody(plan, &mut probe, route, &hazards) {
@@ -28,11 +36,15 @@ pub(super) fn advise(plan: &Plan, places: &Places, at: Timestamp, warnings: &mut
             warnings.push(Warning::new(place.clone(), what, hint));
         }
     }
+    stand_ins::advise(plan, &mut probe, &judged, places, &mut heard, warnings);
+    if !judged.is_empty() {
+        unheard::advise(plan, &heard, warnings);
+    }
 }
 
 /// The levels that can be reached, by area and hazard.
-fn judged(plan: &Plan) -> BTreeMap<(AreaIx, HazardIx), BTreeSet<Level>> {
-    let mut judged: BTreeMap<_, BTreeSet<Level>> = BTreeMap::new();
+fn judged(plan: &Plan) -> Judged {
+    let mut judged = Judged::new();
     for rule in plan.rules.iter().flatten() {
         for subject in &rule.subjects {
             let station = plan.sensor(subject.sensor).and_then(|sensor| plan.station(sensor.station));
@@ -55,7 +67,8 @@ fn judged(plan: &Plan) -> BTreeMap<(AreaIx, HazardIx), BTreeSet<Level>> {
 fn areas(
     plan: &Plan,
     probe: &mut Probe<'_>,
-    judged: &BTreeMap<(AreaIx, HazardIx), BTreeSet<Level>>,
+    judged: &Judged,
+    heard: &mut BTreeSet<String>,
     warnings: &mut Vec<Warning>,
 ) {
     // By what is missing, so that one forgotten route is one warning and not a thousand.
@@ -67,7 +80,11 @@ fn areas(
                 .minutes
                 .iter()
                 .copied()
-                .filter(|&minute| !probe.tells(*hazard, *area, *level, minute))
+                .filter(|&minute| {
+                    let told = probe.told(*hazard, *area, *level, minute);
+                    probe.note(&told, heard);
+                    told.is_empty()
+                })
                 .collect();
             let when = match gaps.len() {
                 0 => continue,
@@ -86,17 +103,24 @@ fn areas(
     for ((hazard, when, areas), levels) in joined {
         let level = list(levels);
         let when = when.map_or(String::new(), |minute| format!(" at {:02}:{:02}", minute / 60, minute % 60));
-        let named = list(areas.iter().take(AREAS_NAMED_MAX).copied());
-        let more = areas.len().saturating_sub(AREAS_NAMED_MAX);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let noun = if areas.len() == 1 { "area" } else { "areas" };
+        let named = few(&areas);
         let what =
-            format!("nobody is told of {} {level}{when} in {noun} {named}{more}", quote(plan.hazard(hazard)));
+            format!("nobody is told of {} {level}{when} in {noun} {named}", quote(plan.hazard(hazard)));
         warnings.push(Warning::new(
             Place::new("routes.toml", 0),
             what,
             "add a route, or a contact with its role",
         ));
+    }
+}
+
+/// The first few of many, and how many more there are.
+fn few(names: &[&str]) -> String {
+    let named = list(names.iter().take(NAMED_MAX).copied());
+    match names.len().saturating_sub(NAMED_MAX) {
+        0 => named,
+        more => format!("{named} and {more} more"),
     }
 }
 
@@ -113,7 +137,7 @@ fn reaches(plan: &Plan, probe: &mut Probe<'_>, route: &Route, hazards: &BTreeSet
         probe.focus(area);
         // A route of a hazard that no rule warns of is told elsewhere.
         for hazard in route.hazard.into_iter().chain(hazards.iter().copied()) {
-            let told = |&minute: &u16| probe.tells(hazard, area, route.to, minute);
+            let told = |&minute: &u16| !probe.told(hazard, area, route.to, minute).is_empty();
             if probe.minutes.iter().any(told) {
                 return true;
             }
@@ -144,8 +168,9 @@ impl<'a> Probe<'a> {
         for target in plan.targets.iter().flatten() {
             by_area.entry(target.area).or_default().push(target);
         }
-        for route in &plan.routes {
-            match &route.group {
+        let stand_ins = |route: &'a Route| route.ack.iter().flat_map(|terms| &terms.then);
+        for group in plan.routes.iter().flat_map(|route| stand_ins(route).chain([&route.group])) {
+            match group {
                 Group::AreaRole(_) => {}
                 Group::Role(area, _) => _ = role_areas.insert(*area),
                 Group::Contact(id) => _ = contacts.insert(id.as_str()),
@@ -174,9 +199,18 @@ impl<'a> Probe<'a> {
         self.midnight + Span::from_mins(i64::from(minute))
     }
 
-    /// Whether anybody would be told.
-    fn tells(&self, hazard: HazardIx, area: AreaIx, level: Level, minute: u16) -> bool {
-        !targets(&self.scratch, hazard, area, level, self.civil(minute)).is_empty()
+    /// Who would be told.
+    fn told(&self, hazard: HazardIx, area: AreaIx, level: Level, minute: u16) -> Vec<TargetIx> {
+        targets(&self.scratch, hazard, area, level, self.civil(minute))
+    }
+
+    /// Keeps the ids of those who are told.
+    fn note(&self, told: &[TargetIx], heard: &mut BTreeSet<String>) {
+        for target in told.iter().filter_map(|ix| self.scratch.target(*ix)) {
+            if !heard.contains(&target.id) {
+                heard.insert(target.id.clone());
+            }
+        }
     }
 
     /// Takes up those targets that routing in an area could mean.

@@ -73,7 +73,7 @@ const FAULTS: &[Row] = &[
     (
         "duty;mayor,basin,zh,duty@example.org,https://hooks.example.org/x,,,\n",
         "duty,basin,zh,duty@example.org,https://hooks.example.org/x,,,\nnight,Night,duti,basin,zh,n@example.org,,,,\n",
-        "contacts.csv:4: warning: no route goes to role \"duti\", did you mean \"duty\"?",
+        "contacts.csv: warning: no route leads to night by email, so nothing is ever told there, check roles, area, min_level and hours, and to and via in routes.toml\ncontacts.csv:4: warning: no route goes to role \"duti\", did you mean \"duty\"?",
     ),
     (
         "language,email,webhook",
@@ -110,6 +110,21 @@ fn abuse_29_address_with_a_quoted_local_part() {
                 "\"\"\"a\r\nBcc: v@x\"\"@example.org\"",
                 "contacts.csv:2: has a value of several lines, expected one line a value, is a quotation mark left open?",
             ),
+        ],
+    );
+}
+
+#[test]
+fn an_address_that_no_route_leads_to_is_told() {
+    check(
+        "contacts.csv",
+        &[
+            (
+                "duty,Duty",
+                "chief,Chief,mayor,basin,zh,chief@example.org,,,,\nduty,Duty",
+                "contacts.csv: warning: no route leads to chief by email, so nothing is ever told there, check roles, area, min_level and hours, and to and via in routes.toml",
+            ),
+            ("it@example.org,,", "it@example.org,https://hooks.example.org/it,", ""),
         ],
     );
 }

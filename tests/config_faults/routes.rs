@@ -1,6 +1,8 @@
 //! Slips in `routes.toml`, and whom nobody tells.
 
-use crate::world::{Row, check};
+use forewarn::config::names::FreshIndices;
+
+use crate::world::{ROUTES, Row, check, loads, sound, write};
 
 const FAULTS: &[Row] = &[
     (
@@ -103,4 +105,35 @@ fn abuse_41_route_to_nobody() {
             ),
         ],
     );
+}
+
+#[test]
+fn asking_that_ends_with_nobody_is_told() {
+    let dir = sound();
+    let ask = |to: &str, via: &str, then: &str| {
+        format!(
+            "{ROUTES}[[route]]\nlevel = \"red\"\nto = \"{to}\"\nvia = {via}\nack = {{ within = \"5 min\", then = {then} }}\n"
+        )
+    };
+    let nobody = |group: &str| {
+        format!(
+            "routes.toml:6: warning: ack.then names \"{group}\", and nobody there can be told by webhook, give them such an address in contacts.csv, or the route another via"
+        )
+    };
+    let alone = "routes.toml:6: warning: where nobody acknowledges, nobody else is told in area town, name others in ack.then, or give the operator an address of its own";
+    for (to, via, then, expected) in [
+        ("duty", "[\"webhook\"]", "[\"it\"]", vec![nobody("it")]),
+        ("duty", "[\"webhook\"]", "[\"basin/it\", \"{area}/mayor\"]", vec![nobody("basin/it")]),
+        ("duty", "[\"email\"]", "[\"it\"]", vec![]),
+        ("duty", "[\"email\"]", "[]", vec![]),
+        ("it", "[\"email\"]", "[]", vec![alone.to_owned()]),
+        ("it", "[\"email\"]", "[\"it\"]", vec![alone.to_owned()]),
+        ("it", "[\"email\"]", "[\"it\", \"duty\"]", vec![]),
+    ] {
+        write(dir.path(), "routes.toml", ask(to, via, then).as_bytes());
+        let said = loads(dir.path(), &mut FreshIndices::default()).expect("can be used").warnings;
+        let said: Vec<String> = said.iter().map(ToString::to_string).collect();
+        let said: Vec<&String> = said.iter().filter(|line| !line.contains("site.url")).collect();
+        assert_eq!(said, expected.iter().collect::<Vec<_>>(), "to {to} via {via} then {then}");
+    }
 }

@@ -41,7 +41,7 @@ fn same_sensor_twice() {
     }
     assert_eq!(bench.said(), [(30, Reason::Raised)], "it is heard, and never blind");
     assert_eq!(bench.troubles(TroubleCode::SensorSilent).len(), 0);
-    assert!(bench.troubles(TroubleCode::SourceDown)[0].1.detail.contains("blinds 0 sensors"));
+    assert!(bench.troubles(TroubleCode::SourceDown)[0].1.detail.contains("blinds 0 of the sensors"));
     // The last one goes: unknown at once, told an interval (five minutes at most) later.
     bench.pass(mins(95));
     bench.put(Input::Source(SourceIx(1), false));

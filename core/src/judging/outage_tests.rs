@@ -13,6 +13,15 @@ fn a_silence_is_told_one_interval_later_and_only_while_it_lasts() {
 }
 
 #[test]
+fn a_silence_of_less_than_a_minute_is_told_in_seconds() {
+    let mut plan = gauges(&[&[]]);
+    plan.sensors.iter_mut().flatten().for_each(|sensor| sensor.interval = Span::from_secs(10));
+    let mut world = World::new(plan);
+    world.check(&[(0, "s0 silent"), (1, "pass")], &["0 alert sensor-silent s0 -> t1"]);
+    assert_eq!(world.revisions[0].detail, "no reading from s0 for 10 s");
+}
+
+#[test]
 fn one_gateways_120_gauges_lost_are_one_notice() {
     let domains: Vec<&[u32]> = vec![&[0]; 120];
     let mut world = World::new(gauges(&domains));

@@ -271,9 +271,14 @@ impl Outages {
     fn tell_alone(&mut self, sensor: SensorIx, at: Timestamp, plan: &Plan, troubles: &mut Troubles) {
         let Some(silent) = self.silent.get_mut(&sensor) else { return };
         silent.told = Told::Alone;
-        let minutes = at.since(silent.since).0 / Span::from_mins(1).0;
+        let silence = at.since(silent.since);
+        let (minutes, seconds) = (silence.0 / Span::from_mins(1).0, silence.0 / Span::from_secs(1).0);
         let id = sensor_id(sensor, plan);
-        let detail = format!("no reading from {id} for {minutes} min");
+        let detail = match minutes {
+            // A sensor of a few seconds' interval is missed within the minute.
+            0 => format!("no reading from {id} for {seconds} s"),
+            _ => format!("no reading from {id} for {minutes} min"),
+        };
         troubles.raise(TroubleCode::SensorSilent, id, detail);
     }
 

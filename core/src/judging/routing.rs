@@ -31,7 +31,7 @@ pub(super) fn hours_begin(plan: &Plan, civil: Timestamp) -> Option<Timestamp> {
 }
 
 /// Those whom one route takes it to, in order of index.
-pub(super) fn reached(
+pub fn reached(
     plan: &Plan,
     route: &Route,
     hazard: HazardIx,
@@ -57,7 +57,7 @@ pub(super) fn reached(
 
 /// Everybody in a group, at whatever level and hour: whoever stands in for
 /// those who do not answer is told all the same.
-pub(super) fn members(plan: &Plan, group: &Group, via: &[String], area: AreaIx) -> Vec<TargetIx> {
+pub fn members(plan: &Plan, group: &Group, via: &[String], area: AreaIx) -> Vec<TargetIx> {
     self::group(plan, group, via, area).into_iter().map(|(ix, _)| ix).collect()
 }
 

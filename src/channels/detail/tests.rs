@@ -13,6 +13,7 @@ fn check(code: TroubleCode, said: &str, zh: &str) {
 fn a_detail_is_told_in_the_readers_language() {
     use TroubleCode as Code;
     check(Code::SensorSilent, "no reading from qj-017/level for 15 min", "qj-017/level 已有 15 分钟没有读数");
+    check(Code::SensorSilent, "no reading from qj-017/level for 35 s", "qj-017/level 已有 35 秒没有读数");
     check(
         Code::DomainSilent,
         "gw0 seems down: 40 of 120 sensors behind it are silent so far: s0, s1 and 38 more",
@@ -21,7 +22,7 @@ fn a_detail_is_told_in_the_readers_language() {
     check(
         Code::DomainSilent,
         "3 of 3 sensors behind the whole site are silent: s0, s1, s2",
-        "整个站网之后的 3 个传感器中有 3 个没有数据：s0, s1, s2",
+        "整个站网所属的 3 个传感器中有 3 个没有数据：s0, s1, s2",
     );
     check(
         Code::SourceDown,
