@@ -1,4 +1,4 @@
-//! Who is turned away leaves a line, and a start that cannot listen leaves nothing.
+//! Who is turned away leaves a line, so does what `check` warns of, and a start that cannot listen leaves nothing.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -83,4 +83,26 @@ fn a_device_that_cannot_be_written_down_names_the_file() {
     add.args(["devices", "add", "gauge-1", "--stations", "qj-1", "--config"]).arg(folder.config());
     let refused = answer(add).check(4, &[&file.display().to_string(), "no device was added"]);
     assert_eq!(refused.out, "", "no secret is printed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_says_that_check_warns_of_something() {
+    const LINE: &str = "the configuration can be used; see `forewarn check` warnings=1";
+    let folder = Folder::new("http://127.0.0.1:9/hook", "");
+    let sound = Running::start(&folder).await;
+    assert!(!sound.said().contains("forewarn check"), "{}", sound.said());
+    drop(sound);
+    let contacts = std::fs::read_to_string(folder.config().join("contacts.csv")).expect("readable");
+    let columns = contacts.lines().next().expect("a header").split(',');
+    let chief: Vec<&str> = columns
+        .map(|column| match column {
+            "id" | "name" | "roles" => "chief",
+            "language" => "en",
+            "webhook" => "http://127.0.0.1:9/chief",
+            _ => "",
+        })
+        .collect();
+    folder.write("contacts.csv", &format!("{}\n{}\n", contacts.trim_end(), chief.join(",")));
+    let remarked = Running::start(&folder).await;
+    assert!(remarked.said().contains(LINE), "{}", remarked.said());
 }
