@@ -29,7 +29,7 @@ torture: cc
 bench: export FOREWARN_BENCH_ROWS = $(CURDIR)/target/bench-rows.jsonl
 bench: cc
 	rm -f "$$FOREWARN_BENCH_ROWS"
-	$(CARGO) bench --locked --bench decode --bench log --bench engine --bench service --bench scale
+	$(CARGO) bench --locked --bench decode --bench log --bench engine --bench stores --bench service --bench scale
 	$(CARGO) bench --locked --bench figures
 
 # The only thing the build needs beside Rust: a C compiler (SQLite, ring).

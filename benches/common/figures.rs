@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// The variable that names the file; without it nothing is written.
@@ -19,54 +20,97 @@ pub(crate) enum Goal {
     None,
 }
 
+impl Goal {
+    /// The least, or the most.
+    fn bounds(self) -> (Option<f64>, Option<f64>) {
+        match self {
+            Goal::AtLeast(least) => (Some(least), None),
+            Goal::AtMost(most) => (None, Some(most)),
+            Goal::None => (None, None),
+        }
+    }
+}
+
 /// Adds a figure, with that of the bare baseline of the same run where there is one.
 pub(crate) fn add(what: &str, unit: &str, goal: Goal, ours: f64, bare: Option<f64>) {
+    let (least, most) = goal.bounds();
+    put(&json!({ "what": what, "unit": unit, "least": least, "most": most, "ours": ours, "bare": bare }));
+}
+
+/// Says of a figure why there is none: a goal is never left out in silence.
+pub(crate) fn missing(what: &str, unit: &str, goal: Goal, why: &str) {
+    let (least, most) = goal.bounds();
+    put(&json!({ "what": what, "unit": unit, "least": least, "most": most, "missing": why }));
+}
+
+fn put(row: &Value) {
     let Some(path) = std::env::var_os(ROWS) else { return };
-    let (least, most) = match goal {
-        Goal::AtLeast(least) => (Some(least), None),
-        Goal::AtMost(most) => (None, Some(most)),
-        Goal::None => (None, None),
-    };
-    let row = json!({ "what": what, "unit": unit, "least": least, "most": most, "ours": ours, "bare": bare });
     let file = OpenOptions::new().create(true).append(true).open(path);
     file.and_then(|mut file| writeln!(file, "{row}")).expect("the file of the rows can be written");
 }
 
-/// The table of all that was added; empty where nothing was.
+/// The table of all that was added, and how many of the goals were reached.
 pub(crate) fn table() -> String {
-    let rows = std::env::var_os(ROWS).and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
-    let mut table =
-        format!("{:<66} {:>14} {:>12} {:>12} {:>6}  reached\n", "what", "to reach", "ours", "bare", "ratio");
-    for row in rows.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
-        let number = |key: &str| row[key].as_f64();
-        let Some(ours) = number("ours") else { continue };
-        let (least, most) = (number("least"), number("most"));
-        let goal = least.map(|it| format!(">= {}", short(it))).or(most.map(|it| format!("<= {}", short(it))));
-        let reached = match (least, most) {
-            (Some(least), _) => yes(ours >= least),
-            (_, Some(most)) => yes(ours <= most),
-            (None, None) => "",
-        };
-        let what = format!(
-            "{}, {}",
-            row["what"].as_str().unwrap_or_default(),
-            row["unit"].as_str().unwrap_or_default()
-        );
-        let bare = number("bare");
-        let ratio = bare.map_or_else(String::new, |bare| format!("{:.2}", ours / bare));
-        let _ = writeln!(
-            table,
-            "{what:<66} {:>14} {:>12} {:>12} {ratio:>6}  {reached}",
-            goal.unwrap_or_default(),
-            short(ours),
-            bare.map_or_else(String::new, short),
-        );
+    let Some(path) = std::env::var_os(ROWS) else { return format!("{ROWS} names no file of figures") };
+    let rows = match std::fs::read_to_string(&path) {
+        Ok(rows) => rows,
+        Err(error) => return format!("no figures: {}: {error}", path.display()),
+    };
+    let rows: Vec<Row> =
+        rows.lines().map(|line| serde_json::from_str(line).expect("a bench wrote the row")).collect();
+    let head = ["what", "to reach", "ours", "bare", "ratio", "reached"].map(str::to_owned);
+    let lines: Vec<[String; 6]> = std::iter::once(head).chain(rows.iter().map(Row::cells)).collect();
+    let widest = lines.iter().map(|line| line[0].chars().count()).max().unwrap_or_default();
+    let mut table = String::new();
+    for [what, goal, ours, bare, ratio, reached] in lines {
+        let _ = writeln!(table, "{what:<widest$} {goal:>12} {ours:>10} {bare:>10} {ratio:>7}  {reached}");
     }
+    let goals = rows.iter().filter(|row| row.least.or(row.most).is_some());
+    let (reached, goals): (Vec<&Row>, Vec<&Row>) = goals.partition(|row| row.reached() == Some(true));
+    let _ = write!(table, "{} of {} goals reached", reached.len(), reached.len() + goals.len());
     table
 }
 
-fn yes(reached: bool) -> &'static str {
-    if reached { "yes" } else { "no" }
+/// A line of the file.
+#[derive(Debug, Deserialize)]
+struct Row {
+    what: String,
+    unit: String,
+    least: Option<f64>,
+    most: Option<f64>,
+    ours: Option<f64>,
+    bare: Option<f64>,
+    /// Why there is no figure.
+    missing: Option<String>,
+}
+
+impl Row {
+    /// Whether it is as it should be; `None` where nothing is asked or nothing was measured.
+    fn reached(&self) -> Option<bool> {
+        let ours = self.ours?;
+        match (self.least, self.most) {
+            (Some(least), _) => Some(ours >= least),
+            (None, Some(most)) => Some(ours <= most),
+            (None, None) => None,
+        }
+    }
+
+    fn cells(&self) -> [String; 6] {
+        let goal = match (self.least, self.most) {
+            (Some(least), _) => format!(">= {}", short(least)),
+            (None, Some(most)) => format!("<= {}", short(most)),
+            (None, None) => String::new(),
+        };
+        let ratio = self.ours.zip(self.bare).map(|(ours, bare)| ours / bare);
+        let verdict = match (&self.missing, self.reached()) {
+            (Some(why), _) => format!("not measured: {why}"),
+            (None, Some(reached)) => if reached { "yes" } else { "NO" }.into(),
+            (None, None) => String::new(),
+        };
+        let cell = |number: Option<f64>| number.map_or_else(String::new, short);
+        let ratio = ratio.map_or_else(String::new, |ratio| format!("{ratio:.2}"));
+        [format!("{}, {}", self.what, self.unit), goal, cell(self.ours), cell(self.bare), ratio, verdict]
+    }
 }
 
 /// Three digits that count.

@@ -1,14 +1,32 @@
 //! The released binary as a child process, looked at from outside.
 
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::site::{Site, TOKEN, TOKEN_VARIABLE, station};
+use crate::common::cpu;
+use crate::crowd::{TOKEN, TOKEN_VARIABLE, station};
+use crate::site::Site;
 
 /// A service that is not ready by then will not be.
 const START_MAX: Duration = Duration::from_mins(2);
 /// Readings of one request.
 const A_REQUEST: u32 = 5_000;
+
+/// Where a service finds what it needs, and is found.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    pub(crate) config: PathBuf,
+    pub(crate) data: PathBuf,
+    /// Where it serves HTTP.
+    pub(crate) http: u16,
+}
+
+impl From<&Site> for Place {
+    fn from(site: &Site) -> Place {
+        Place { config: site.config(), data: site.data(), http: site.http }
+    }
+}
 
 /// A running service; it ends with this.
 pub(crate) struct Service {
@@ -19,20 +37,20 @@ pub(crate) struct Service {
 
 impl Service {
     /// Starts it, and says how long it took to be ready.
-    pub(crate) async fn start(site: &Site) -> (Service, Duration) {
+    pub(crate) async fn start(place: &Place) -> (Service, Duration) {
         let began = Instant::now();
         let process = Command::new(env!("CARGO_BIN_EXE_forewarn"))
             .args(["run", "--config"])
-            .arg(site.config())
+            .arg(&place.config)
             .arg("--data")
-            .arg(site.data())
+            .arg(&place.data)
             .env("FOREWARN_LOG", "error")
             .env(TOKEN_VARIABLE, TOKEN)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()
             .expect("the binary was built");
-        let url = format!("http://127.0.0.1:{}", site.http);
+        let url = format!("http://127.0.0.1:{}", place.http);
         let mut service = Service { process, url, client: reqwest::Client::new() };
         while !service.is_ready().await {
             assert!(service.process.try_wait().expect("our child").is_none(), "the service ended");
@@ -68,17 +86,50 @@ impl Service {
         }
     }
 
+    /// Readings committed since it started.
+    pub(crate) async fn readings(&self) -> u64 {
+        self.metric("forewarn_readings_total").await
+    }
+
+    /// Where its log ends.
+    pub(crate) async fn position(&self) -> u64 {
+        self.metric("forewarn_log_position").await
+    }
+
+    /// Connections that its listener has let in.
+    pub(crate) async fn connections(&self) -> u64 {
+        self.metric("forewarn_listener_connections").await
+    }
+
+    /// A metric without labels; 0 as long as it is not there.
+    async fn metric(&self, name: &str) -> u64 {
+        let answer = self.client.get(format!("{}/metrics", self.url)).send().await;
+        let text = answer.expect("the service answers").text().await.expect("text");
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.map_or(0, |value| value.parse::<f64>().expect("a number") as u64)
+    }
+
+    /// Processor seconds that it has used.
+    pub(crate) fn cpu_secs(&self) -> f64 {
+        cpu::used_secs(&format!("/proc/{}/stat", self.process.id())).expect("procfs")
+    }
+
     /// Resident memory now, megabytes.
     pub(crate) fn resident_mb(&self) -> f64 {
-        self.status("VmRSS:") / 1e3
+        self.status("VmRSS:") * 1.024 / 1e3
     }
 
-    /// The most it ever had, megabytes.
+    /// The most it had since it started, or since this was forgotten, megabytes.
     pub(crate) fn peak_mb(&self) -> f64 {
-        self.status("VmHWM:") / 1e3
+        self.status("VmHWM:") * 1.024 / 1e3
     }
 
-    /// A figure of `/proc/PID/status`, in its kilobytes.
+    /// Forgets the most it ever had.
+    pub(crate) fn forget_peak(&self) {
+        std::fs::write(format!("/proc/{}/clear_refs", self.process.id()), "5").expect("procfs");
+    }
+
+    /// A figure of `/proc/PID/status`, in its units of 1,024 bytes.
     fn status(&self, key: &str) -> f64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("procfs");
         let line = status.lines().find_map(|line| line.strip_prefix(key)).expect("it has such a line");

@@ -1,92 +1,95 @@
-//! The released service with many sensors: memory, recovery, and every area at
-//! once. `FOREWARN_BENCH_SENSORS` says how many sensors, 100,000 otherwise.
+//! The released service as a process of its own: memory, recovery, every area
+//! at once, latency to the webhook, and what it costs. `FOREWARN_BENCH_SENSORS`
+//! says how many sensors, 100,000 otherwise, and `FOREWARN_BENCH_MILLIONS` how
+//! many millions of readings a start goes through, ten otherwise; a word on the
+//! command line chooses the parts whose names it is in.
 
 #![expect(clippy::print_stdout, reason = "a bench's figures go to standard output")]
 
+mod alarms;
+#[path = "../service/bare.rs"]
+mod bare;
+mod broker;
 mod child;
+#[path = "../service/client.rs"]
+mod client;
 #[path = "../common/mod.rs"]
 mod common;
+mod crowd;
+mod idle;
+#[path = "../service/load.rs"]
+#[allow(dead_code, reason = "the load of the bench beside this one; a few of its words are enough here")]
+mod load;
+mod many;
+#[path = "../../tests/common/mosquitto.rs"]
+#[allow(dead_code, reason = "the broker of the tests; a few of its words are enough here")]
+mod mosquitto;
+mod pace;
+mod receiver;
+#[path = "../service/site.rs"]
+#[allow(dead_code, reason = "here the service is no part of the bench's own process")]
 mod site;
+#[path = "../../tests/common/skip.rs"]
+mod skip;
 mod storm;
+mod strangers;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use child::Service;
 use common::figures::{Goal, add};
-use site::{Site, Size};
-use storm::Receiver;
 
 /// Sensors unless the environment says otherwise.
 const SENSORS: u32 = 100_000;
+/// Millions of readings that a start goes through, unless the environment says otherwise.
+const MILLIONS: u32 = 10;
 /// Readings of each, after which every window is full and every rule at rest.
 const READINGS: u32 = 30;
-/// Areas that cross at once, a gauge each.
-const AREAS: u32 = 10_000;
-/// Metres: below every limit, and above every one.
+/// Metres: below every limit.
 const CALM: f64 = 3.0;
-const RED: f64 = 9.5;
 /// How long memory is left to settle before it is looked at.
 const SETTLE: Duration = Duration::from_secs(3);
 
 fn main() {
-    let sensors = std::env::var("FOREWARN_BENCH_SENSORS").ok().and_then(|count| count.parse().ok());
+    // Cargo adds a flag that only criterion knows.
+    let word = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
+    let wanted = |part: &str| part.contains(&word);
+    let sensors = told("FOREWARN_BENCH_SENSORS").unwrap_or(SENSORS);
+    let millions = told("FOREWARN_BENCH_MILLIONS").unwrap_or(MILLIONS);
     // The client speaks no TLS here, and wants to know who would.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        println!("\nscale: the service as a process of its own");
-        many(sensors.unwrap_or(SENSORS)).await;
-        all_at_once().await;
+        println!("\nscale: the service as a process of its own (the last column: ours over this one)");
+        if wanted("many") {
+            many::measure(sensors, u64::from(millions) * 1_000_000).await;
+        }
+        if wanted("areas") {
+            storm::measure().await;
+        }
+        if wanted("idle") {
+            idle::measure().await;
+        }
+        if wanted("webhook") {
+            alarms::measure().await;
+        }
+        if wanted("strangers") {
+            strangers::measure().await;
+        }
+        if wanted("broker") {
+            broker::measure().await;
+        }
     });
 }
 
-/// Memory and recovery with many sensors.
-async fn many(sensors: u32) {
-    let receiver = Receiver::start().await;
-    let site = Site::new(Size { sensors, areas: sensors.div_ceil(100) }, &receiver.url);
-    let (service, took) = Service::start(&site).await;
-    say(&format!("{sensors} sensors: from nothing to ready"), "s", Goal::None, took.as_secs_f64());
-    tokio::time::sleep(SETTLE).await;
-    say(&format!("{sensors} sensors: memory, just started"), "MB", Goal::None, service.resident_mb());
-    let began = Instant::now();
-    for _ in 0..READINGS {
-        service.read(0..sensors, CALM).await;
-    }
-    let rate = f64::from(sensors) * f64::from(READINGS) / began.elapsed().as_secs_f64();
-    say("line protocol over HTTP, one client, durable", "readings/s", Goal::None, rate);
-    tokio::time::sleep(SETTLE).await;
-    let most = f64::from(sensors) / 1e3 * if sensors > SENSORS { 0.8 } else { 1.0 };
-    let what = format!("{sensors} sensors: memory after {READINGS} readings each");
-    say(&what, "MB", Goal::AtMost(most), service.resident_mb());
-    say(&format!("{sensors} sensors: most memory till then"), "MB", Goal::None, service.peak_mb());
-    service.kill();
-    let (service, took) = Service::start(&site).await;
-    let what = format!("{sensors} sensors: from a kill to ready");
-    say(&what, "s", Goal::AtMost(3.0), took.as_secs_f64());
-    service.kill();
+/// The number that a variable of the environment holds.
+fn told(variable: &str) -> Option<u32> {
+    let number = std::env::var(variable).ok()?;
+    Some(number.parse().unwrap_or_else(|error| panic!("{variable}={number}: {error}")))
 }
 
-/// Every area crosses with one reading each.
-async fn all_at_once() {
-    let receiver = Receiver::start().await;
-    let site = Site::new(Size { sensors: AREAS, areas: AREAS }, &receiver.url);
-    let (service, _) = Service::start(&site).await;
-    for _ in 0..READINGS {
-        service.read(0..AREAS, CALM).await;
-    }
-    tokio::time::sleep(SETTLE).await;
-    let at_rest = service.resident_mb();
-    let began = Instant::now();
-    service.read(0..AREAS, RED).await;
-    let (first, last) = receiver.wait(AREAS as usize, began).await;
-    let what = format!("{AREAS} areas cross at once");
-    say(&format!("{what}: first red"), "s", Goal::AtMost(0.2), first.as_secs_f64());
-    say(&format!("{what}: all of them"), "s", Goal::AtMost(0.8), last.as_secs_f64());
-    say(&format!("{what}: memory above rest"), "MB", Goal::AtMost(64.0), service.resident_mb() - at_rest);
-    service.kill();
-}
-
-fn say(what: &str, unit: &str, goal: Goal, figure: f64) {
-    println!("  {what:<50} {figure:>12.2} {unit}");
-    add(what, unit, goal, figure, None);
+/// Prints a figure, and adds it to the one table.
+fn say(what: &str, unit: &str, goal: Goal, ours: f64, bare: Option<f64>) {
+    let beside = bare.map_or_else(String::new, |bare| format!("{bare:>12.2} bare {:>6.2}", ours / bare));
+    println!("  {what:<78} {ours:>12.2} {unit:<12} {beside}");
+    add(what, unit, goal, ours, bare);
 }

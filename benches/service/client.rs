@@ -26,14 +26,7 @@ impl Client {
         let stream = TcpStream::connect(to).await.expect("the listener accepts");
         stream.set_nodelay(true).expect("a socket option");
         let mut client = Client { stream, out: vec![], packet: 0, part: 0, read: vec![0; 4096] };
-        // MQTT, level 4; user, password and a clean session; a minute of keep-alive.
-        let mut body = b"\0\x04MQTT\x04\xc2\0\x3c".to_vec();
-        for text in [device, device, &secret(device)] {
-            body.extend((text.len() as u16).to_be_bytes());
-            body.extend_from_slice(text.as_bytes());
-        }
-        client.head(0x10, body.len());
-        client.out.extend_from_slice(&body);
+        client.out = connect_packet(device, &secret(device));
         client.flush().await;
         let mut connack = [0; 4];
         client.stream.read_exact(&mut connack).await.expect("an answer to CONNECT");
@@ -44,20 +37,11 @@ impl Client {
     /// Appends a QoS 1 message to what the next flush sends.
     pub(crate) fn publish(&mut self, topic: &str, payload: &str) {
         self.packet = if self.packet == u16::MAX { 1 } else { self.packet + 1 };
-        self.head(0x32, 2 + topic.len() + 2 + payload.len());
+        head(&mut self.out, 0x32, 2 + topic.len() + 2 + payload.len());
         self.out.extend((topic.len() as u16).to_be_bytes());
         self.out.extend_from_slice(topic.as_bytes());
         self.out.extend(self.packet.to_be_bytes());
         self.out.extend_from_slice(payload.as_bytes());
-    }
-
-    fn head(&mut self, kind: u8, mut length: usize) {
-        self.out.push(kind);
-        while length >= 0x80 {
-            self.out.push(length as u8 | 0x80);
-            length >>= 7;
-        }
-        self.out.push(length as u8);
     }
 
     /// Sends what was published.
@@ -79,4 +63,27 @@ impl Client {
             }
         }
     }
+}
+
+/// A CONNECT of MQTT level 4: user, password and a clean session; a minute of keep-alive.
+pub(crate) fn connect_packet(device: &str, secret: &str) -> Vec<u8> {
+    let mut body = b"\0\x04MQTT\x04\xc2\0\x3c".to_vec();
+    for text in [device, device, secret] {
+        body.extend((text.len() as u16).to_be_bytes());
+        body.extend_from_slice(text.as_bytes());
+    }
+    let mut packet = vec![];
+    head(&mut packet, 0x10, body.len());
+    packet.extend(body);
+    packet
+}
+
+/// The fixed header of a packet.
+fn head(out: &mut Vec<u8>, kind: u8, mut length: usize) {
+    out.push(kind);
+    while length >= 0x80 {
+        out.push(length as u8 | 0x80);
+        length >>= 7;
+    }
+    out.push(length as u8);
 }

@@ -13,6 +13,11 @@ use crate::site::{A_DEVICE, device, station};
 /// A load that is not through by then is cut off, and counts as far as it came.
 pub(crate) const LOAD_MAX: Duration = Duration::from_secs(6);
 
+/// As a broker is run: nothing is dropped, many are under way, and what it
+/// keeps is written down now and then, not at every change as in the tests.
+pub(crate) const BROKER_SETTINGS: &str = "allow_anonymous true\nmax_queued_messages 0\nmax_inflight_messages 1000\n\
+                               autosave_on_changes false\nautosave_interval 1800\n";
+
 /// What a load sends.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Load {

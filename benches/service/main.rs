@@ -1,9 +1,8 @@
-//! The whole service, from bytes on a socket to acknowledgements and webhooks,
-//! beside stand-ins that do as little as can be done in its place.
+//! The whole service, from bytes on a socket to what is durable, beside
+//! stand-ins that do as little as can be done in its place.
 
 #![expect(clippy::print_stdout, reason = "a bench's figures go to standard output")]
 
-mod alarms;
 mod bare;
 mod client;
 #[path = "../common/mod.rs"]
@@ -21,11 +20,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use forewarn::app::service::Service;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
-use alarms::{Half, Latency, Receiver};
-use common::figures::{Goal, add};
-use load::{Calendar, LOAD_MAX, Load, Sent};
+use common::figures::{Goal, add, missing};
+use load::{BROKER_SETTINGS, Calendar, LOAD_MAX, Load, Sent};
 use mosquitto::Mosquitto;
 use site::{Site, Way};
 
@@ -53,10 +51,8 @@ const LOADS: [(&str, Load, f64); 3] = [
 /// What goes through the broker.
 const BROKERED: Load = Load { connections: 20, window: 50, messages: 2_000, readings: 1 };
 
-/// As a broker is run: nothing is dropped, many are under way, and what it
-/// keeps is written down now and then, not at every change as in the tests.
-const BROKER_SETTINGS: &str = "allow_anonymous true\nmax_queued_messages 0\nmax_inflight_messages 1000\n\
-                               autosave_on_changes false\nautosave_interval 1800\n";
+/// Where warnings would go: nothing alarms here.
+const NOWHERE: &str = "http://127.0.0.1:9/hook";
 
 /// Tries until the service must have heard the broker.
 const TRIES: u32 = 100;
@@ -74,11 +70,10 @@ fn main() {
 
 /// Through the built-in listener.
 async fn listener() {
-    let receiver = Receiver::start().await;
-    let site = Site::new(Way::Listener, &receiver.url);
+    let site = Site::new(Way::Listener, NOWHERE);
     let service = site.start().await;
     let ours = service.mqtt_addr().expect("the listener is on");
-    let (bare, alarms) = bare::acknowledger().await;
+    let (bare, _heard) = bare::acknowledger().await;
     let mut calendar = Calendar::default();
     for (what, load, goal) in LOADS {
         let (mut by_us, mut by_bare) = (vec![], vec![]);
@@ -95,25 +90,15 @@ async fn listener() {
             Some(bare),
         );
     }
-    let by_us = alarms::measure(ours, &receiver, Half::First).await;
-    let bridge = tokio::spawn(post_all(alarms, receiver.url.clone()));
-    let by_bare = alarms::measure(bare, &receiver, Half::Second).await;
-    bridge.abort();
-    latencies(by_us, by_bare);
     service.stop().await;
-}
-
-/// Posts what the acknowledger hears, one after the other over one connection.
-async fn post_all(mut alarms: mpsc::Receiver<String>, url: String) {
-    let client = reqwest::Client::new();
-    while let Some(payload) = alarms.recv().await {
-        client.post(&url).body(payload).send().await.expect("the receiver answers");
-    }
 }
 
 /// Through mosquitto.
 async fn broker() {
-    let Some(broker) = Mosquitto::start(|_: &Path| BROKER_SETTINGS.into()) else { return };
+    let what = "through mosquitto, QoS 1, durable";
+    let Some(broker) = Mosquitto::start(|_: &Path| BROKER_SETTINGS.into()) else {
+        return missing(what, "readings/s", Goal::None, "mosquitto is missing");
+    };
     let address = ([127, 0, 0, 1], broker.port).into();
     let messages = u64::from(BROKERED.connections * BROKERED.messages);
     let mut calendar = Calendar::default();
@@ -125,8 +110,7 @@ async fn broker() {
         BROKERED.send(address, &mut calendar).await;
         by_bare.push(counting.await.expect("no subscriber panics"));
     }
-    let receiver = Receiver::start().await;
-    let site = Site::new(Way::Broker(broker.port), &receiver.url);
+    let site = Site::new(Way::Broker(broker.port), NOWHERE);
     let service = site.start().await;
     be_heard(&service, address, &mut calendar).await;
     let mut by_us = vec![];
@@ -136,7 +120,7 @@ async fn broker() {
         by_us.push(sent);
     }
     let (ours, bare) = rates("through mosquitto, 20 publishers", BROKERED.readings, &by_us, &by_bare);
-    add("through mosquitto, QoS 1, durable", "readings/s", Goal::None, ours, Some(bare));
+    add(what, "readings/s", Goal::None, ours, Some(bare));
     service.stop().await;
 }
 
@@ -185,23 +169,4 @@ fn median(sent: &[Sent]) -> f64 {
     let mut rates: Vec<f64> = sent.iter().map(|sent| sent.rate()).collect();
     rates.sort_by(f64::total_cmp);
     rates.get(rates.len() / 2).copied().unwrap_or_default()
-}
-
-fn latencies(ours: Latency, bare: Latency) {
-    for (name, latency) in [("forewarn", ours), ("bare", bare)] {
-        let Latency { p50, p99, came, sent } = latency;
-        let [p50_ms, p99_ms] = [p50, p99].map(|took| took.as_secs_f64() * 1e3);
-        let ratio = ours.p50.as_secs_f64() / p50.as_secs_f64();
-        println!(
-            "  {:<34} {name:<10} p50 {p50_ms:>6.2} ms, p99 {p99_ms:>6.2} ms, {came} of {sent} came {ratio:>9.2}",
-            "publish to webhook at 5,000/s"
-        );
-    }
-    let millis = |took: Duration| took.as_secs_f64() * 1e3;
-    for (what, most, ours, bare) in
-        [("half of them", 0.8, ours.p50, bare.p50), ("all but one in a hundred", 5.0, ours.p99, bare.p99)]
-    {
-        let what = format!("publish to webhook at 5,000/s, {what} within");
-        add(&what, "ms", Goal::AtMost(most), millis(ours), Some(millis(bare)));
-    }
 }

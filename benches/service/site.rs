@@ -8,6 +8,8 @@ use forewarn::config::targets::hex;
 use forewarn::ingest::credentials::hash;
 use forewarn_core::level::Status;
 
+use crate::common::ports::free_port;
+
 /// Gauges in all; ten of them belong to each device.
 pub(crate) const STATIONS: u32 = 5_000;
 /// Gauges of a device.
@@ -32,6 +34,10 @@ pub(crate) enum Way {
 /// The folder of a site.
 pub(crate) struct Site {
     dir: tempfile::TempDir,
+    /// Where the service serves HTTP.
+    pub(crate) http: u16,
+    /// Where its listener takes MQTT, if that is the way.
+    pub(crate) mqtt: u16,
 }
 
 impl Site {
@@ -39,7 +45,7 @@ impl Site {
     pub(crate) fn new(way: Way, webhook: &str) -> Site {
         // On the disk that the build is on: the system's own temporary directory may well be memory.
         let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory on a real disk");
-        let site = Site { dir };
+        let site = Site { dir, http: free_port(), mqtt: free_port() };
         std::fs::create_dir_all(site.config().join("rules")).expect("a new directory");
         site.write("secret", WEBHOOK_SECRET);
         private(&site.config().join("secret"));
@@ -70,8 +76,8 @@ clear = { below = "0.10 m", hold = "60 min" }
     fn main(&self, way: Way) -> String {
         let way = match way {
             Way::Listener => {
-                r#"listener = { bind = "127.0.0.1:0", rate_max = 0, decode = { format = "json" } }"#
-                    .to_owned()
+                let bind = format!("127.0.0.1:{}", self.mqtt);
+                format!(r#"listener = {{ bind = "{bind}", rate_max = 0, decode = {{ format = "json" }} }}"#)
             }
             Way::Broker(port) => format!(
                 "[sources.river]\nmqtt = {{ url = \"mqtt://127.0.0.1:{port}\", topic = \"river/#\" }}\n\
@@ -82,16 +88,21 @@ clear = { below = "0.10 m", hold = "60 min" }
             r#"
 site = {{ name = "Bench river", zone = "Asia/Shanghai" }}
 operator = {{ contact = "it" }}
-http = {{ bind = "127.0.0.1:0" }}
+http = {{ bind = "127.0.0.1:{}" }}
 webhook = {{ secret = {{ file = "{}" }}, allow = ["127.0.0.0/8"], plaintext = true }}
 {way}
 "#,
+            self.http,
             self.config().join("secret").display()
         )
     }
 
-    fn config(&self) -> PathBuf {
+    pub(crate) fn config(&self) -> PathBuf {
         self.dir.path().join("config")
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
+        self.dir.path().join("data")
     }
 
     fn write(&self, name: &str, text: &str) {
@@ -103,7 +114,7 @@ webhook = {{ secret = {{ file = "{}" }}, allow = ["127.0.0.0/8"], plaintext = tr
     pub(crate) async fn start(&self) -> Service {
         let options = Options {
             config: self.config(),
-            data: Some(self.dir.path().join("data")),
+            data: Some(self.data()),
             status: Status::Actual,
             time: Timekeeping::System,
         };

@@ -1,22 +1,22 @@
 //! From a publish to its webhook, at five thousand readings a second.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::Router;
-use axum::body::Bytes;
-use axum::extract::State;
-use axum::http::StatusCode;
-use axum::routing::post;
+use tokio::sync::mpsc;
 
+use crate::bare::acknowledger;
+use crate::child::{Place, Service};
 use crate::client::Client;
+use crate::common::figures::Goal;
 use crate::load::apart;
-use crate::site::{ALARMED, EDGE, STATIONS, area, device, station};
+use crate::pace::Pace;
+use crate::receiver::Receiver;
+use crate::say;
+use crate::site::{ALARMED, EDGE, STATIONS, Site, Way, area, device, station};
 
 /// From one reading to the next: five thousand a second.
-const PACE: Duration = Duration::from_micros(200);
+pub(crate) const APART: Duration = Duration::from_micros(200);
 
 /// One reading in so many is an alarm.
 const ALARM_EVERY: u32 = 50;
@@ -27,44 +27,36 @@ const ALARMS: u32 = ALARMED / 2;
 /// How long the last posts are waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Between two looks at what came.
+const LOOK: Duration = Duration::from_millis(5);
+
 /// Readings that may wait for their acknowledgement before it is read.
 const UNREAD_MAX: u32 = 100;
 
-/// When each area was first posted about.
-type Came = Arc<Mutex<BTreeMap<String, Instant>>>;
-
-/// A webhook receiver that notes when it first heard of an area.
-#[derive(Debug, Clone)]
-pub(crate) struct Receiver {
-    /// Where it listens.
-    pub(crate) url: String,
-    came: Came,
-}
-
-impl Receiver {
-    /// Listens on a free port.
-    pub(crate) async fn start() -> Receiver {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let url = format!("http://{}/hook", listener.local_addr().expect("bound"));
-        let came = Came::default();
-        let router = Router::new().route("/hook", post(take)).with_state(came.clone());
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        Receiver { url, came }
-    }
-
-    fn came(&self) -> BTreeMap<String, Instant> {
-        self.came.lock().unwrap_or_else(PoisonError::into_inner).clone()
+/// The service, and who acknowledges and posts what it hears at once.
+pub(crate) async fn measure() {
+    let receiver = Receiver::start("reach-").await;
+    let site = Site::new(Way::Listener, &receiver.url);
+    let (service, _) = Service::start(&Place::from(&site)).await;
+    let ours = measure_one(([127, 0, 0, 1], site.mqtt).into(), &receiver, Half::First).await;
+    service.kill();
+    let (bare, alarms) = acknowledger().await;
+    let bridge = tokio::spawn(post_all(alarms, receiver.url.clone()));
+    let bare = measure_one(bare, &receiver, Half::Second).await;
+    bridge.abort();
+    for (what, most, share) in [("half of them", 0.8, 50), ("all but one in a hundred", 5.0, 99)] {
+        let what = format!("publish to webhook at 5,000/s: {what} within");
+        let [ours, bare] = [&ours, &bare].map(|took| took[took.len() * share / 100].as_secs_f64() * 1e3);
+        say(&what, "ms", Goal::AtMost(most), ours, Some(bare));
     }
 }
 
-async fn take(State(came): State<Came>, body: Bytes) -> StatusCode {
-    let now = Instant::now();
-    let text = String::from_utf8_lossy(&body);
-    if let Some(at) = text.find("reach-") {
-        let area = text[at..].chars().take("reach-000".len()).collect();
-        came.lock().unwrap_or_else(PoisonError::into_inner).entry(area).or_insert(now);
+/// Posts what the acknowledger hears, one after the other over one connection.
+async fn post_all(mut alarms: mpsc::Receiver<String>, url: String) {
+    let client = reqwest::Client::new();
+    while let Some(payload) = alarms.recv().await {
+        client.post(&url).body(payload).send().await.expect("the receiver answers");
     }
-    StatusCode::NO_CONTENT
 }
 
 /// Which half of the areas is alarmed.
@@ -76,36 +68,22 @@ pub(crate) enum Half {
     Second,
 }
 
-/// How long the posts took.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Latency {
-    /// Half of them came within.
-    pub(crate) p50: Duration,
-    /// All but one in a hundred came within.
-    pub(crate) p99: Duration,
-    /// How many came.
-    pub(crate) came: usize,
-    /// How many should have.
-    pub(crate) sent: usize,
-}
-
 /// Sends readings at a steady pace, alarms among them, and measures how long
-/// each of those took to its post.
-pub(crate) async fn measure(to: SocketAddr, receiver: &Receiver, half: Half) -> Latency {
+/// each of those took to its post, shortest first.
+async fn measure_one(to: SocketAddr, receiver: &Receiver, half: Half) -> Vec<Duration> {
     let sent = apart(pace(to, half)).await;
     let deadline = Instant::now() + PATIENCE;
-    let took = loop {
-        let came = receiver.came();
+    loop {
+        let came = receiver.first();
         let took = |(area, sent): &(String, Instant)| Some(came.get(area)?.saturating_duration_since(*sent));
         let mut took: Vec<Duration> = sent.iter().filter_map(took).collect();
-        if took.len() == sent.len() || Instant::now() > deadline {
+        if took.len() == sent.len() {
             took.sort();
-            break took;
+            return took;
         }
-        tokio::time::sleep(PACE * 20).await;
-    };
-    let within = |share: usize| took.get(took.len() * share / 100).copied().unwrap_or_default();
-    Latency { p50: within(50), p99: within(99), came: took.len(), sent: sent.len() }
+        assert!(Instant::now() < deadline, "{} of {} alarms were posted", took.len(), sent.len());
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 /// The area of each alarm, and when it was sent.
@@ -117,11 +95,11 @@ async fn pace(to: SocketAddr, half: Half) -> Vec<(String, Instant)> {
     let first = STATIONS - ALARMED + part * ALARMS;
     let mut calm = Client::connect(to, &device(part)).await;
     let mut edge = Client::connect(to, EDGE).await;
-    let mut tick = tokio::time::interval(PACE);
+    let mut pace = Pace::new(APART);
     let mut sent = vec![];
     let (mut at_edge, mut at_calm) = (0, 0);
     for n in 0..ALARMS * ALARM_EVERY {
-        tick.tick().await;
+        pace.wait();
         let now = forewarn::clock::wall().0;
         let (client, unread) = if n % ALARM_EVERY == 0 {
             let at = first + n / ALARM_EVERY;

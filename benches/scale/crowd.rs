@@ -1,7 +1,15 @@
-//! A site of many gauges, as files.
+//! A site of very many gauges, as files.
 
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+
+use forewarn::config::targets::hex;
+use forewarn::ingest::credentials::hash;
+
+use crate::child::Place;
+use crate::common::ports::free_port;
+use crate::site::{device, secret};
 
 /// Token of the bench: visibly no secret.
 pub(crate) const TOKEN: &str = "visibly-a-token-of-the-bench-0123456789abcdef";
@@ -15,20 +23,22 @@ const WEBHOOK_SECRET: &str = "whsec_dGhpcy1pcy1hbi1leGFtcGxlLXNlY3JldC0wMTIz";
 pub(crate) struct Size {
     pub(crate) sensors: u32,
     pub(crate) areas: u32,
+    /// They share the gauges between them.
+    pub(crate) devices: u32,
 }
 
 /// The folder of a site, on the disk that the build is on.
-pub(crate) struct Site {
+pub(crate) struct Crowd {
     dir: tempfile::TempDir,
-    /// Where the service serves HTTP.
-    pub(crate) http: u16,
+    http: u16,
+    mqtt: u16,
 }
 
-impl Site {
+impl Crowd {
     /// Writes a configuration under one threshold rule; warnings go to `webhook`.
-    pub(crate) fn new(size: Size, webhook: &str) -> Site {
+    pub(crate) fn new(size: Size, webhook: &str) -> Crowd {
         let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory on a real disk");
-        let site = Site { dir, http: free_port() };
+        let site = Crowd { dir, http: free_port(), mqtt: free_port() };
         std::fs::create_dir_all(site.config().join("rules")).expect("a new directory");
         let secret = site.config().join("secret");
         site.write("secret", WEBHOOK_SECRET);
@@ -37,15 +47,17 @@ impl Site {
             r#"
 site = {{ name = "Scale", zone = "Asia/Shanghai" }}
 operator = {{ contact = "it" }}
-listener = {{ bind = "127.0.0.1:0", decode = {{ format = "json" }} }}
+listener = {{ bind = "{}", decode = {{ format = "json" }} }}
 http = {{ bind = "127.0.0.1:{}", tokens = {{ bench = {{ env = "{TOKEN_VARIABLE}" }} }} }}
 webhook = {{ secret = {{ file = "{}" }}, allow = ["127.0.0.0/8"], plaintext = true }}
 "#,
+            site.mqtt(),
             site.http,
             secret.display()
         );
         site.write("forewarn.toml", &main);
         site.write("areas.geojson", &areas(size));
+        site.write("devices.csv", &devices(size));
         let (sensors, limits) = gauges(size);
         site.write("sensors.csv", &sensors);
         site.write("limits.csv", &limits);
@@ -64,12 +76,18 @@ clear = { below = "0.10 m", hold = "60 min" }
         site
     }
 
-    pub(crate) fn config(&self) -> PathBuf {
-        self.dir.path().join("config")
+    /// Where the service finds it, and is found.
+    pub(crate) fn place(&self) -> Place {
+        Place { config: self.config(), data: self.dir.path().join("data"), http: self.http }
     }
 
-    pub(crate) fn data(&self) -> PathBuf {
-        self.dir.path().join("data")
+    /// Where its listener takes MQTT.
+    pub(crate) fn mqtt(&self) -> SocketAddr {
+        ([127, 0, 0, 1], self.mqtt).into()
+    }
+
+    fn config(&self) -> PathBuf {
+        self.dir.path().join("config")
     }
 
     fn write(&self, name: &str, text: &str) {
@@ -83,20 +101,17 @@ fn private(path: &Path) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).expect("a file of ours");
 }
 
-/// A port that is free now.
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("bound").port()
-}
-
 /// The name of the n-th station.
 pub(crate) fn station(n: u32) -> String {
     format!("g-{n:07}")
 }
 
+/// What the names of areas begin with.
+pub(crate) const AREA: &str = "area-";
+
 /// The name of the n-th area.
 pub(crate) fn area(n: u32) -> String {
-    format!("area-{n:05}")
+    format!("{AREA}{n:05}")
 }
 
 fn gauges(size: Size) -> (String, String) {
@@ -111,6 +126,17 @@ fn gauges(size: Size) -> (String, String) {
         writeln!(limits, "{station}/level,,,6,7,8,9,m,local").expect("a String takes everything");
     }
     (sensors, limits)
+}
+
+fn devices(size: Size) -> String {
+    let mut text = "identity,stations,secret_sha256\n".to_owned();
+    for n in 0..size.devices {
+        let (identity, each) = (device(n), size.sensors / size.devices);
+        let stations: Vec<String> = (n * each..(n + 1) * each).map(station).collect();
+        let sha256 = hex(&hash(secret(&identity).as_bytes()));
+        writeln!(text, "{identity},{},{sha256}", stations.join(";")).expect("a String takes everything");
+    }
+    text
 }
 
 fn areas(size: Size) -> String {
