@@ -5,6 +5,7 @@ mod clocks;
 pub mod control;
 pub mod demo;
 pub mod desk;
+mod findings;
 pub mod listening;
 mod metrics;
 mod notify;
