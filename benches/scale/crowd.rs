@@ -2,21 +2,19 @@
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use forewarn::config::targets::hex;
 use forewarn::ingest::credentials::hash;
 
 use crate::child::Place;
 use crate::common::ports::free_port;
-use crate::site::{device, secret};
+use crate::site::{WEBHOOK_SECRET, device, private, secret};
 
 /// Token of the bench: visibly no secret.
 pub(crate) const TOKEN: &str = "visibly-a-token-of-the-bench-0123456789abcdef";
 /// The variable in which the service finds it.
 pub(crate) const TOKEN_VARIABLE: &str = "FOREWARN_BENCH_TOKEN";
-/// Webhook secret of the bench: visibly no secret.
-const WEBHOOK_SECRET: &str = "whsec_dGhpcy1pcy1hbi1leGFtcGxlLXNlY3JldC0wMTIz";
 
 /// What is configured.
 #[derive(Debug, Clone, Copy)]
@@ -95,12 +93,6 @@ clear = { below = "0.10 m", hold = "60 min" }
         std::fs::write(&path, text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     }
 }
-
-fn private(path: &Path) {
-    use std::os::unix::fs::PermissionsExt as _;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).expect("a file of ours");
-}
-
 /// The name of the n-th station.
 pub(crate) fn station(n: u32) -> String {
     format!("g-{n:07}")

@@ -20,7 +20,7 @@ pub(crate) const ALARMED: u32 = 600;
 pub(crate) const EDGE: &str = "edge";
 
 /// Webhook secret of the bench: visibly no secret.
-const WEBHOOK_SECRET: &str = "whsec_dGhpcy1pcy1hbi1leGFtcGxlLXNlY3JldC0wMTIz";
+pub(crate) const WEBHOOK_SECRET: &str = "whsec_dGhpcy1pcy1hbi1leGFtcGxlLXNlY3JldC0wMTIz";
 
 /// Which way readings come in.
 #[derive(Debug, Clone, Copy)]
@@ -122,7 +122,8 @@ webhook = {{ secret = {{ file = "{}" }}, allow = ["127.0.0.0/8"], plaintext = tr
     }
 }
 
-fn private(path: &Path) {
+/// Makes a file readable by its owner alone, as a secret must be.
+pub(crate) fn private(path: &Path) {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).expect("a file of ours");
 }
