@@ -178,12 +178,23 @@ impl Timers {
     pub fn pop(&mut self, at: Timestamp) -> Option<(Timestamp, Timer)> {
         loop {
             let (rung, timer) = self.wheel.pop(at)?;
-            let armed = self.armed(timer);
             // What was armed again for an earlier instant rang then.
-            if *armed == rung {
-                *armed = Timestamp::MAX;
+            if self.disarm(timer, rung) {
                 return Some((rung, timer));
             }
+        }
+    }
+
+    /// Whether a timer was armed for `rung`; it is no longer.
+    fn disarm(&mut self, timer: Timer, rung: Timestamp) -> bool {
+        match timer {
+            Timer::Silence(Row(row)) => {
+                let armed = self.rows.get_mut(row as usize).filter(|armed| **armed == rung);
+                armed.map(|armed| *armed = Timestamp::MAX).is_some()
+            }
+            Timer::Outage => self.outage.take_if(|armed| *armed == rung).is_some(),
+            // Of those that are not armed nothing is kept: cells come and go with plans.
+            Timer::Cell(cell) => self.cells.get(&cell) == Some(&rung) && self.cells.remove(&cell).is_some(),
         }
     }
 
