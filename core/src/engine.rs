@@ -80,7 +80,7 @@ impl Engine {
             | Input::Clock(_)
             | Input::Source(..)
             | Input::Outcome(_)
-            | Input::Command(_)
+            | Input::Command(..)
             | Input::Trouble(_)
             | Input::Assign(_)
             | Input::Intake(_) => None,
@@ -191,8 +191,8 @@ impl Engine {
             Input::Source(source, true) => self.source_up(*source, pen),
             Input::Source(source, false) => self.source_down(*source, pen),
             Input::Outcome(outcome) => self.areas.outcome(outcome),
-            Input::Command(command) => {
-                let decisions = self.areas.decide_command(command, &self.stamp(pen));
+            Input::Command(command, by) => {
+                let decisions = self.areas.decide_command(command, by, &self.stamp(pen));
                 self.commit(&decisions, pen);
             }
             Input::Trouble(report) => self.areas.reported(report),

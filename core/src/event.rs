@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use minicbor::{Decode, Encode};
 
+use crate::authority::By;
 use crate::finding::WouldHave;
 use crate::ids::{IndexKind, Key, LogId, OutputId, Position, RunId, SourceIx, TargetIx};
 use crate::plan::{Plan, PlanId};
@@ -46,9 +47,14 @@ pub enum Input {
     /// A delivery had an outcome.
     #[n(6)]
     Outcome(#[n(0)] DeliveryOutcome),
-    /// A person asked for something.
+    /// A person asked for something, and who it was.
     #[n(7)]
-    Command(#[n(0)] Command),
+    Command(
+        #[n(0)] Command,
+        #[n(1)]
+        #[cbor(default)]
+        By,
+    ),
     /// The shell has a trouble to tell, or one that is over.
     #[n(8)]
     Trouble(#[n(0)] TroubleReport),

@@ -6,6 +6,7 @@
 //! map, so the same log gives the same outputs on every machine. Live,
 //! replay, simulation and crash recovery are the same [`engine::Engine::step`].
 
+pub mod authority;
 pub mod checks;
 pub mod engine;
 pub mod event;

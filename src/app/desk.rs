@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use forewarn_core::authority::By;
 use forewarn_core::event::{Command, Input, TroubleReport};
 use forewarn_core::ids::{Key, TargetIx};
 use forewarn_core::plan::Plan;
@@ -172,8 +173,8 @@ impl Desk {
         command_on(&self.parts.data, words)
     }
 
-    async fn command(&self, command: Command, done: String) -> Response {
-        match self.parts.inbox.answer(vec![Input::Command(command)]).await {
+    async fn command(&self, command: Command, by: By, done: String) -> Response {
+        match self.parts.inbox.answer(vec![Input::Command(command, by)]).await {
             Some(answer) if answer.decisions.is_empty() => self.without_effect(),
             Some(_) => Response::done(done),
             None => Response::refused("the service is stopping"),
@@ -204,6 +205,7 @@ impl Desk {
         targets: &[String],
         note: String,
         wait: Duration,
+        by: By,
     ) -> Response {
         let plan = self.parts.picture.borrow().plan.clone();
         let meant = match notify::meant(&plan, contacts, targets) {
@@ -216,7 +218,8 @@ impl Desk {
         };
         let count = meant.len();
         let told = if count == 1 { "1 target".to_owned() } else { format!("{count} targets") };
-        let answer = self.parts.inbox.answer(vec![Input::Command(Command::NotifyTest(meant, note))]).await;
+        let answer =
+            self.parts.inbox.answer(vec![Input::Command(Command::NotifyTest(meant, note), by)]).await;
         let Some(answer) = answer else { return Response::refused("the service is stopping") };
         let Some(test) = notify::decided(&answer.decisions) else { return self.without_effect() };
         let sees = self.hint("warnings list");
@@ -229,7 +232,7 @@ impl Desk {
         response
     }
 
-    async fn acknowledge(&self, warning: &str, contact: &str) -> Response {
+    async fn acknowledge(&self, warning: &str, contact: &str, by: By) -> Response {
         let found = match Key::parse(warning).map(|key| self.parts.state.warning(key)) {
             Some(Ok(found)) => found,
             Some(Err(error)) => return Response::refused(format!("the warning cannot be read: {error:#}")),
@@ -251,7 +254,7 @@ impl Desk {
             ));
         };
         let command = Command::Acknowledge(newest.warning, newest.number, target);
-        match self.parts.inbox.answer(vec![Input::Command(command)]).await {
+        match self.parts.inbox.answer(vec![Input::Command(command, by)]).await {
             Some(answer) if answer.quarantined || self.is_held() => self.without_effect(),
             Some(answer) if answer.decisions.is_empty() => {
                 Response::done(format!("{contact} had acknowledged it before"))
@@ -261,7 +264,7 @@ impl Desk {
         }
     }
 
-    async fn resend(&self, key: &str) -> Response {
+    async fn resend(&self, key: &str, by: By) -> Response {
         let dead = match self.parts.state.dead_letters(UNDELIVERED_MAX) {
             Ok(dead) => dead,
             Err(error) => return Response::refused(format!("dead deliveries cannot be read: {error:#}")),
@@ -272,7 +275,7 @@ impl Desk {
                 self.hint("warnings dead")
             ));
         };
-        self.command(Command::Resend(row.warning, row.target), "sent again, in a new round".into()).await
+        self.command(Command::Resend(row.warning, row.target), by, "sent again, in a new round".into()).await
     }
 
     /// What would go out if a held directory acted again.
@@ -292,10 +295,10 @@ impl Desk {
         Response { done: true, lines }
     }
 
-    async fn resume(&self) -> Response {
+    async fn resume(&self, by: By) -> Response {
         let desk = self.clone();
         to_its_end(async move {
-            match desk.parts.inbox.answer(vec![Input::Command(Command::Resume)]).await {
+            match desk.parts.inbox.answer(vec![Input::Command(Command::Resume, by)]).await {
                 Some(answer) if answer.decisions.is_empty() => Response::refused(NOT_HELD),
                 Some(_) => {
                     let setup = desk.parts.current.borrow().clone();
@@ -324,14 +327,14 @@ impl Desk {
         }
     }
 
-    async fn on_cell(&self, cell: &str, command: impl FnOnce(Cell) -> Command) -> Response {
+    async fn on_cell(&self, cell: &str, by: By, command: impl FnOnce(Cell) -> Command) -> Response {
         let found = {
             let picture = self.parts.picture.borrow();
             find_cell(&picture.plan, cell)
         };
         match found {
             Some(cell_ix) => {
-                self.command(command(cell_ix), format!("{cell}: done, its targets are told")).await
+                self.command(command(cell_ix), by, format!("{cell}: done, its targets are told")).await
             }
             None => Response::refused(format!(
                 "{cell:?} is no incident, expected hazard@area as `{}` shows",
@@ -373,6 +376,8 @@ fn find_cell(plan: &Plan, word: &str) -> Option<Cell> {
 
 impl Operator for Desk {
     fn handle(&self, request: Request) -> Pin<Box<dyn Future<Output = Response> + Send + '_>> {
+        // Whoever reaches the control socket owns the machine.
+        let by = By::default();
         Box::pin(async move {
             match request {
                 Request::Reload { orphan } => match self.reload(Orphan::asked(orphan)).await {
@@ -381,18 +386,18 @@ impl Operator for Desk {
                 },
                 Request::NotifyTest { contacts, targets, note, wait_ms } => {
                     let wait = Duration::from_millis(wait_ms).min(WAIT_MAX);
-                    self.notify_test(&contacts, &targets, note, wait).await
+                    self.notify_test(&contacts, &targets, note, wait, by).await
                 }
                 Request::AllClear { cell, reason } => {
-                    self.on_cell(&cell, |at| Command::AllClear(at, reason)).await
+                    self.on_cell(&cell, by, |at| Command::AllClear(at, reason)).await
                 }
                 Request::Cancel { cell, reason } => {
-                    self.on_cell(&cell, |at| Command::Cancel(at, reason)).await
+                    self.on_cell(&cell, by, |at| Command::Cancel(at, reason)).await
                 }
-                Request::Acknowledge { warning, contact } => self.acknowledge(&warning, &contact).await,
-                Request::Resend { key } => self.resend(&key).await,
+                Request::Acknowledge { warning, contact } => self.acknowledge(&warning, &contact, by).await,
+                Request::Resend { key } => self.resend(&key, by).await,
                 Request::Resume { dry_run: true } => self.would_resume(),
-                Request::Resume { dry_run: false } => self.resume().await,
+                Request::Resume { dry_run: false } => self.resume(by).await,
                 Request::ConfirmUpgrade => self.confirm_upgrade(),
                 Request::Stop => {
                     self.asked_to_stop.cancel();

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use forewarn_core::authority::By;
 use forewarn_core::event::{Command, Input};
 use forewarn_core::ids::{Key, Position};
 use forewarn_core::warning::Seen;
@@ -73,7 +74,10 @@ impl DeliveryPages {
     async fn acknowledged(&self, delivery: Key, number: u32) -> Result<(), Opened> {
         let row = self.row(delivery).await?;
         let command = Command::Acknowledge(row.newest.warning, number, row.target);
-        let answer = self.inbox.answer(vec![Input::Command(command)]).await;
+        // Whoever has left the configuration opens no page.
+        let target = self.current.borrow().plan.target(row.target).map(|target| target.id.clone());
+        let by = By::link(target.ok_or(Opened::Nothing)?);
+        let answer = self.inbox.answer(vec![Input::Command(command, by)]).await;
         let answer = answer.filter(|answer| !answer.quarantined).ok_or(Opened::Later)?;
         let mut projected = self.projected.clone();
         let shown = projected.wait_for(|at| *at >= answer.position);

@@ -201,7 +201,7 @@ fn plan_after(record: &Record) -> PlanId {
         | Input::Clock(_)
         | Input::Source(..)
         | Input::Outcome(_)
-        | Input::Command(_)
+        | Input::Command(..)
         | Input::Trouble(_)
         | Input::Assign(_)
         | Input::Intake(_) => None,

@@ -136,7 +136,7 @@ fn happened(names: &Names, input: &Input, judged: Option<&Checked>, moment: Mome
             let warning = &it.warning.digest().to_string()[..8];
             format!("delivery of {warning} revision {} to {} {what}", it.number, names.target(it.target))
         }
-        Input::Command(command) => asked(names, command),
+        Input::Command(command, by) => format!("{by}: {}", asked(names, command)),
         Input::Trouble(report) => format!("the service reports {}", trouble(report)),
         Input::Assign(it) => {
             format!("the {} {} got index {}", kind_word(it.kind), show::clean(&it.name), it.index)

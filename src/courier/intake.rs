@@ -116,7 +116,7 @@ impl<W: World> Shell<W> {
                 | Input::Tick
                 | Input::Plan(_)
                 | Input::Source(..)
-                | Input::Command(_)
+                | Input::Command(..)
                 | Input::Trouble(_)
                 | Input::Intake(_)
                 | Input::Assign(_) => {}

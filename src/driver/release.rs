@@ -93,7 +93,7 @@ pub(super) fn source_of(input: &Input) -> SourceIx {
         | Input::Plan(_)
         | Input::Clock(_)
         | Input::Outcome(_)
-        | Input::Command(_)
+        | Input::Command(..)
         | Input::Trouble(_)
         | Input::Assign(_)
         | Input::Intake(_) => SourceIx::default(),

@@ -62,7 +62,7 @@ impl Tally {
                 | Input::Clock(_)
                 | Input::Source(..)
                 | Input::Outcome(_)
-                | Input::Command(_)
+                | Input::Command(..)
                 | Input::Trouble(_)
                 | Input::Assign(_)
                 | Input::Intake(_) => {}

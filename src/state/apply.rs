@@ -109,7 +109,7 @@ fn apply(transaction: &Transaction<'_>, record: &Record, added: &mut Added) -> R
             | Input::Tick
             | Input::Plan(_)
             | Input::Source(..)
-            | Input::Command(_)
+            | Input::Command(..)
             | Input::Trouble(_)
             | Input::Intake(_)
             | Input::Assign(_) => {}

@@ -325,7 +325,7 @@ impl Writer {
                 | Input::Plan(_)
                 | Input::Source(..)
                 | Input::Outcome(_)
-                | Input::Command(_)
+                | Input::Command(..)
                 | Input::Trouble(_)
                 | Input::Assign(_)
                 | Input::Intake(_) => {}

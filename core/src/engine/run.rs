@@ -5,6 +5,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::Engine;
+use crate::authority::By;
 use crate::event::{
     ClockStep, Command, Decision, DeliveryOutcome, Event, Input, Output, PlanRef, Started, TroubleReport,
 };
@@ -188,16 +189,22 @@ impl Run {
                     2 => Command::NotifyTest(vec![TargetIx(1), TargetIx(9)], "x".into()),
                     _ => Command::Resume,
                 };
-                self.put(Input::Command(command));
+                self.put(Input::Command(command, By::default()));
             }
             Deed::Resend(back, target) => {
                 if let Some(revision) = self.back(back) {
-                    self.put(Input::Command(Command::Resend(revision.warning, TargetIx(target))));
+                    self.put(Input::Command(
+                        Command::Resend(revision.warning, TargetIx(target)),
+                        By::default(),
+                    ));
                 }
             }
             Deed::Acknowledge(back, target) => {
                 if let Some(Revision { warning, number, .. }) = self.back(back) {
-                    self.put(Input::Command(Command::Acknowledge(warning, number, TargetIx(target))));
+                    self.put(Input::Command(
+                        Command::Acknowledge(warning, number, TargetIx(target)),
+                        By::default(),
+                    ));
                 }
             }
             Deed::Outcome(back, target, what) => self.outcome(back, target, what),

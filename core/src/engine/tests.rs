@@ -10,6 +10,7 @@ use super::run::{
 };
 use super::snapshot::SNAPSHOT_VERSION;
 use super::*;
+use crate::authority::By;
 use crate::event::{Command, TroubleReport};
 use crate::ids::{AreaIx, HazardIx, TargetIx};
 use crate::judging::{routing, world};
@@ -142,7 +143,7 @@ fn ten_thousand_areas_at_once() {
     }
     assert_eq!(counted(&run, Reason::Raised), 0);
     // All is told at one word of a person, and all ends at one instant.
-    assert!(run.put(Input::Command(Command::Resume)).len() <= OUTPUTS_MAX);
+    assert!(run.put(Input::Command(Command::Resume, By::default())).len() <= OUTPUTS_MAX);
     assert!(drain(&mut run) >= 10);
     assert_eq!(counted(&run, Reason::Raised), AREAS as usize);
     run.at = run.at + Span::from_mins(90);
@@ -223,7 +224,7 @@ fn what_a_gauge_supported_that_left_the_plan_stands_while_no_other_is_seen() {
     };
     assert_eq!(said(&run), [Reason::Raised, Reason::Orphaned]);
     assert_eq!(troubles(&run, TroubleCode::Orphaned), ["flood/ford"]);
-    run.put(Input::Command(Command::AllClear(Cell::default(), "seen by eye".into())));
+    run.put(Input::Command(Command::AllClear(Cell::default(), "seen by eye".into()), By::default()));
     assert_eq!(said(&run), [Reason::Raised, Reason::Orphaned, Reason::EndedByHand]);
 }
 

@@ -6,6 +6,7 @@ use super::vote::Word;
 use super::votes::{Count, Terms};
 use super::warnings::{Sent, first_round};
 use super::{AreaStage, CellState, Work, routing};
+use crate::authority::By;
 use crate::event::{Command, Decision, PlanRef, TroubleReport};
 use crate::ids::{OutputId, TargetIx};
 use crate::level::{Certainty, Level, Status, Urgency};
@@ -60,8 +61,11 @@ impl AreaStage {
         }
     }
 
-    /// What follows from what a person asked for.
-    pub fn decide_command(&self, command: &Command, stamp: &Stamp) -> Vec<Decision> {
+    /// What follows from what a person asked for; nothing where they may not.
+    pub fn decide_command(&self, command: &Command, by: &By, stamp: &Stamp) -> Vec<Decision> {
+        if self.permits(command, by).is_err() {
+            return Vec::new();
+        }
         match command {
             Command::NotifyTest(targets, text) if !self.held => {
                 vec![Decision::Revision(self.notify_test(targets, text, stamp))]

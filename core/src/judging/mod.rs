@@ -21,6 +21,7 @@ mod outage_tests;
 mod outages;
 #[cfg(test)]
 mod people_tests;
+mod permits;
 pub mod routing;
 mod shared;
 mod tally;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{AreaStage, Stamp, Work};
+use crate::authority::By;
 use crate::event::{Command, Decision, DeliveryOutcome, PlanRef, TroubleReport};
 use crate::finding::{Finding, Found, Pending, Verdict, Why};
 use crate::ids::{AreaIx, DomainIx, HazardIx, OutputId, Position, RuleIx, SensorIx, SourceIx, StationIx};
@@ -297,7 +298,7 @@ impl World {
     }
 
     fn command(&mut self, command: &Command) {
-        let decisions = self.stage.decide_command(command, &self.stamp(0));
+        let decisions = self.stage.decide_command(command, &By::default(), &self.stamp(0));
         self.apply(decisions);
         self.position += 1;
     }

@@ -254,9 +254,9 @@ impl Areas {
                 self.read(itself);
                 self.stage.source_down(*source, &found_in(itself));
             }
-            Input::Command(command) if self.is_mine(command) => {
+            Input::Command(command, by) if self.is_mine(command) => {
                 let stamp = self.stamp();
-                let decided = self.stage.decide_command(command, &stamp);
+                let decided = self.stage.decide_command(command, by, &stamp);
                 self.apply(decided);
             }
             _ => self.read(itself),

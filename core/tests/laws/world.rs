@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use forewarn_core::authority::By;
 use forewarn_core::engine::{Engine, OUTPUTS_MAX};
 use forewarn_core::event::{
     ClockStep, Command, Decision, DeliveryOutcome, Event, Input, Output, PlanRef, Started, TroubleReport,
@@ -203,14 +204,14 @@ impl Run {
                 self.put(Input::Tick);
             }
             Deed::Source(source, up) => drop(self.put(Input::Source(SourceIx(source), up))),
-            Deed::Command(which) => drop(self.put(Input::Command(command(which)))),
+            Deed::Command(which) => drop(self.put(Input::Command(command(which), By::default()))),
             Deed::Trouble(code, present) => {
                 let key = TroubleKey { code, subject: "x".into() };
                 self.put(Input::Trouble(TroubleReport { key, present, detail: "91 % full".into() }));
             }
             Deed::Resend(back, which) => {
                 if let Some((revision, target)) = self.back(back, which) {
-                    self.put(Input::Command(Command::Resend(revision.warning, target)));
+                    self.put(Input::Command(Command::Resend(revision.warning, target), By::default()));
                 }
             }
             Deed::Outcome(back, which, what) => self.outcome(back, which, what),

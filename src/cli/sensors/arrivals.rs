@@ -143,7 +143,7 @@ impl Walk<'_> {
                 | Input::Plan(_)
                 | Input::Source(..)
                 | Input::Outcome(_)
-                | Input::Command(_)
+                | Input::Command(..)
                 | Input::Trouble(_)
                 | Input::Assign(_)
                 | Input::Intake(_) => {}

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use bytes::Bytes;
+use forewarn_core::authority::By;
 use forewarn_core::engine::ENGINE_VERSION;
 use forewarn_core::event::{
     Assignment, ClockStep, Command, Decision, DeliveryOutcome, Input, PlanRef, Started, TroubleReport,
@@ -271,7 +272,7 @@ fn one_of_everything() -> Record {
             target: TargetIx(4),
             outcome: Outcome::Accepted,
         }),
-        Input::Command(Command::AllClear(cell, "checked on site".into())),
+        Input::Command(Command::AllClear(cell, "checked on site".into()), By::default()),
         Input::Trouble(trouble.clone()),
         Input::Reading(Reading { value: f64::MAX, ..reading }),
     ];
