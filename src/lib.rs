@@ -6,6 +6,7 @@
 //! carries what was decided out through [`channels`], [`http`] shows it all,
 //! and [`app`] builds these in order and stops them in reverse.
 
+pub mod accounts;
 pub mod app;
 pub mod backup;
 pub mod channels;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 /// Rooms that a room of `src` may know besides `forewarn_core`, `config` and
 /// `ports`. `app` and `cli` build the house and know all.
 const MAY_KNOW: &[(&str, &[&str])] = &[
+    ("accounts", &[]),
     ("backup", &["log"]),
     ("channels", &["clock"]),
     ("clock", &[]),
@@ -17,13 +18,14 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("driver", &["log", "clock"]),
     ("formats", &[]),
     ("fuzzed", &["formats", "ingest", "log"]),
-    ("http", &["formats", "ingest", "state"]),
+    ("http", &["accounts", "formats", "ingest", "state", "views"]),
     ("ingest", &["formats", "clock"]),
     ("link", &[]),
     ("log", &[]),
     ("ports", &["log"]),
     ("state", &["log"]),
     ("stores", &["log"]),
+    ("views", &["channels", "state"]),
 ];
 
 /// A room is one idea: beyond this many lines it is two.
