@@ -20,10 +20,12 @@ use super::pages::DeliveryPages;
 use super::sources::Sources;
 use super::stages::Stages;
 use super::{control, metrics, undelivered};
+use crate::accounts::Accounts;
 use crate::channels::door::{Drill, Live, World};
 use crate::channels::page;
 use crate::clock::Led;
 use crate::config::plan::Setup;
+use crate::config::secret::Secret;
 use crate::courier::Standing;
 use crate::driver::picture::{Picture, Pulse};
 use crate::http::{self, Doors};
@@ -67,6 +69,7 @@ pub struct Service {
     sources: Arc<Sources>,
     listener: Option<listener::ListenerHandle>,
     http: http::Server,
+    accounts: Arc<Accounts>,
     /// Stops what takes things in.
     intake: CancellationToken,
 }
@@ -94,6 +97,7 @@ impl Service {
         let place = Judging::settle(place, &data)?;
         let ticking = Ticking::new(clock, judging.pulse.clone());
         let links = Links::open(&data).with_context(|| format!("link.key in {}", data.display()))?;
+        let accounts = Arc::new(Accounts::open(&data).with_context(|| format!("in {}", data.display()))?);
         let followers = Followers::start::<W>(&judging, &current, &ticking, links.clone(), hold).await?;
 
         let intake = CancellationToken::new();
@@ -143,6 +147,7 @@ impl Service {
                 projected: followers.state.position(),
                 maker: page::Pages::default(),
             }),
+            keys: Arc::new(http::Keys::new(accounts.clone())),
             metrics,
         };
         tokio::spawn(undelivered::tell(
@@ -156,7 +161,7 @@ impl Service {
             .with_context(|| format!("control socket in {}", data.display()))?;
         note_down(&data, http.local_addr(), listener.as_ref());
         info!(%stamp, site = current.borrow().plan.settings.site, "service started");
-        Ok(Service { desk, current, judging, followers, sources, listener, http, intake })
+        Ok(Service { desk, current, judging, followers, sources, listener, http, accounts, intake })
     }
 
     /// Stops in reverse: nothing more is taken in, what was taken is committed,
@@ -243,6 +248,18 @@ impl Service {
     /// Wakes the driver to look at the clock again: after a player moved it.
     pub fn nudge(&self) {
         self.judging.inbox.nudge();
+    }
+
+    /// Who may look and command.
+    pub fn accounts(&self) -> &Arc<Accounts> {
+        &self.accounts
+    }
+
+    /// Draws the token that makes the first administrator, as long as there is
+    /// no account; for whoever started the service, and kept nowhere.
+    pub fn first_token(&self) -> anyhow::Result<Option<Secret>> {
+        let now = self.judging.pulse.borrow().moment.civil();
+        Ok(self.accounts.first_token(now)?)
     }
 
     /// Who carries out what a person asks.

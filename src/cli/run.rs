@@ -92,6 +92,17 @@ fn greet(service: &Service, places: &Places, out: &mut dyn Write) -> io::Result<
     writeln!(out, "  {:<10} {}", "data", setup.data.display())?;
     writeln!(out, "  {:<10} kill -HUP {pid}, or {}", "reload", command(places, "reload"))?;
     writeln!(out, "  {:<10} Ctrl-C, or {}", "stop", command(places, "stop"))?;
+    if let Ok(Some(token)) = service.first_token() {
+        let site = setup.url.clone().unwrap_or_else(|| format!("http://{}", service.http_addr()));
+        writeln!(
+            out,
+            "  {:<10} there is no account yet: make the first administrator within a day at {site}/setup with\n  \
+             {:<10} {}",
+            "ACCOUNTS",
+            "",
+            token.expose()
+        )?;
+    }
     if service.picture().borrow().held {
         writeln!(
             out,

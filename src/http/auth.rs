@@ -64,7 +64,7 @@ pub(super) async fn note(State(strangers): State<Arc<Strangers>>, request: Reque
 }
 
 /// `Bearer` as RFC 6750 has it, `Token` as InfluxDB's clients send it.
-fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
+pub(super) fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
     headers
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok())

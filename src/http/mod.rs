@@ -1,12 +1,21 @@
-//! The HTTP server: readings in, the pages of deliveries, health and metrics out, and reload.
+//! The HTTP server: readings in, the pages of deliveries, login, health and
+//! metrics out, and reload.
 
+mod audit;
 mod auth;
+pub mod caller;
+mod cookie;
 mod health;
+mod keys;
+mod login;
+mod origin;
 pub mod pages;
+mod peer;
 mod problem;
 mod process;
 mod readings;
 mod server;
+mod shield;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,7 +24,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::HeaderMap;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use pages::Pages;
@@ -25,6 +34,7 @@ use tower_http::timeout::TimeoutLayer;
 use crate::ingest::strangers::Strangers;
 use crate::ports::{CivilClock, Current, Inbox};
 pub use health::{Health, Readiness, Sensors};
+pub use keys::Keys;
 pub use problem::Problem;
 pub use server::{Limits, Server};
 
@@ -46,6 +56,8 @@ pub struct Doors {
     pub reload: Arc<dyn Reload>,
     /// The pages of deliveries.
     pub pages: Arc<dyn Pages>,
+    /// Who may come in.
+    pub keys: Arc<Keys>,
     /// The metrics as Prometheus reads them.
     pub metrics: metrics_exporter_prometheus::PrometheusHandle,
 }
@@ -65,12 +77,17 @@ fn router(doors: Doors, body_max: usize) -> Router {
         .route("/api/v2/write", post(readings::write))
         .route("/api/v1/reload", post(reload))
         .route("/a/{token}", get(pages::show).post(pages::acknowledge))
+        .route("/login", get(login::show).post(login::enter))
+        .route("/logout", get(login::ask_to_leave).post(login::leave))
+        .route("/setup", get(login::first).post(login::make_first))
+        .route("/plain.css", get(login::style))
         .fallback(|| async { Problem::not_found() })
         .method_not_allowed_fallback(|| async { Problem::no_such_method() })
         .layer(from_fn_with_state(Arc::new(Strangers::default()), auth::note))
         .layer(DefaultBodyLimit::max(body_max))
         .layer(TimeoutLayer::with_status_code(axum::http::StatusCode::GATEWAY_TIMEOUT, REQUEST_WITHIN))
         .layer(CatchPanicLayer::new())
+        .layer(from_fn(shield::shield))
         .with_state(doors)
 }
 

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use forewarn_core::authority::Role;
 use serde::Serialize;
 
 /// One problem, as the sender of a request reads it.
@@ -47,6 +48,39 @@ impl Problem {
             "no valid token",
             "expected a header `Authorization: Bearer TOKEN` (or `Token TOKEN`) with a token of http.tokens",
         )
+    }
+
+    pub(super) fn nobody() -> Self {
+        let detail = "expected a header `Authorization: Bearer TOKEN` with a token of `forewarn tokens add`, \
+                      or the cookie of a session that is not over";
+        Self::new(StatusCode::UNAUTHORIZED, "nobody is logged in", detail)
+    }
+
+    pub(super) fn unknown_token() -> Self {
+        let detail = "it is unknown, over or revoked, expected one of `forewarn tokens list`";
+        Self::new(StatusCode::UNAUTHORIZED, "no valid token", detail)
+    }
+
+    pub(super) fn role(least: Role) -> Self {
+        let detail = format!("expected an account or token with the role {least} or above");
+        Self::new(StatusCode::FORBIDDEN, "not allowed to this role", detail)
+    }
+
+    pub(super) fn foreign() -> Self {
+        let detail = "it is outside the areas of this account or token";
+        Self::new(StatusCode::FORBIDDEN, "not allowed in this area", detail)
+    }
+
+    pub(super) fn not_from_here() -> Self {
+        let detail = "it does not come from a page of this service that was opened in this session; open the page \
+                      anew, or use a token";
+        Self::new(StatusCode::FORBIDDEN, "not from here", detail)
+    }
+
+    pub(super) fn later() -> Self {
+        let problem =
+            Self::new(StatusCode::SERVICE_UNAVAILABLE, "not now", "too much is asked at once; come again");
+        Problem { retry_after_secs: Some(1), ..problem }
     }
 
     pub(super) fn no_operator_token() -> Self {

@@ -14,9 +14,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
 use tracing::{debug, error, info, warn};
 
-use super::{Doors, router};
+use super::{Doors, peer, router};
 
 /// Rest after the system would not give a connection: it has no descriptors left.
 const ACCEPT_REST: Duration = Duration::from_millis(100);
@@ -97,10 +98,10 @@ async fn accept(listener: TcpListener, router: Router, limits: Limits, shutdown:
         tokio::select! {
             () = shutdown.cancelled() => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
+                Ok((stream, peer)) => {
                     while connections.try_join_next().is_some() {}
                     if connections.len() < limits.connections {
-                        connections.spawn(serve(stream, router.clone(), limits, shutdown.clone()));
+                        connections.spawn(serve(stream, peer, router.clone(), limits, shutdown.clone()));
                     } else {
                         turn_away(stream);
                     }
@@ -136,12 +137,19 @@ impl Drop for Counted {
     }
 }
 
-async fn serve(stream: TcpStream, router: Router, limits: Limits, shutdown: CancellationToken) {
+async fn serve(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    limits: Limits,
+    shutdown: CancellationToken,
+) {
     let _counted = Counted::new();
+    let service = router.map_request(move |request| peer::noted(peer.ip(), request));
     // Not the builder's guess between versions: it would wait for a first byte for ever.
     let mut builder = Builder::new(TokioExecutor::new()).http1_only();
     builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.head_within);
-    let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
     let mut connection = pin!(connection);
     let served = tokio::select! {
         served = connection.as_mut() => served,

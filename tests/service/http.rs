@@ -3,11 +3,12 @@
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
+use forewarn::accounts::Accounts;
 use forewarn::config::plan::{Decode, From, Http, Setup, Source};
 use forewarn::config::secret::Secret;
 use forewarn::formats::AnyFormat;
 use forewarn::http::pages::{Acknowledging, Opened, Opening, Pages};
-use forewarn::http::{Doors, Health, Limits, Readiness, Reload, Sensors, Server};
+use forewarn::http::{Doors, Health, Keys, Limits, Readiness, Reload, Sensors, Server};
 use forewarn::ports::{Batch, CivilClock, Inbox, Taken};
 use forewarn_core::event::Input;
 use forewarn_core::ids::{Position, SourceIx};
@@ -259,6 +260,7 @@ impl Stand {
             health: Arc::new(Full),
             reload: Arc::new(Full),
             pages: Arc::new(Full),
+            keys: Arc::new(Keys::new(Arc::new(Accounts::in_memory().expect("memory")))),
             metrics,
         };
         let shutdown = CancellationToken::new();
