@@ -27,3 +27,4 @@ pub mod log;
 pub mod ports;
 pub mod state;
 pub mod stores;
+pub mod views;
