@@ -9,6 +9,7 @@
 pub mod accounts;
 pub mod app;
 pub mod backup;
+pub mod board;
 pub mod channels;
 pub mod cli;
 pub mod clock;

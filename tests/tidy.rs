@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 const MAY_KNOW: &[(&str, &[&str])] = &[
     ("accounts", &[]),
     ("backup", &["log"]),
+    ("board", &["channels", "driver", "state"]),
     ("channels", &["clock"]),
     ("clock", &[]),
     ("config", &["formats", "channels", "ingest"]),

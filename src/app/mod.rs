@@ -1,6 +1,7 @@
 //! Builds the service in order and stops it in reverse.
 
 mod backbone;
+mod board;
 mod clocks;
 pub mod control;
 pub mod demo;

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::backbone::{Followers, Judging};
+use super::board::{self, Boards};
 use super::clocks::{Civil, Ticking};
 use super::desk::Desk;
 use super::listening::Listening;
@@ -147,6 +148,15 @@ impl Service {
                 projected: followers.state.position(),
                 maker: page::Pages::default(),
             }),
+            board: Arc::new(Boards::new(board::Parts {
+                current: current.clone(),
+                state: followers.archive.clone(),
+                inbox: judging.inbox.clone(),
+                history: followers.stores.history(),
+                picture: judging.picture.clone(),
+                projected: followers.state.position(),
+                shutdown: intake.clone(),
+            })),
             keys: Arc::new(http::Keys::new(accounts.clone())),
             metrics,
         };

@@ -250,13 +250,13 @@ impl Chart {
         ascii(&format!("{unit}{HOURS} h to {} {} ({offset})", day.unwrap_or_default(), settings.zone))
     }
 
-    fn drawable(&self) -> impl Iterator<Item = (Timestamp, f64)> {
+    pub(crate) fn drawable(&self) -> impl Iterator<Item = (Timestamp, f64)> {
         let within = self.from..=self.to;
         self.points.iter().copied().filter(move |(at, value)| within.contains(at) && value.abs() <= VALUE_MAX)
     }
 
     /// Lowest and highest value to show, with some air; never equal.
-    fn bounds(&self) -> (f64, f64) {
+    pub(crate) fn bounds(&self) -> (f64, f64) {
         let values = self.drawable().map(|(_, value)| value);
         let values = values
             .chain(self.limits.iter().map(|(_, value)| *value).filter(|value| value.abs() <= VALUE_MAX));

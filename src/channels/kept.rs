@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::config::plan::Setup;
 
 /// Something made from a setup and kept as long as that setup is in force.
-pub(super) struct PerSetup<T> {
+pub(crate) struct PerSetup<T> {
     make: fn(&Setup) -> T,
     kept: Mutex<Option<(Arc<Setup>, Arc<T>)>>,
 }
@@ -17,12 +17,12 @@ impl<T> std::fmt::Debug for PerSetup<T> {
 }
 
 impl<T> PerSetup<T> {
-    pub(super) fn new(make: fn(&Setup) -> T) -> Self {
+    pub(crate) fn new(make: fn(&Setup) -> T) -> Self {
         PerSetup { make, kept: Mutex::new(None) }
     }
 
     /// What was made from this setup; made now where the setup is another.
-    pub(super) fn of(&self, setup: &Arc<Setup>) -> Arc<T> {
+    pub(crate) fn of(&self, setup: &Arc<Setup>) -> Arc<T> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         match &*kept {
             Some((former, made)) if Arc::ptr_eq(former, setup) => Arc::clone(made),

@@ -13,7 +13,7 @@ pub mod door;
 pub mod email;
 pub mod facts;
 pub mod guard;
-mod kept;
+pub(crate) mod kept;
 pub mod mail;
 pub mod naming;
 pub mod page;

@@ -121,7 +121,7 @@ fn values(facts: &[Facts], words: &Words, frame: Frame<'_>, mark: &str, banner: 
 }
 
 /// One revision, as templates see it.
-pub(super) fn value(facts: &Facts, words: &Words) -> Value {
+pub(crate) fn value(facts: &Facts, words: &Words) -> Value {
     let rows: Vec<Value> = facts
         .rows
         .iter()

@@ -51,6 +51,12 @@ pub struct Words {
 pub struct Messages(pub(super) BTreeMap<String, Words>);
 
 impl Messages {
+    /// The tags of all languages there are words in, the last resort first.
+    pub fn tags(&self) -> impl Iterator<Item = &str> {
+        let own = self.0.keys().map(String::as_str).filter(|tag| !LANGUAGES.contains(tag));
+        LANGUAGES.into_iter().chain(own)
+    }
+
     /// Reads what the site gave over what is built in. What cannot be read is
     /// left out, so that a warning still goes out in the built-in words;
     /// [`Words::check`] has refused it long before.
@@ -102,27 +108,16 @@ impl Words {
         self.entries.get(path).map(String::as_str)
     }
 
+    /// The words below a path, each by what follows it.
+    pub fn below<'a>(&'a self, path: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let is_below = move |key: &'a str| key.strip_prefix(path)?.strip_prefix('.');
+        self.entries.iter().filter_map(move |(key, word)| Some((is_below(key)?, word.as_str())))
+    }
+
     /// A word with its `{name}`s filled in. What is filled in stays as it is:
     /// a `{value}` in a name is text.
     pub fn fill(&self, path: &str, values: &[(&str, &str)]) -> String {
-        let mut rest = self.get(path);
-        let mut filled = String::with_capacity(rest.len() + 64);
-        while let Some(open) = rest.find('{') {
-            let (before, after) = rest.split_at(open);
-            filled.push_str(before);
-            let hit = values.iter().find_map(|(name, value)| {
-                Some((value, after.strip_prefix('{')?.strip_prefix(name)?.strip_prefix('}')?))
-            });
-            if let Some((value, tail)) = hit {
-                filled.push_str(value);
-                rest = tail;
-            } else {
-                filled.push('{');
-                rest = &after[1..];
-            }
-        }
-        filled.push_str(rest);
-        filled
+        filled(self.get(path), values)
     }
 
     /// Fills a template, and says so where it fails.
@@ -143,6 +138,28 @@ impl Words {
             built_in.get_template(file)?.render(context.clone())
         })
     }
+}
+
+/// A word with its `{name}`s filled in; what is filled in stays as it is.
+pub(crate) fn filled(word: &str, values: &[(&str, &str)]) -> String {
+    let mut rest = word;
+    let mut filled = String::with_capacity(rest.len() + 64);
+    while let Some(open) = rest.find('{') {
+        let (before, after) = rest.split_at(open);
+        filled.push_str(before);
+        let hit = values.iter().find_map(|(name, value)| {
+            Some((value, after.strip_prefix('{')?.strip_prefix(name)?.strip_prefix('}')?))
+        });
+        if let Some((value, tail)) = hit {
+            filled.push_str(value);
+            rest = tail;
+        } else {
+            filled.push('{');
+            rest = &after[1..];
+        }
+    }
+    filled.push_str(rest);
+    filled
 }
 
 /// Whether a reader would see nothing of a word, or nothing that can be read.

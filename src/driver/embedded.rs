@@ -19,6 +19,7 @@ use super::bounds::Bounds;
 use super::cursors::Cursors;
 use super::draft::Draft;
 use super::inbox::{Answer, DriverInbox, Waited};
+use super::look;
 use super::picture::{Picture, Pulse};
 use super::recovery::Recovery;
 use super::release::{acknowledge, gone, tell};
@@ -157,6 +158,7 @@ impl Loop {
     fn turn(&mut self) {
         self.look_around();
         self.look_for_room();
+        look::show(self.parts.inbox.lookers(), &self.parts.engine, self.parts.position, self.now());
         let work = self.parts.inbox.drain(self.bounds.inputs);
         let mut draft = Draft::default();
         for asked in work.control {

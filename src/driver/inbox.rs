@@ -13,6 +13,7 @@ use forewarn_core::time::Timestamp;
 use tokio::sync::Notify;
 
 use super::draft::weight;
+use super::look::{LOOKERS_MAX, Look, Looker};
 use crate::clock::Clock;
 use crate::ports::{Batch, Inbox};
 
@@ -37,6 +38,7 @@ pub struct DriverInbox {
 struct Lanes {
     control: VecDeque<Asked>,
     batches: VecDeque<Batch>,
+    lookers: Vec<Looker>,
     readings: usize,
     intake_stopped: bool,
     woken: bool,
@@ -143,6 +145,26 @@ impl DriverInbox {
         answered.await.ok()
     }
 
+    /// The engine as the last commit left it; `None` when the service stopped, or
+    /// too many look at once.
+    pub async fn look(&self) -> Option<Look> {
+        let (looker, seen) = tokio::sync::oneshot::channel();
+        {
+            let mut lanes = self.lock();
+            if lanes.life == Life::Over || lanes.lookers.len() >= LOOKERS_MAX {
+                return None;
+            }
+            lanes.lookers.push(looker);
+        }
+        self.filled.notify_one();
+        seen.await.ok()
+    }
+
+    /// Whoever waits for a look.
+    pub(super) fn lookers(&self) -> Vec<Looker> {
+        std::mem::take(&mut self.lock().lookers)
+    }
+
     /// Wakes the loop to look at the clock again.
     pub fn nudge(&self) {
         self.lock().woken = true;
@@ -228,7 +250,9 @@ pub enum Hold {
 
 impl Lanes {
     fn has_work(&self) -> bool {
-        !self.control.is_empty() || (!self.intake_stopped && !self.batches.is_empty())
+        !self.control.is_empty()
+            || !self.lookers.is_empty()
+            || (!self.intake_stopped && !self.batches.is_empty())
     }
 }
 

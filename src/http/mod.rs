@@ -3,6 +3,7 @@
 
 mod audit;
 mod auth;
+pub mod board;
 pub mod caller;
 mod cookie;
 mod health;
@@ -56,6 +57,8 @@ pub struct Doors {
     pub reload: Arc<dyn Reload>,
     /// The pages of deliveries.
     pub pages: Arc<dyn Pages>,
+    /// The board.
+    pub board: Arc<dyn board::Board>,
     /// Who may come in.
     pub keys: Arc<Keys>,
     /// The metrics as Prometheus reads them.
@@ -81,6 +84,7 @@ fn router(doors: Doors, body_max: usize) -> Router {
         .route("/logout", get(login::ask_to_leave).post(login::leave))
         .route("/setup", get(login::first).post(login::make_first))
         .route("/plain.css", get(login::style))
+        .merge(board::routes())
         .fallback(|| async { Problem::not_found() })
         .method_not_allowed_fallback(|| async { Problem::no_such_method() })
         .layer(from_fn_with_state(Arc::new(Strangers::default()), auth::note))

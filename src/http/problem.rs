@@ -26,7 +26,7 @@ impl Problem {
         Problem { code, title, status, detail: detail.into(), faults: vec![], retry_after_secs: None }
     }
 
-    pub(super) fn not_found() -> Self {
+    pub(crate) fn not_found() -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
             "no such path",
@@ -77,7 +77,7 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, "not from here", detail)
     }
 
-    pub(super) fn later() -> Self {
+    pub(crate) fn later() -> Self {
         let problem =
             Self::new(StatusCode::SERVICE_UNAVAILABLE, "not now", "too much is asked at once; come again");
         Problem { retry_after_secs: Some(1), ..problem }

@@ -21,6 +21,7 @@ pub use rows::{
     WarningDetail, WarningRow,
 };
 pub use schema::{ATTEMPTS_ROWS_MAX, ENDED_KEPT, NEWS_ROWS_MAX, QUARANTINE_BYTES_MAX, QUARANTINE_ROWS_MAX};
+pub use seen::Seen;
 pub use thread::{NOTES_MAX, RECORDS_MAX, StateHandle, StateThread};
 
 use std::path::{Path, PathBuf};

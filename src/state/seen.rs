@@ -1,12 +1,15 @@
 //! Who has seen what: the page of one delivery, read from the projection.
 
-use forewarn_core::ids::{Key, TargetIx};
+use forewarn_core::ids::{Key, OutputId, TargetIx};
 use forewarn_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::StateError;
-use super::reader::StateReader;
-use super::rows::{Acknowledgement, DeliveryPage};
+use super::reader::{DELIVERY, StateReader, delivery};
+use super::rows::{Acknowledgement, DeliveryPage, DeliveryRow, id_blob};
+
+/// Who was told, and who of them has it before them, with civil time.
+pub type Seen = (Vec<TargetIx>, Vec<(TargetIx, Timestamp)>);
 
 impl StateReader {
     /// Who acknowledged a warning, oldest first.
@@ -34,8 +37,20 @@ impl StateReader {
             .optional()
             .map_err(|source| self.fault(source))?;
         let Some((warning, target, body)) = found else { return Ok(None) };
+        let (told, acknowledged) = self.told(&transaction, warning)?;
+        Ok(Some(DeliveryPage { newest: self.decode(&body)?, target: TargetIx(target), told, acknowledged }))
+    }
+
+    /// Everyone who was told of a warning, and those who acknowledged it as it holds now.
+    pub fn seen(&self, warning: &OutputId) -> Result<Seen, StateError> {
+        let connection = self.lock();
+        let transaction = connection.unchecked_transaction().map_err(|source| self.fault(source))?;
+        self.told(&transaction, id_blob(warning))
+    }
+
+    fn told(&self, transaction: &Connection, warning: [u8; 36]) -> Result<Seen, StateError> {
         let told = "SELECT DISTINCT target FROM deliveries WHERE warning = ?1 ORDER BY target";
-        let told = self.rows(&transaction, told, [warning], |row| Ok(TargetIx(row.get(0)?)))?;
+        let told = self.rows(transaction, told, [warning], |row| Ok(TargetIx(row.get(0)?)))?;
         // As the engine has it: what came before the newest revision that was
         // news, or before the target was asked again, says nothing now.
         let acknowledged = "SELECT a.target, max(a.at) FROM acknowledgements a
@@ -45,9 +60,18 @@ impl StateReader {
               AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.warning = ?1 AND d.target = a.target
                               AND d.round > 0 AND d.released > a.position)
             GROUP BY a.target ORDER BY a.target";
-        let acknowledged = self.rows(&transaction, acknowledged, params![warning], |row| {
+        let acknowledged = self.rows(transaction, acknowledged, params![warning], |row| {
             Ok((TargetIx(row.get(0)?), Timestamp(row.get(1)?)))
         })?;
-        Ok(Some(DeliveryPage { newest: self.decode(&body)?, target: TargetIx(target), told, acknowledged }))
+        Ok((told, acknowledged))
+    }
+
+    /// Deliveries of so many of the newest warnings, newest first.
+    pub fn recent_deliveries(&self, warnings: usize, limit: usize) -> Result<Vec<DeliveryRow>, StateError> {
+        let select = format!(
+            "{DELIVERY} WHERE d.warning IN (SELECT id FROM warnings ORDER BY position DESC LIMIT ?1)
+             ORDER BY d.position DESC, d.ordinal DESC, d.target, d.round DESC LIMIT ?2"
+        );
+        self.rows(&self.lock(), &select, [warnings as i64, limit as i64], delivery)
     }
 }

@@ -19,7 +19,7 @@ use crate::accounts::{Holder, Wait};
 use page::Said;
 
 /// Where one goes who came for nothing else.
-pub(super) const HOME: &str = "/api";
+pub(super) const HOME: &str = "/";
 
 /// Under this name the tries at the first token count; nobody can have it.
 const FIRST: &str = "\0first";
@@ -219,7 +219,7 @@ fn is_own_form(doors: &Doors, headers: &HeaderMap, given: &str) -> Result<(), Pr
 }
 
 /// Only a path of ours: a link must not lead elsewhere through our login.
-fn local(next: &str) -> &str {
+pub(super) fn local(next: &str) -> &str {
     let is_path =
         next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\n', '\r', '\t']);
     if is_path { next } else { HOME }
