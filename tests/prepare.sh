@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests need and the machine lacks: a C compiler, mosquitto,
-# the packages of the SMTP test server, InfluxDB 2. Does nothing the second time.
+# a browser, the packages of the SMTP test server and of the browser's walk, InfluxDB 2. Does nothing the second time.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -8,6 +8,7 @@ missing=()
 command -v cc >/dev/null || missing+=(build-essential)
 { command -v mosquitto || [ -x /usr/sbin/mosquitto ]; } >/dev/null || missing+=(mosquitto)
 command -v mosquitto_pub >/dev/null || missing+=(mosquitto-clients)
+{ command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null || missing+=(chromium fonts-noto-cjk)
 [ -e /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)
 if [ ${#missing[@]} -gt 0 ]; then
 	echo "prepare: installing ${missing[*]}"
@@ -19,10 +20,12 @@ if [ ${#missing[@]} -gt 0 ]; then
 	$sudo systemctl disable --now mosquitto >/dev/null 2>&1 || true
 fi
 
-if [ ! -d tests/smtp/node_modules ]; then
-	echo "prepare: installing the SMTP test server's packages"
-	npm ci --prefix tests/smtp --silent
-fi
+for packages in smtp browser; do
+	if [ ! -d "tests/$packages/node_modules" ]; then
+		echo "prepare: installing the packages of tests/$packages"
+		npm ci --prefix "tests/$packages" --silent
+	fi
+done
 
 if [ -z "${FOREWARN_TEST_INFLUX_URL:-}" ] && ! command -v influxd >/dev/null; then
 	echo "prepare: InfluxDB 2 (built once, five minutes from cold)"

@@ -85,7 +85,7 @@ fn router(doors: Doors, body_max: usize) -> Router {
         .route("/setup", get(login::first).post(login::make_first))
         .route("/plain.css", get(login::style))
         .merge(board::routes())
-        .fallback(|| async { Problem::not_found() })
+        .fallback(board::nowhere)
         .method_not_allowed_fallback(|| async { Problem::no_such_method() })
         .layer(from_fn_with_state(Arc::new(Strangers::default()), auth::note))
         .layer(DefaultBodyLimit::max(body_max))

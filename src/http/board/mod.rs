@@ -5,9 +5,9 @@ mod live;
 
 use std::pin::Pin;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{FromRequestParts as _, Path, Query, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
@@ -48,6 +48,8 @@ pub enum Page {
     Quarantine,
     /// What the signs mean.
     Help,
+    /// None of these.
+    Nowhere,
 }
 
 /// Which part of a list.
@@ -249,6 +251,18 @@ async fn quarantine(State(doors): State<Doors>, caller: Caller, parts: Parts) ->
 
 async fn help(State(doors): State<Doors>, caller: Caller, parts: Parts) -> Response {
     draw(&doors, caller, &parts, Page::Help).await
+}
+
+/// Where no path leads: people are told so in a page, programs in a problem.
+pub(super) async fn nowhere(State(doors): State<Doors>, mut parts: Parts) -> Response {
+    let accepts = parts.headers.get(header::ACCEPT).and_then(|it| it.to_str().ok()).unwrap_or_default();
+    if parts.method == Method::GET
+        && accepts.contains("text/html")
+        && let Ok(caller) = Caller::from_request_parts(&mut parts, &doors).await
+    {
+        return draw(&doors, caller, &parts, Page::Nowhere).await;
+    }
+    Problem::not_found().into_response()
 }
 
 async fn draw(doors: &Doors, caller: Caller, parts: &Parts, page: Page) -> Response {
