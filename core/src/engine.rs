@@ -15,6 +15,7 @@ use crate::event::{ClockStep, Decision, Event, Input, Output, PlanRef, Started};
 use crate::finding::Found;
 use crate::ids::{LogId, OutputId, RunId, SensorIx, SourceIx};
 use crate::judging::{AreaStage, Intake, Stamp, Trouble, Work};
+use crate::orders::{Draft, Mute};
 use crate::plan::{Plan, PlanId};
 use crate::reading::Reading;
 use crate::sensing::{SensorState, StationStage};
@@ -140,6 +141,16 @@ impl Engine {
     /// The newest revision of a standing warning, or of one that ended lately.
     pub fn newest(&self, warning: OutputId) -> Option<&Revision> {
         self.areas.newest(warning)
+    }
+
+    /// Every draft that waits, and those decided on lately.
+    pub fn drafts(&self) -> impl Iterator<Item = &Draft> {
+        self.areas.drafts()
+    }
+
+    /// Every mute and maintenance window that is planned or holds, and those that ended lately.
+    pub fn mutes(&self) -> impl Iterator<Item = &Mute> {
+        self.areas.mutes()
     }
 
     /// Whether a restored directory is held: it judges, and sends only Trouble.
@@ -342,10 +353,17 @@ fn cell_of(decision: &Decision) -> Option<Cell> {
         | Decision::Resumed
         | Decision::Resent { .. }
         | Decision::Asked { .. }
-        | Decision::Acknowledged { .. } => None,
+        | Decision::Acknowledged { .. }
+        | Decision::Refused(_)
+        | Decision::Drafted(_)
+        | Decision::Muted(_)
+        | Decision::Noted(_)
+        | Decision::Lapsed(_) => None,
     }
 }
 
+#[cfg(test)]
+mod orders_tests;
 #[cfg(test)]
 mod run;
 #[cfg(test)]

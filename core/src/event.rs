@@ -7,6 +7,7 @@ use minicbor::{Decode, Encode};
 use crate::authority::By;
 use crate::finding::WouldHave;
 use crate::ids::{IndexKind, Key, LogId, OutputId, Position, RunId, SourceIx, TargetIx};
+use crate::orders::{Digest, Draft, Ending, Mute, Note, Proposal, Refusal, Texts};
 use crate::plan::{Plan, PlanId};
 use crate::reading::Reading;
 use crate::time::{Span, Timestamp};
@@ -158,6 +159,27 @@ pub enum Command {
     /// Somebody acknowledges a warning, as of the revision with this number.
     #[n(6)]
     Acknowledge(#[n(0)] OutputId, #[n(1)] u32, #[n(2)] TargetIx),
+    /// Correct what a standing warning says.
+    #[n(7)]
+    Correct(#[n(0)] OutputId, #[n(1)] Texts),
+    /// Propose a warning by hand, or a silence; what takes two persons waits for the second.
+    #[n(8)]
+    Propose(#[n(0)] Proposal),
+    /// Approve a draft, as it was when it had this digest.
+    #[n(9)]
+    Approve(#[n(0)] OutputId, #[n(1)] Digest),
+    /// Take a draft back, and why.
+    #[n(10)]
+    Withdraw(#[n(0)] OutputId, #[n(1)] String),
+    /// End a mute or a maintenance window before its time, or call a planned one off.
+    #[n(11)]
+    Unmute(#[n(0)] OutputId),
+    /// Leave a note, on a warning or for the shift.
+    #[n(12)]
+    Note(#[n(0)] Option<OutputId>, #[n(1)] String),
+    /// End a warning by hand, and why.
+    #[n(13)]
+    End(#[n(0)] OutputId, #[n(1)] Ending, #[n(2)] String),
 }
 
 /// A trouble that the shell has to tell.
@@ -253,6 +275,21 @@ pub enum Decision {
         #[n(2)]
         target: TargetIx,
     },
+    /// What was asked for is refused.
+    #[n(9)]
+    Refused(#[n(0)] Refusal),
+    /// A draft is now so.
+    #[n(10)]
+    Drafted(#[n(0)] Draft),
+    /// A mute or a maintenance window is now so.
+    #[n(11)]
+    Muted(#[n(0)] Mute),
+    /// A note was left.
+    #[n(12)]
+    Noted(#[n(0)] Note),
+    /// A warning by hand came to its stated end, of which its targets were told beforehand.
+    #[n(13)]
+    Lapsed(#[n(0)] OutputId),
 }
 
 /// What comes out of one step.

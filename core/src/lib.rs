@@ -15,6 +15,7 @@ pub mod finding;
 pub mod ids;
 pub mod judging;
 pub mod level;
+pub mod orders;
 pub mod pages;
 pub mod plan;
 pub mod reading;

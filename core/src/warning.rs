@@ -8,6 +8,7 @@ use minicbor::{Decode, Encode};
 
 use crate::ids::{AreaIx, HazardIx, OutputId, RuleIx, SensorIx, TargetIx};
 use crate::level::{Certainty, Level, Severity, Status, Urgency};
+use crate::orders::Texts;
 use crate::plan::AckTerms;
 use crate::time::Timestamp;
 
@@ -171,6 +172,15 @@ pub enum Reason {
     /// Somebody asked for a test of notification.
     #[n(14)]
     NotifyTest,
+    /// A person corrected what it says.
+    #[n(16)]
+    Corrected,
+    /// A person issued it, or brought it up to date.
+    #[n(17)]
+    Manual,
+    /// It comes to its stated end soon.
+    #[n(18)]
+    EndsSoon,
     // 15 stood for easing broken off by a breach. No log has it: it was never made. The number stays reserved.
 }
 
@@ -193,6 +203,9 @@ impl Reason {
             Reason::TroubleRaised => "trouble-raised",
             Reason::TroubleEnded => "trouble-ended",
             Reason::NotifyTest => "notify-test",
+            Reason::Corrected => "corrected",
+            Reason::Manual => "manual",
+            Reason::EndsSoon => "ends-soon",
         }
     }
 }
@@ -209,6 +222,36 @@ pub enum About {
     /// Nothing: it shows that a target can be reached.
     #[n(2)]
     NotifyTest,
+    /// What a person saw, and another approved.
+    #[n(3)]
+    Manual(#[n(0)] ByHand),
+}
+
+/// What a warning by hand is about.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct ByHand {
+    /// The draft that it came from.
+    #[n(0)]
+    pub draft: OutputId,
+    /// Of what.
+    #[n(1)]
+    pub hazard: HazardIx,
+    /// Where; never empty.
+    #[n(2)]
+    pub areas: Vec<AreaIx>,
+}
+
+impl About {
+    /// The cells that it is about; none where it is about the service.
+    pub fn cells(&self) -> Vec<Cell> {
+        match self {
+            About::Incident(cell) => vec![*cell],
+            About::Manual(ByHand { hazard, areas, .. }) => {
+                areas.iter().map(|&area| Cell { hazard: *hazard, area }).collect()
+            }
+            About::Trouble(_) | About::NotifyTest => Vec::new(),
+        }
+    }
 }
 
 /// What one sensor contributes to a revision.
@@ -378,6 +421,14 @@ pub struct Revision {
     /// Who had acknowledged what was told before; `None` where this is news to all.
     #[n(20)]
     pub seen: Option<Seen>,
+    /// What a person wrote of it, in every language.
+    #[n(21)]
+    #[cbor(default)]
+    pub texts: Option<Texts>,
+    /// The mute that hides it: it is recorded, and told to nobody.
+    #[n(22)]
+    #[cbor(default)]
+    pub muted: Option<OutputId>,
 }
 
 /// What became of a delivery.

@@ -15,6 +15,8 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use super::orders::Order;
+
 /// A longer request is refused: no command needs more.
 const REQUEST_BYTES_MAX: u64 = 64 * 1024;
 
@@ -64,6 +66,9 @@ pub enum Request {
         cell: String,
         /// Why, for the record.
         reason: String,
+        /// The account to speak as; the machine's own if none.
+        #[serde(default)]
+        account: Option<String>,
     },
     /// Say that a warning was issued in error.
     Cancel {
@@ -71,6 +76,20 @@ pub enum Request {
         cell: String,
         /// Why, for the record.
         reason: String,
+        /// The account to speak as; the machine's own if none.
+        #[serde(default)]
+        account: Option<String>,
+    },
+    /// Order something: a warning by hand, a mute, a correction, a note.
+    Order {
+        /// What.
+        order: Order,
+        /// The account to speak as; the machine's own if none.
+        #[serde(default)]
+        account: Option<String>,
+        /// Whether the answer is one line of JSON.
+        #[serde(default)]
+        json: bool,
     },
     /// Acknowledge a warning for a contact who was told of it.
     Acknowledge {
@@ -103,6 +122,7 @@ impl Request {
             Request::Reload { .. }
             | Request::AllClear { .. }
             | Request::Cancel { .. }
+            | Request::Order { .. }
             | Request::Acknowledge { .. }
             | Request::Resend { .. }
             | Request::Resume { .. }

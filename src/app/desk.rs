@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use forewarn_core::authority::By;
-use forewarn_core::event::{Command, Input, TroubleReport};
+use forewarn_core::event::{Command, Decision, Input, TroubleReport};
 use forewarn_core::ids::{Key, TargetIx};
 use forewarn_core::plan::Plan;
 use forewarn_core::warning::{Cell, Incident, TroubleCode, TroubleKey};
@@ -20,6 +20,7 @@ use super::control::{Operator, Request, Response, WAIT_MAX, command_on};
 use super::notify;
 pub use super::opening::Orphan;
 use super::opening::{self, Drafted};
+use super::orders::answered;
 use super::reloaded::{bridge, orphaned, refusal};
 use super::restart;
 use super::service::Options;
@@ -62,7 +63,7 @@ pub(super) struct Parts {
 /// The desk; a clone is the same desk.
 #[derive(Clone)]
 pub struct Desk {
-    parts: Arc<Parts>,
+    pub(super) parts: Arc<Parts>,
     /// What the service started with: a reload reaches not all of it.
     started: Arc<Setup>,
     /// One reload at a time; it alone changes the tables of names.
@@ -169,13 +170,14 @@ impl Desk {
         Ok(format!("reloaded{warnings}{alone}{later}"))
     }
 
-    fn hint(&self, words: &str) -> String {
+    pub(super) fn hint(&self, words: &str) -> String {
         command_on(&self.parts.data, words)
     }
 
     async fn command(&self, command: Command, by: By, done: String) -> Response {
         match self.parts.inbox.answer(vec![Input::Command(command, by)]).await {
             Some(answer) if answer.decisions.is_empty() => self.without_effect(),
+            Some(answer) if matches!(answer.decisions[..], [Decision::Refused(_)]) => self.without_effect(),
             Some(_) => Response::done(done),
             None => Response::refused("the service is stopping"),
         }
@@ -364,7 +366,7 @@ pub(crate) fn cell_word(plan: &Plan, cell: Cell) -> String {
     format!("{}@{area}", plan.hazard(cell.hazard))
 }
 
-fn find_cell(plan: &Plan, word: &str) -> Option<Cell> {
+pub(super) fn find_cell(plan: &Plan, word: &str) -> Option<Cell> {
     let (hazard, area) = word.split_once('@')?;
     let hazard = plan.hazards.iter().position(|name| name == hazard)?;
     let area = plan.areas.iter().position(|it| it.as_ref().is_some_and(|it| it.id == area))?;
@@ -388,12 +390,18 @@ impl Operator for Desk {
                     let wait = Duration::from_millis(wait_ms).min(WAIT_MAX);
                     self.notify_test(&contacts, &targets, note, wait, by).await
                 }
-                Request::AllClear { cell, reason } => {
-                    self.on_cell(&cell, by, |at| Command::AllClear(at, reason)).await
-                }
-                Request::Cancel { cell, reason } => {
-                    self.on_cell(&cell, by, |at| Command::Cancel(at, reason)).await
-                }
+                Request::AllClear { cell, reason, account } => match self.speaker(account.as_deref()) {
+                    Ok(by) => self.on_cell(&cell, by, |at| Command::AllClear(at, reason)).await,
+                    Err(why) => Response::refused(why),
+                },
+                Request::Cancel { cell, reason, account } => match self.speaker(account.as_deref()) {
+                    Ok(by) => self.on_cell(&cell, by, |at| Command::Cancel(at, reason)).await,
+                    Err(why) => Response::refused(why),
+                },
+                Request::Order { order, account, json } => match self.speaker(account.as_deref()) {
+                    Ok(by) => answered(&self.order(&order, by).await, json),
+                    Err(why) => Response::refused(why),
+                },
                 Request::Acknowledge { warning, contact } => self.acknowledge(&warning, &contact, by).await,
                 Request::Resend { key } => self.resend(&key, by).await,
                 Request::Resume { dry_run: true } => self.would_resume(),

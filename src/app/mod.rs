@@ -11,6 +11,7 @@ pub mod listening;
 mod metrics;
 mod notify;
 mod opening;
+pub mod orders;
 mod pages;
 mod place;
 mod reloaded;

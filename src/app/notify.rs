@@ -90,6 +90,11 @@ pub(super) fn decided(decisions: &[Decision]) -> Option<Key> {
         | Decision::Resent { .. }
         | Decision::Asked { .. }
         | Decision::Acknowledged { .. }
+        | Decision::Refused(_)
+        | Decision::Drafted(_)
+        | Decision::Muted(_)
+        | Decision::Noted(_)
+        | Decision::Lapsed(_)
         | Decision::Resumed => None,
     })
 }

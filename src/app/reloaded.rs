@@ -43,7 +43,12 @@ pub(super) fn refusal(answer: Option<&Answer>) -> Option<String> {
         | Decision::Resumed
         | Decision::Resent { .. }
         | Decision::Asked { .. }
-        | Decision::Acknowledged { .. } => None,
+        | Decision::Acknowledged { .. }
+        | Decision::Refused(_)
+        | Decision::Drafted(_)
+        | Decision::Muted(_)
+        | Decision::Noted(_)
+        | Decision::Lapsed(_) => None,
     })
 }
 
@@ -59,7 +64,12 @@ pub(super) fn orphaned(decisions: &[Decision], plan: &Plan) -> Vec<String> {
         | Decision::Resumed
         | Decision::Resent { .. }
         | Decision::Asked { .. }
-        | Decision::Acknowledged { .. } => None,
+        | Decision::Acknowledged { .. }
+        | Decision::Refused(_)
+        | Decision::Drafted(_)
+        | Decision::Muted(_)
+        | Decision::Noted(_)
+        | Decision::Lapsed(_) => None,
     };
     decisions.iter().filter_map(alone).collect()
 }

@@ -243,27 +243,25 @@ fn kind(revision: &Revision) -> &'static str {
         (About::NotifyTest, _) => "notify-test",
         (About::Trouble(_), kind) if kind.is_last() => "trouble.ended",
         (About::Trouble(_), _) => "trouble.raised",
-        (About::Incident(_), Kind::Alert) => "warning.alert",
-        (About::Incident(_), Kind::Update) => "warning.update",
-        (About::Incident(_), Kind::AllClear) => "warning.all-clear",
-        (About::Incident(_), Kind::Cancel) => "warning.cancel",
+        (About::Incident(_) | About::Manual(_), Kind::Alert) => "warning.alert",
+        (About::Incident(_) | About::Manual(_), Kind::Update) => "warning.update",
+        (About::Incident(_) | About::Manual(_), Kind::AllClear) => "warning.all-clear",
+        (About::Incident(_) | About::Manual(_), Kind::Cancel) => "warning.cancel",
     }
 }
 
 fn of_revision(revision: &Revision, setup: &Setup, words: &Words) -> RevisionBody {
     let plan = &setup.plan;
     let facts = Facts::of(revision, setup, words);
-    let cell = match &revision.about {
-        About::Incident(cell) => Some(*cell),
-        About::Trouble(_) | About::NotifyTest => None,
-    };
+    // A warning by hand may be about several areas: the text names them all.
+    let cell = revision.about.cells().first().copied();
     let trouble = match &revision.about {
         About::Trouble(key) => Some(Trouble {
             code: key.code.word(),
             subject: show::clean(&key.subject),
             text: naming::trouble_text(key.code, revision.kind, words),
         }),
-        About::Incident(_) | About::NotifyTest => None,
+        About::Incident(_) | About::NotifyTest | About::Manual(_) => None,
     };
     let time = |civil| time(civil, plan);
     RevisionBody {
@@ -276,6 +274,7 @@ fn of_revision(revision: &Revision, setup: &Setup, words: &Words) -> RevisionBod
             About::Incident(_) => "incident",
             About::Trouble(_) => "trouble",
             About::NotifyTest => "notify-test",
+            About::Manual(_) => "manual",
         },
         hazard: cell.map(|cell| Named {
             id: plan.hazard(cell.hazard).to_owned(),
@@ -310,7 +309,7 @@ fn detail(revision: &Revision, words: &Words) -> String {
     let said = show::clean(&revision.detail);
     match &revision.about {
         About::Trouble(key) => detail::told(key.code, &said, words),
-        About::Incident(_) | About::NotifyTest => said,
+        About::Incident(_) | About::NotifyTest | About::Manual(_) => said,
     }
 }
 

@@ -142,7 +142,7 @@ fn closed_sets() -> impl Iterator<Item = String> {
     levels.chain(kinds).chain(statuses).chain(certainties).chain(reasons).chain(troubles)
 }
 
-const REASONS: [Reason; 15] = [
+const REASONS: [Reason; 18] = [
     Reason::Raised,
     Reason::Upgraded,
     Reason::Downgraded,
@@ -158,6 +158,9 @@ const REASONS: [Reason; 15] = [
     Reason::TroubleRaised,
     Reason::TroubleEnded,
     Reason::NotifyTest,
+    Reason::Corrected,
+    Reason::Manual,
+    Reason::EndsSoon,
 ];
 
 #[cfg(test)]

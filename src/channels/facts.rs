@@ -89,6 +89,7 @@ impl Facts {
             About::Incident(cell) => teller.incident(*cell),
             About::Trouble(key) => teller.trouble(key),
             About::NotifyTest => teller.notify_test(),
+            About::Manual(by_hand) => teller.by_hand(by_hand),
         }
     }
 
@@ -149,12 +150,15 @@ impl Teller<'_> {
             self.link(),
         ];
         let rows = FIELDS.into_iter().zip(texts).map(|(key, text)| self.row(key, text)).collect();
-        let tag = match self.revision.kind {
+        self.facts(self.tag(), hazard, self.headline(cell, worst), action, rows)
+    }
+
+    pub(super) fn tag(&self) -> String {
+        match self.revision.kind {
             Kind::Alert | Kind::Update => naming::level_tag(self.revision.level, self.words),
             Kind::AllClear => self.word("tags.all-clear"),
             Kind::Cancel => self.word("tags.cancel"),
-        };
-        self.facts(tag, hazard, self.headline(cell, worst), action, rows)
+        }
     }
 
     pub(super) fn facts(
@@ -195,13 +199,12 @@ impl Teller<'_> {
         self.word(&format!("reasons.{}", self.revision.reason.word()))
     }
 
-    fn reason(&self) -> String {
-        let reason = self.reason_word();
-        // What a person wrote when ending or cancelling belongs to the reason.
-        match show::clean(&self.revision.detail).as_str() {
-            "" => reason,
-            detail => format!("{reason}{}{detail}", self.words.get("join.list")),
-        }
+    pub(super) fn reason(&self) -> String {
+        let corrected = matches!(self.revision.about, About::Incident(_)).then(|| self.written_headline());
+        // What a person wrote when correcting, ending or cancelling, or noted since, belongs to the reason.
+        let parts = [Some(self.reason_word()), corrected.flatten(), Some(show::clean(&self.revision.detail))];
+        let parts: Vec<String> = parts.into_iter().flatten().filter(|part| !part.is_empty()).collect();
+        parts.join(self.words.get("join.list"))
     }
 
     fn place(&self, cell: Cell, worst: Option<&Evidence>) -> String {
@@ -287,7 +290,7 @@ impl Teller<'_> {
     }
 
     /// How many of those who were told have acknowledged it.
-    fn seen(&self) -> String {
+    pub(super) fn seen(&self) -> String {
         match self.revision.seen {
             None => self.word("text.seen_by_nobody"),
             Some(Seen { by, of }) => {
@@ -329,7 +332,10 @@ impl Teller<'_> {
         if worst.trend.is_some() { format!("{line}{comma}{}", self.trend(worst)) } else { line }
     }
 
-    fn action(&self, cell: Cell) -> String {
+    pub(super) fn action(&self, cell: Cell) -> String {
+        if let Some(written) = self.written_action() {
+            return written;
+        }
         let level = match self.revision.kind {
             Kind::Cancel => return self.word("actions.default.cancel"),
             Kind::AllClear => Level::Normal,

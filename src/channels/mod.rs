@@ -5,6 +5,7 @@
 mod against;
 mod at_level;
 pub mod body;
+mod by_hand;
 mod cause;
 pub mod chart;
 mod check;

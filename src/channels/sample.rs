@@ -138,6 +138,8 @@ pub(super) fn flood(status: Status) -> Revision {
         due: vec![],
         peak: Level::Orange,
         seen: None,
+        texts: None,
+        muted: None,
     }
 }
 
@@ -258,6 +260,7 @@ pub(super) fn setup() -> Setup {
         url: Some("https://warn.example/".into()),
         data: "/srv/forewarn-sample/data".into(),
         host: "fw-2".into(),
+        shell_accounts: vec![],
     }
 }
 

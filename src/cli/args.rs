@@ -1,11 +1,19 @@
 //! The words of the command line.
 
+mod orders;
+mod warnings;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use forewarn_core::level::Level;
 use forewarn_core::time::Span;
+
+pub use self::orders::{
+    Maintained, MaintenanceAction, MaintenanceArgs, MuteAction, MuteArgs, Muted, Speaks, Written,
+};
+pub use self::warnings::{WarningsAction, WarningsArgs};
 
 const EXIT_CODES: &str = "Exit codes:
   0  done
@@ -48,6 +56,10 @@ pub enum Command {
     NotifyTest(NotifyTestArgs),
     /// List, show, end or correct warnings
     Warnings(WarningsArgs),
+    /// Silence what is known, accountably: it is judged and recorded all the while
+    Mute(MuteArgs),
+    /// Plan work on a sensor or a station, whose readings say nothing meanwhile
+    Maintenance(MaintenanceArgs),
     /// List sensors: newest reading, state and level, and why a reading does not count
     Sensors(SensorsArgs),
     /// Look at what came in and was not understood
@@ -223,68 +235,6 @@ pub struct NotifyTestArgs {
     /// How long to wait for what becomes of it, such as 10s; 0s only asks for it
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = waiting)]
     pub wait: Span,
-}
-
-/// `forewarn warnings`.
-#[derive(Debug, Clone, Args)]
-pub struct WarningsArgs {
-    /// Where configuration and data stand.
-    #[command(flatten)]
-    pub places: Places,
-    /// How what was found is written.
-    #[command(flatten)]
-    pub listing: Listing,
-    /// What to do with them; to list them if left out.
-    #[command(subcommand)]
-    pub action: Option<WarningsAction>,
-}
-
-/// What to do with warnings.
-#[derive(Debug, Clone, Subcommand)]
-pub enum WarningsAction {
-    /// List warnings, newest first
-    List,
-    /// Show a warning: its revisions, its evidence, its deliveries
-    Show {
-        /// Its id, or the beginning of it
-        #[arg(value_name = "ID")]
-        id: String,
-    },
-    /// End an incident by hand; those who heard of it are told
-    AllClear {
-        /// Hazard and area, as hazard@area
-        #[arg(value_name = "CELL")]
-        cell: String,
-        /// Why, for the record
-        #[arg(long, value_name = "TEXT")]
-        reason: String,
-    },
-    /// Say that a warning was issued in error; those who heard of it are told
-    Cancel {
-        /// Hazard and area, as hazard@area
-        #[arg(value_name = "CELL")]
-        cell: String,
-        /// Why, for the record
-        #[arg(long, value_name = "TEXT")]
-        reason: String,
-    },
-    /// Acknowledge a warning for somebody who cannot follow the link in the message
-    Ack {
-        /// Its id, or the beginning of it
-        #[arg(value_name = "ID")]
-        id: String,
-        /// Id of the contact who has seen it
-        #[arg(long = "as", value_name = "ID")]
-        contact: String,
-    },
-    /// List deliveries that were given up, newest first
-    Dead,
-    /// Send what a dead delivery carried once more
-    Resend {
-        /// Key of the delivery
-        #[arg(value_name = "KEY")]
-        key: String,
-    },
 }
 
 /// `forewarn sensors`.

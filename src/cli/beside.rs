@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use forewarn_core::event::{Decision, Input};
 use forewarn_core::ids::{Position, RuleIx, SensorIx, TargetIx};
+use forewarn_core::orders::Subject;
 use forewarn_core::plan::{Plan, PlanId};
 use forewarn_core::time::Timestamp;
 use forewarn_core::warning::{About, Cell, Evidence, Revision, TroubleKey};
@@ -144,7 +145,11 @@ fn fill(plan: &mut Plan, earlier: Plan) {
 /// Whether a plan has no name for something that a revision is about, rests on, or goes to.
 pub(super) fn lacks_names(plan: &Plan, revision: &Revision) -> bool {
     let about = match &revision.about {
-        About::Incident(cell) => plan.area(cell.area).is_none() || plan.hazard(cell.hazard).is_empty(),
+        About::Incident(_) | About::Manual(_) => revision
+            .about
+            .cells()
+            .iter()
+            .any(|cell| plan.area(cell.area).is_none() || plan.hazard(cell.hazard).is_empty()),
         About::Trouble(_) | About::NotifyTest => false,
     };
     let rests = |it: &Evidence| plan.sensor(it.sensor).is_none() || plan.rule(it.rule).is_none();
@@ -272,22 +277,42 @@ impl Names {
         cell_word(&self.0, cell)
     }
 
+    /// What a mute is about.
+    pub(super) fn subject(&self, what: Subject) -> String {
+        match what {
+            Subject::Area(area) => self.0.area(area).map_or("?", |area| area.id.as_str()).to_owned(),
+            Subject::Hazard(hazard) => self.0.hazard(hazard).to_owned(),
+            Subject::Cell(cell) => self.cell(cell),
+            Subject::Rule(rule) => self.rule(rule),
+            Subject::Sensor(sensor) => self.sensor(sensor),
+            Subject::Station(station) => {
+                self.0.station(station).map_or("?", |station| station.id.as_str()).to_owned()
+            }
+        }
+    }
+
     /// What a warning is about.
     pub(super) fn about(&self, about: &About) -> String {
         match about {
             About::Incident(cell) => self.cell(*cell),
             About::Trouble(key) => trouble_word(key),
             About::NotifyTest => "test of notification".to_owned(),
+            About::Manual(_) => {
+                let cells: Vec<String> = about.cells().iter().map(|cell| self.cell(*cell)).collect();
+                format!("{} by hand", cells.join(", "))
+            }
         }
     }
 
     /// What people call the place that it is about; empty where it is about the service.
     pub(super) fn place(&self, about: &About) -> String {
         match about {
-            About::Incident(cell) => self
-                .0
-                .area(cell.area)
-                .map_or(String::new(), |area| show::clean(show::name(&area.names, "en"))),
+            About::Incident(_) | About::Manual(_) => {
+                let areas = about.cells().into_iter().filter_map(|cell| self.0.area(cell.area));
+                let names: Vec<String> =
+                    areas.map(|area| show::clean(show::name(&area.names, "en"))).collect();
+                names.join(", ")
+            }
             About::Trouble(_) | About::NotifyTest => String::new(),
         }
     }

@@ -125,6 +125,7 @@ fn refused(request: &Request) -> Exit {
         Request::NotifyTest { .. }
         | Request::AllClear { .. }
         | Request::Cancel { .. }
+        | Request::Order { .. }
         | Request::Acknowledge { .. }
         | Request::Resend { .. }
         | Request::Resume { .. }

@@ -13,6 +13,7 @@ mod demo;
 mod devices;
 mod health;
 mod log;
+mod orders;
 mod quarantine;
 mod record;
 mod run;
@@ -31,9 +32,9 @@ use forewarn_core::time::Timestamp;
 pub use args::CheckArgs;
 pub use args::{
     BackupArgs, Cli, Command, CompletionsArgs, DemoArgs, DevicesAction, DevicesArgs, HealthArgs, Listing,
-    LogAction, LogArgs, LogFormat, NotifyTestArgs, Places, PlacesArgs, QuarantineAction, QuarantineArgs,
-    ReloadArgs, RestoreArgs, ResumeArgs, RunArgs, SchemaArgs, SensorsArgs, WarningsAction, WarningsArgs,
-    WhoArgs,
+    LogAction, LogArgs, LogFormat, Maintained, MaintenanceAction, MaintenanceArgs, MuteAction, MuteArgs,
+    Muted, NotifyTestArgs, Places, PlacesArgs, QuarantineAction, QuarantineArgs, ReloadArgs, RestoreArgs,
+    ResumeArgs, RunArgs, SchemaArgs, SensorsArgs, Speaks, WarningsAction, WarningsArgs, WhoArgs, Written,
 };
 pub use show::Paint;
 
@@ -96,6 +97,8 @@ pub fn handle(command: Command, around: &mut Surroundings<'_>) -> Exit {
         Command::Demo(args) => demo::demo(&args, around),
         Command::Run(args) => run::run(&args, around),
         Command::Warnings(args) => warnings::warnings(&args, around),
+        Command::Mute(args) => orders::mute(&args, around),
+        Command::Maintenance(args) => orders::maintenance(&args, around),
         Command::Sensors(args) => sensors::sensors(&args, around),
         Command::Quarantine(args) => quarantine::quarantine(&args, around),
         Command::Log(args) => log::log(&args, around),
@@ -160,6 +163,19 @@ mod tests {
             "warnings all-clear flood@upper --reason done",
             "warnings cancel flood@upper --reason error",
             "warnings resend 0123",
+            "warnings correct 0f3a --zh a --en b --as li",
+            "warnings correct 0f3a --zh a --en b --zh-do c --en-do d",
+            "warnings cancel 0f3a",
+            "warnings note seen --on 0f3a",
+            "warnings draft --hazard flood --area a --area b --level red --for 2h --zh a --en b",
+            "warnings drafts 7 --json",
+            "warnings approve 7 --digest 01234567 --as wang",
+            "warnings withdraw 7 --reason no",
+            "mute",
+            "mute add --area a --for 2h --reason works --up-to red --as li",
+            "mute end 7",
+            "maintenance add --sensor qj-01/level --after 90min --for 4h --reason works",
+            "maintenance list --json",
             "sensors",
             "sensors qj-01/level --json --data d",
             "sensors qj-* --limit 5 --data d",

@@ -1,5 +1,7 @@
 //! One record of the log in words: what happened, and what was decided on it.
 
+mod orders;
+
 use forewarn_core::event::{Command, Decision, Input, TroubleReport};
 use forewarn_core::ids::{IndexKind, OutputId};
 use forewarn_core::reading::{Checked, Marks, Reading};
@@ -16,6 +18,8 @@ use crate::config::predict::bytes;
 use crate::config::targets::hex;
 use crate::log::{Record, load_plan};
 use crate::state::phase_word;
+
+pub(super) use self::orders::proposed;
 
 /// What things were called when the record was written; today's names where
 /// that plan is no longer kept.
@@ -73,7 +77,12 @@ pub(super) fn json(names: &Names, record: &Record) -> Value {
                 | Decision::Resumed
                 | Decision::Resent { .. }
                 | Decision::Asked { .. }
-                | Decision::Acknowledged { .. } => None,
+                | Decision::Acknowledged { .. }
+                | Decision::Refused(_)
+                | Decision::Drafted(_)
+                | Decision::Muted(_)
+                | Decision::Noted(_)
+                | Decision::Lapsed(_) => None,
             },
         })
     });
@@ -214,6 +223,13 @@ fn asked(names: &Names, command: &Command) -> String {
             let warning = &warning.digest().to_string()[..8];
             format!("{} acknowledges {warning}, having seen revision {number}", names.target(*target))
         }
+        Command::Correct(..)
+        | Command::Propose(_)
+        | Command::Approve(..)
+        | Command::Withdraw(..)
+        | Command::Unmute(_)
+        | Command::Note(..)
+        | Command::End(..) => orders::asked(names, command),
         Command::Resume => "a person let the restored directory act again".to_owned(),
     }
 }
@@ -264,6 +280,13 @@ fn decided(names: &Names, decision: &Decision) -> String {
             due.round + 1,
         ),
         Decision::Asked { warning, asks, due, .. } => asks_now(names, *warning, asks, due),
+        Decision::Refused(why) => format!("that is refused: {}", why.word()),
+        Decision::Drafted(it) => orders::draft(names, it),
+        Decision::Muted(it) => orders::mute(names, it),
+        Decision::Noted(it) => format!("{} notes: {}", show::clean(&it.by), show::clean(&it.text)),
+        Decision::Lapsed(warning) => {
+            format!("warning {} comes to its stated end", &warning.digest().to_string()[..8])
+        }
         Decision::Acknowledged { warning, number, target } => format!(
             "warning {} revision {number} is acknowledged by {}",
             &warning.digest().to_string()[..8],

@@ -11,13 +11,15 @@ use serde_json::Value;
 
 pub(super) use self::json::revision_json;
 use self::json::{delivery_json, detail_json, warning_json};
-use super::args::{Listing, WarningsAction, WarningsArgs};
+use super::args::{Listing, Speaks, WarningsAction, WarningsArgs};
 use super::beside::{Beside, Names, command, json as print_json, lacks_names, nothing, told};
 use super::change::change;
+use super::orders;
 use super::show::count;
 use super::table::{Cell, table};
 use super::{Exit, Surroundings};
 use crate::app::control::Request;
+use crate::app::orders::Order;
 use crate::channels::show;
 use crate::state::{DeliveryRow, DeliveryState, StateReader, WarningDetail, WarningRow};
 
@@ -36,11 +38,57 @@ pub(super) fn warnings(args: &WarningsArgs, around: &mut Surroundings<'_>) -> io
         WarningsAction::List => return told(list(args, around), around),
         WarningsAction::Show { id } => return told(detail(args, id, around), around),
         WarningsAction::Dead => return told(dead(args, around), around),
-        WarningsAction::AllClear { cell, reason } => {
-            Request::AllClear { cell: cell.clone(), reason: reason.clone() }
+        WarningsAction::AllClear { cell, reason, speaks } if !cell.contains('@') => {
+            let make = |warning| Order::AllClear { warning, reason: reason.clone() };
+            return told(ordered(args, cell, speaks, make, around), around);
         }
-        WarningsAction::Cancel { cell, reason } => {
-            Request::Cancel { cell: cell.clone(), reason: reason.clone() }
+        WarningsAction::Cancel { cell, reason, speaks } if !cell.contains('@') => {
+            let make = |warning| Order::Cancel { warning, reason: reason.clone() };
+            return told(ordered(args, cell, speaks, make, around), around);
+        }
+        WarningsAction::AllClear { cell, reason, speaks } => {
+            let account = speaks.account.clone();
+            Request::AllClear { cell: cell.clone(), reason: reason.clone(), account }
+        }
+        WarningsAction::Cancel { cell, reason, speaks } => {
+            let account = speaks.account.clone();
+            Request::Cancel { cell: cell.clone(), reason: reason.clone(), account }
+        }
+        WarningsAction::Correct { id, written, speaks } => {
+            let make = |warning| Order::Correct { warning, texts: orders::written(written) };
+            return told(ordered(args, id, speaks, make, around), around);
+        }
+        WarningsAction::Note { text, on: Some(id), speaks } => {
+            let make = |warning| Order::Note { warning: Some(warning), text: text.clone() };
+            return told(ordered(args, id, speaks, make, around), around);
+        }
+        WarningsAction::Note { text, on: None, speaks } => {
+            let note = Order::Note { warning: None, text: text.clone() };
+            return orders::order(&args.places, &args.listing, speaks, note, around);
+        }
+        WarningsAction::Draft { hazard, area, level, lasting, updates, written, speaks } => {
+            let make = |updates| Order::Draft {
+                hazard: hazard.clone(),
+                areas: area.clone(),
+                level: level.word().to_owned(),
+                texts: orders::written(written),
+                lasting_s: orders::seconds(*lasting),
+                updates,
+            };
+            return match updates {
+                Some(id) => told(ordered(args, id, speaks, |id| make(Some(id)), around), around),
+                None => orders::order(&args.places, &args.listing, speaks, make(None), around),
+            };
+        }
+        WarningsAction::Drafts { number } => {
+            return told(orders::drafts(&args.places, &args.listing, *number, around), around);
+        }
+        WarningsAction::Approve { number, digest, speaks } => {
+            return told(approve(args, *number, digest, speaks, around), around);
+        }
+        WarningsAction::Withdraw { number, reason, speaks } => {
+            let withdraw = Order::Withdraw { draft: *number, reason: reason.clone() };
+            return orders::order(&args.places, &args.listing, speaks, withdraw, around);
         }
         WarningsAction::Ack { id, contact } => return told(acknowledge(args, id, contact, around), around),
         WarningsAction::Resend { key } => Request::Resend { key: key.clone() },
@@ -120,6 +168,40 @@ fn detail(args: &WarningsArgs, id: &str, around: &mut Surroundings<'_>) -> anyho
     Ok(Exit::Done)
 }
 
+/// Orders something about the warning that an id, or the beginning of one, means.
+fn ordered(
+    args: &WarningsArgs,
+    id: &str,
+    speaks: &Speaks,
+    make: impl FnOnce(String) -> Order,
+    around: &mut Surroundings<'_>,
+) -> anyhow::Result<Exit> {
+    let state = Beside::open(&args.places)?.state()?;
+    match meant(args, &state, id, around)? {
+        Ok(found) => {
+            let order = make(found.digest.to_string());
+            Ok(orders::order(&args.places, &args.listing, speaks, order, around)?)
+        }
+        Err(exit) => Ok(exit),
+    }
+}
+
+fn approve(
+    args: &WarningsArgs,
+    draft: u32,
+    begins: &str,
+    speaks: &Speaks,
+    around: &mut Surroundings<'_>,
+) -> anyhow::Result<Exit> {
+    match orders::whole_digest(&args.places, draft, begins, around)? {
+        Some(digest) => {
+            let order = Order::Approve { draft, digest };
+            Ok(orders::order(&args.places, &args.listing, speaks, order, around)?)
+        }
+        None => Ok(Exit::Remarks),
+    }
+}
+
 fn acknowledge(
     args: &WarningsArgs,
     id: &str,
@@ -184,7 +266,8 @@ fn print(
         print_measured(names, measured, around)?;
     }
     print_deliveries(names, state, found, around)?;
-    print_acknowledgements(names, found, around)
+    print_acknowledgements(names, found, around)?;
+    Ok(orders::print_notes(names, &found.notes, around)?)
 }
 
 fn print_acknowledgements(

@@ -48,6 +48,8 @@ pub struct Setup {
     pub data: PathBuf,
     /// The machine's name, for what is told of the service itself; empty where the system does not say.
     pub host: String,
+    /// Accounts that whoever owns this machine may speak as.
+    pub shell_accounts: Vec<String>,
 }
 
 /// From the names in payloads to dense indices.

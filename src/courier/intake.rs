@@ -136,7 +136,12 @@ impl<W: World> Shell<W> {
                 | Decision::PlanRefused(_)
                 | Decision::Resent { .. }
                 | Decision::Asked { .. }
-                | Decision::Acknowledged { .. } => {}
+                | Decision::Acknowledged { .. }
+                | Decision::Refused(_)
+                | Decision::Drafted(_)
+                | Decision::Muted(_)
+                | Decision::Noted(_)
+                | Decision::Lapsed(_) => {}
             }
         }
     }
@@ -206,7 +211,12 @@ impl<W: World> Shell<W> {
                 | Decision::WouldHave(_)
                 | Decision::Trouble(_)
                 | Decision::PlanRefused(_)
-                | Decision::Resumed => {}
+                | Decision::Resumed
+                | Decision::Refused(_)
+                | Decision::Drafted(_)
+                | Decision::Muted(_)
+                | Decision::Noted(_)
+                | Decision::Lapsed(_) => {}
             }
         }
         (deliveries, resent)

@@ -90,7 +90,7 @@ fn waits(lanes: &Lanes) -> BTreeSet<(OutputId, TargetIx)> {
     });
     items
         .filter(|item| match item.delivery.revision.about {
-            About::Incident(_) => true,
+            About::Incident(_) | About::Manual(_) => true,
             About::Trouble(_) | About::NotifyTest => false,
         })
         .map(|item| (item.delivery.revision.warning, item.delivery.target))

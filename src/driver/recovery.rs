@@ -324,7 +324,12 @@ fn decided_in(gone: &Range<Position>, mut standing: Vec<Decision>) -> Vec<Decisi
         | Decision::Resumed
         | Decision::Resent { .. }
         | Decision::Asked { .. }
-        | Decision::Acknowledged { .. } => true,
+        | Decision::Acknowledged { .. }
+        | Decision::Refused(_)
+        | Decision::Drafted(_)
+        | Decision::Muted(_)
+        | Decision::Noted(_)
+        | Decision::Lapsed(_) => true,
     });
     standing.retain(|decision| {
         let Decision::Incident(incident) = decision else { return true };

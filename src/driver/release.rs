@@ -66,6 +66,15 @@ pub(super) fn tell(decision: &Decision) {
             counter!("forewarn_asked_on_total").increment(due.len() as u64);
             info!(warning = %warning.digest(), number, targets = due.len(), "not acknowledged, goes on");
         }
+        Decision::Refused(why) => warn!(why = why.word(), "order refused"),
+        Decision::Drafted(draft) => {
+            info!(number = draft.number, by = draft.by, stage = draft.stage.word(), "draft");
+        }
+        Decision::Muted(mute) => {
+            info!(number = mute.number, owner = mute.owner, phase = mute.phase.word(), "mute");
+        }
+        Decision::Noted(note) => info!(by = note.by, "note"),
+        Decision::Lapsed(warning) => info!(warning = %warning.digest(), "warning came to its stated end"),
         Decision::Incident(_)
         | Decision::WouldHave(_)
         | Decision::Resumed

@@ -10,6 +10,7 @@ use forewarn_core::warning::{About, Due, Incident, Outcome, Revision, TroubleCod
 use rusqlite::types::{ToSql, Value};
 use rusqlite::{Connection, OptionalExtension, Result, Transaction, TransactionBehavior, params};
 
+use super::orders;
 use super::rows::{id_blob, phase_word};
 use super::trim;
 use crate::crash::{self, Before};
@@ -48,6 +49,9 @@ pub(super) fn commit(
     if added.news {
         trim::news(&transaction)?;
     }
+    if added.orders {
+        trim::orders(&transaction)?;
+    }
     if let Some(bytes) = added.refused_bytes {
         trim::quarantine(&transaction, bytes)?;
     }
@@ -68,6 +72,8 @@ struct Added {
     news: bool,
     /// Bytes of messages in quarantine.
     refused_bytes: Option<i64>,
+    /// Drafts, mutes or notes.
+    orders: bool,
     /// Revisions of warnings; civil time of the newest.
     revised: Option<Timestamp>,
 }
@@ -81,7 +87,12 @@ fn is_news(decision: &Decision) -> bool {
         | Decision::Resumed
         | Decision::Resent { .. }
         | Decision::Asked { .. }
-        | Decision::Acknowledged { .. } => false,
+        | Decision::Acknowledged { .. }
+        | Decision::Refused(_)
+        | Decision::Drafted(_)
+        | Decision::Muted(_)
+        | Decision::Noted(_)
+        | Decision::Lapsed(_) => false,
     }
 }
 
@@ -142,6 +153,15 @@ fn apply(transaction: &Transaction<'_>, record: &Record, added: &mut Added) -> R
                     resent(transaction, warning, *number, *due, place)?;
                 }
             }
+            Decision::Drafted(_) | Decision::Muted(_) | Decision::Noted(_) => {
+                added.orders |= orders::apply(transaction, decision, place.position())?;
+            }
+            Decision::Lapsed(warning) => {
+                let update = "UPDATE warnings SET ended = 1 WHERE id = ?1";
+                transaction.prepare_cached(update)?.execute([id_blob(warning)])?;
+            }
+            // Asked in vain: the log says so.
+            Decision::Refused(_) => {}
             Decision::Acknowledged { warning, number, target } => {
                 let insert = "INSERT OR IGNORE INTO acknowledgements (warning, number, target, at, position)
                               VALUES (?1, ?2, ?3, ?4, ?5)";
@@ -200,11 +220,13 @@ fn incident(transaction: &Transaction<'_>, incident: &Incident, place: Place<'_>
 }
 
 fn revision(transaction: &Transaction<'_>, revision: &Revision, place: Place<'_>) -> Result<()> {
-    let (about, cell) = match &revision.about {
-        About::Incident(cell) => ("incident", Some(cell)),
-        About::Trouble(_) => ("trouble", None),
-        About::NotifyTest => ("notify-test", None),
+    let about = match &revision.about {
+        About::Incident(_) => "incident",
+        About::Manual(_) => "manual",
+        About::Trouble(_) => "trouble",
+        About::NotifyTest => "notify-test",
     };
+    let cell = revision.about.cells().first().copied();
     let ended = revision.kind.is_last() || matches!(revision.about, About::NotifyTest);
     let warning = "INSERT INTO warnings
             (id, digest, about, hazard, area, number, level, status, ended, sent, position)

@@ -4,6 +4,7 @@
 
 mod apply;
 mod ballast;
+mod orders;
 mod reader;
 mod rows;
 mod schema;
@@ -14,13 +15,16 @@ mod thread;
 mod trim;
 
 pub use ballast::BALLAST_BYTES;
+pub use orders::OrderRow;
 pub use reader::StateReader;
 pub(crate) use rows::phase_word;
 pub use rows::{
     Acknowledgement, DeliveryPage, DeliveryRow, DeliveryState, LedgerRow, Notice, QuarantineRow, TroubleRow,
     WarningDetail, WarningRow,
 };
-pub use schema::{ATTEMPTS_ROWS_MAX, ENDED_KEPT, NEWS_ROWS_MAX, QUARANTINE_BYTES_MAX, QUARANTINE_ROWS_MAX};
+pub use schema::{
+    ATTEMPTS_ROWS_MAX, ENDED_KEPT, NEWS_ROWS_MAX, ORDERS_ROWS_MAX, QUARANTINE_BYTES_MAX, QUARANTINE_ROWS_MAX,
+};
 pub use seen::Seen;
 pub use thread::{NOTES_MAX, RECORDS_MAX, StateHandle, StateThread};
 

@@ -81,7 +81,10 @@ impl StateReader {
         let select = format!("{DELIVERY} WHERE d.warning = ?1 ORDER BY d.number, d.target, d.round");
         let deliveries = self.rows(&connection, &select, [id], delivery)?;
         let acknowledgements = self.acknowledgements(&connection, id)?;
-        Ok(Some(WarningDetail { digest, ended, revisions, deliveries, acknowledgements }))
+        let select = "SELECT body FROM orders WHERE warning = ?1 ORDER BY position, id";
+        let notes: Vec<Vec<u8>> = self.rows(&connection, select, [id], |row| row.get(0))?;
+        let notes = notes.iter().map(|body| self.decode(body)).collect::<Read<_>>()?;
+        Ok(Some(WarningDetail { digest, ended, revisions, deliveries, acknowledgements, notes }))
     }
 
     /// Deliveries without an outcome, oldest first.

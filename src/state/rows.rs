@@ -2,6 +2,7 @@
 
 use forewarn_core::finding::WouldHave;
 use forewarn_core::ids::{Key, LogId, OutputId, Position, RunId, SourceIx, TargetIx};
+use forewarn_core::orders::Note;
 use forewarn_core::time::Timestamp;
 use forewarn_core::warning::{Death, Phase, Revision};
 
@@ -29,6 +30,8 @@ pub struct WarningDetail {
     pub deliveries: Vec<DeliveryRow>,
     /// Oldest first.
     pub acknowledgements: Vec<Acknowledgement>,
+    /// What people noted of it, oldest first.
+    pub notes: Vec<Note>,
 }
 
 /// That somebody has a warning before them.

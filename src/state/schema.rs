@@ -3,10 +3,12 @@
 use forewarn_core::time::Span;
 
 /// Rises whenever a table changes: an older file is rebuilt from the log.
-pub(super) const SCHEMA_VERSION: i64 = 2;
+pub(super) const SCHEMA_VERSION: i64 = 3;
 
 /// Rows kept of each kind of news (`ledger`, `notices`); the oldest go.
 pub const NEWS_ROWS_MAX: i64 = 10_000;
+/// Drafts, mutes and notes kept in all; of those that are over the oldest go.
+pub const ORDERS_ROWS_MAX: i64 = 10_000;
 /// Notes of attempts kept; the oldest go.
 pub const ATTEMPTS_ROWS_MAX: i64 = 200_000;
 /// Messages kept in quarantine; the oldest go.
@@ -65,6 +67,11 @@ CREATE TABLE troubles (
     code TEXT NOT NULL, subject TEXT NOT NULL, detail TEXT NOT NULL, since INTEGER NOT NULL,
     position INTEGER NOT NULL, PRIMARY KEY (code, subject)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE orders (
+    kind TEXT NOT NULL, id BLOB NOT NULL, number INTEGER, state TEXT NOT NULL, warning BLOB,
+    position INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (kind, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX orders_of_warning ON orders (warning) WHERE warning IS NOT NULL;
 CREATE TABLE ledger (
     position INTEGER NOT NULL, ordinal INTEGER NOT NULL, at INTEGER NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY (position, ordinal)

@@ -6,8 +6,10 @@ use rusqlite::{OptionalExtension, Result, Transaction, params};
 
 use super::apply::put;
 use super::meta;
+use super::orders::STANDING;
 use super::schema::{
-    ATTEMPTS_ROWS_MAX, ENDED_KEPT, ENDED_STEP, NEWS_ROWS_MAX, QUARANTINE_BYTES_MAX, QUARANTINE_ROWS_MAX,
+    ATTEMPTS_ROWS_MAX, ENDED_KEPT, ENDED_STEP, NEWS_ROWS_MAX, ORDERS_ROWS_MAX, QUARANTINE_BYTES_MAX,
+    QUARANTINE_ROWS_MAX,
 };
 
 /// In `meta`: bytes of all messages in quarantine.
@@ -54,6 +56,7 @@ pub(super) fn warnings(transaction: &Transaction<'_>, kept: &Ended, now: Timesta
             "DELETE FROM deliveries WHERE warning = ?1",
             "DELETE FROM revisions WHERE warning = ?1",
             "DELETE FROM acknowledgements WHERE warning = ?1",
+            "DELETE FROM orders WHERE warning = ?1",
             "DELETE FROM warnings WHERE id = ?1",
         ] {
             transaction.prepare_cached(delete)?.execute([id])?;
@@ -71,6 +74,16 @@ pub(super) fn news(transaction: &Transaction<'_>) -> Result<()> {
         );
         transaction.prepare_cached(&trim)?.execute([NEWS_ROWS_MAX])?;
     }
+    Ok(())
+}
+
+/// The newest drafts, mutes and notes are kept, and all that is not over.
+pub(super) fn orders(transaction: &Transaction<'_>) -> Result<()> {
+    let trim = format!(
+        "DELETE FROM orders WHERE state NOT IN ({STANDING}) AND (kind, id) IN
+             (SELECT kind, id FROM orders ORDER BY position DESC LIMIT -1 OFFSET ?1)"
+    );
+    transaction.prepare_cached(&trim)?.execute([ORDERS_ROWS_MAX])?;
     Ok(())
 }
 

@@ -55,6 +55,7 @@ pub(crate) fn setup(stations: &[&str]) -> Setup {
         url: None,
         data: PathBuf::new(),
         host: String::new(),
+        shell_accounts: vec![],
     }
 }
 

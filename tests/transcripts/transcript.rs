@@ -121,6 +121,12 @@ impl Transcript {
                 let text = format!("revision {number} again to {}", names(&[*due], plan));
                 let _ = self.line(after, "resent", &text);
             }
+            // No transcript has any person in it who orders something.
+            Decision::Refused(_)
+            | Decision::Drafted(_)
+            | Decision::Muted(_)
+            | Decision::Noted(_)
+            | Decision::Lapsed(_) => {}
             // Its revision says it.
             Decision::Trouble(_) => {}
         }
@@ -147,7 +153,7 @@ impl Transcript {
 
     fn revision(&mut self, after: Span, revision: &Revision, plan: &Plan) {
         let (letter, book) = match revision.about {
-            About::Incident(_) | About::NotifyTest => ("W", &mut self.warnings),
+            About::Incident(_) | About::NotifyTest | About::Manual(_) => ("W", &mut self.warnings),
             About::Trouble(_) => ("T", &mut self.troubles),
         };
         let at = book.iter().position(|known| *known == revision.warning).unwrap_or_else(|| {
@@ -164,6 +170,7 @@ impl Transcript {
             }
             About::Trouble(key) => format!("{}: {}", key.code.word(), revision.detail),
             About::NotifyTest => "test of notification".into(),
+            About::Manual(_) => format!("{} by hand ({reason})", revision.level),
         };
         let due = names(&revision.due, plan);
         let text = format!("  {letter}{}.{} {kind} {about} -> {due}", at + 1, revision.number);

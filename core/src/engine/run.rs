@@ -12,10 +12,15 @@ use crate::event::{
 use crate::ids::{AreaIx, LogId, OutputId, Position, RunId, SensorIx, SourceIx, TargetIx};
 use crate::judging::world;
 use crate::level::Level;
+use crate::orders::{
+    Draft, Ending, Issue, Mute, Note, Proposal, Quiet, Silence, Stage, Subject, Text, Texts,
+};
 use crate::plan::{AckTerms, Group, LimitRow, Plan, Route};
 use crate::reading::{Marks, Reading};
 use crate::time::{Moment, Span, Timestamp};
-use crate::warning::{About, Cell, Death, Incident, Outcome, Reason, Revision, TroubleCode, TroubleKey};
+use crate::warning::{
+    About, ByHand, Cell, Death, Incident, Outcome, Reason, Revision, TroubleCode, TroubleKey,
+};
 
 /// Civil minus engine time at the start.
 pub(super) const OFFSET: Span = Span::from_secs(1_750_000_000);
@@ -85,6 +90,7 @@ pub(super) enum Deed {
     Trouble(TroubleCode, bool),
     Command(u8),
     Resend(usize, u32),
+    Order(u8, usize),
     Acknowledge(usize, u32),
     Outcome(usize, u32, u8),
     Clock(i64, bool),
@@ -107,6 +113,7 @@ pub(super) fn wild() -> impl Strategy<Value = Deed> {
         1 => (code, any::<bool>()).prop_map(|(code, present)| Deed::Trouble(code, present)),
         3 => (0..6u8).prop_map(Deed::Command),
         1 => (0..4usize, 0..4u32).prop_map(|(back, target)| Deed::Resend(back, target)),
+        6 => (0..12u8, 0..3usize).prop_map(|(which, back)| Deed::Order(which, back)),
         2 => (0..4usize, 0..4u32).prop_map(|(back, target)| Deed::Acknowledge(back, target)),
         3 => (0..4usize, 0..4u32, 0..4u8).prop_map(|(back, target, what)| Deed::Outcome(back, target, what)),
         1 => (-90..90i64, any::<bool>()).prop_map(|(minutes, trusted)| Deed::Clock(minutes, trusted)),
@@ -199,6 +206,7 @@ impl Run {
                     ));
                 }
             }
+            Deed::Order(which, back) => self.order(which, back),
             Deed::Acknowledge(back, target) => {
                 if let Some(Revision { warning, number, .. }) = self.back(back) {
                     self.put(Input::Command(
@@ -218,6 +226,35 @@ impl Run {
                 self.put(Input::Started(Started { restored, ..started }));
             }
         }
+    }
+
+    /// Something of what people order: drafted by `a`, approved by `b` or, in vain, by `a`.
+    fn order(&mut self, which: u8, back: usize) {
+        let (warning, draft) = (self.back(back).map(|it| it.warning), self.draft(back).cloned());
+        let mute = self.engine.mutes().nth(back).map(|mute| mute.id);
+        let approve = |draft: Draft| Command::Approve(draft.id, draft.digest);
+        let (command, by) = match which {
+            0 => (Some(Command::Propose(Proposal::Warning(issue(None)))), "a"),
+            1 => (Some(Command::Propose(mute_of(Subject::Area(AreaIx(0)), Level::Orange))), "a"),
+            2 => (Some(Command::Propose(mute_of(Subject::Sensor(SensorIx(0)), Level::Red))), "a"),
+            3 => (Some(Command::Propose(maintenance(SensorIx(back as u32)))), "a"),
+            4 | 5 => (draft.map(approve), "b"),
+            6 => (draft.map(approve), "a"),
+            7 => (draft.map(|draft| Command::Withdraw(draft.id, "x".into())), "a"),
+            8 => (mute.map(Command::Unmute), "a"),
+            9 => (warning.map(|warning| Command::Correct(warning, texts())), "a"),
+            10 => (warning.map(|warning| Command::Note(Some(warning), "x".into())), "a"),
+            _ => (warning.map(|warning| Command::End(warning, Ending::Cancel, "x".into())), "a"),
+        };
+        if let Some(command) = command {
+            self.put(Input::Command(command, By::shell(by)));
+        }
+    }
+
+    /// A draft that waits, counted back from the newest.
+    pub(super) fn draft(&self, back: usize) -> Option<&Draft> {
+        let waiting: Vec<&Draft> = self.engine.drafts().filter(|it| it.stage == Stage::Waiting).collect();
+        waiting.into_iter().rev().nth(back)
     }
 
     pub(super) fn back(&self, back: usize) -> Option<Revision> {
@@ -250,6 +287,31 @@ impl Run {
     }
 }
 
+pub(super) fn texts() -> Texts {
+    let text = |headline: &str| Text { headline: headline.into(), instruction: String::new() };
+    Texts { zh: text("堤"), en: text("the embankment leaks") }
+}
+
+/// Red in the county, for an hour.
+pub(super) fn issue(updates: Option<OutputId>) -> Issue {
+    let lasting = Span::from_hours(1);
+    let cell = Cell::default();
+    Issue { hazard: cell.hazard, areas: vec![cell.area], level: Level::Red, texts: texts(), lasting, updates }
+}
+
+pub(super) fn mute_of(what: Subject, up_to: Level) -> Proposal {
+    let (after, lasting) = (Span::ZERO, Span::from_mins(30));
+    Proposal::Silence(Silence { what, quiet: Quiet::Muted, up_to, reason: "works".into(), after, lasting })
+}
+
+/// In five minutes, for half an hour.
+pub(super) fn maintenance(sensor: SensorIx) -> Proposal {
+    let Proposal::Silence(silence) = mute_of(Subject::Sensor(sensor), Level::Orange) else {
+        unreachable!("it was just made");
+    };
+    Proposal::Silence(Silence { quiet: Quiet::Maintenance, after: Span::from_mins(5), ..silence })
+}
+
 pub(super) fn decisions(outputs: &[Output]) -> Vec<Decision> {
     let decision = |output: &Output| match output {
         Output::Decision(decision) => Some(Decision::clone(decision)),
@@ -265,12 +327,23 @@ pub(super) fn nameless(decision: &Decision) -> Decision {
         Decision::Incident(it) => {
             Decision::Incident(Incident { id: none, warning: it.warning.map(|_| none), ..it })
         }
-        Decision::Revision(it) => Decision::Revision(Revision { id: none, warning: none, ..it }),
+        Decision::Revision(it) => {
+            let about = match it.about {
+                About::Manual(by_hand) => About::Manual(ByHand { draft: none, ..by_hand }),
+                other => other,
+            };
+            let muted = it.muted.map(|_| none);
+            Decision::Revision(Revision { id: none, warning: none, about, muted, ..it })
+        }
         Decision::Resent { number, due, .. } => Decision::Resent { warning: none, number, due },
         Decision::Asked { number, asks, due, .. } => Decision::Asked { warning: none, number, asks, due },
         Decision::Acknowledged { number, target, .. } => {
             Decision::Acknowledged { warning: none, number, target }
         }
+        Decision::Drafted(it) => Decision::Drafted(Draft { id: none, ..it }),
+        Decision::Muted(it) => Decision::Muted(Mute { id: none, ..it }),
+        Decision::Noted(it) => Decision::Noted(Note { id: none, warning: it.warning.map(|_| none), ..it }),
+        Decision::Lapsed(_) => Decision::Lapsed(none),
         other => other,
     }
 }

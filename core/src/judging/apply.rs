@@ -27,7 +27,10 @@ impl AreaStage {
             Decision::Acknowledged { warning, number, target } => {
                 self.warnings.acknowledged(*warning, *number, *target);
             }
-            Decision::WouldHave(_) | Decision::PlanRefused(_) => {}
+            Decision::Drafted(_) | Decision::Muted(_) | Decision::Noted(_) | Decision::Lapsed(_) => {
+                self.apply_order(decision);
+            }
+            Decision::WouldHave(_) | Decision::PlanRefused(_) | Decision::Refused(_) => {}
         }
     }
 
@@ -85,6 +88,9 @@ impl AreaStage {
             self.warnings.end(revision.warning);
             self.asking.set(revision.warning, &[]);
         }
+        if revision.muted.is_none() {
+            self.notes_told(revision.warning);
+        }
         match &revision.about {
             About::Incident(cell) => {
                 let state = state_of(&mut self.cells, *cell, &self.plan);
@@ -97,7 +103,9 @@ impl AreaStage {
                 if state.is_empty() {
                     self.cells.remove(cell);
                 }
-                if revision.due.is_empty() && !ends {
+                if let Some(mute) = revision.muted {
+                    self.mutes.hid(mute, *cell);
+                } else if revision.due.is_empty() && !ends {
                     let detail = format!("nobody is routed to hear of {name} at {}", revision.level);
                     self.troubles.raise(TroubleCode::Unrouted, name, detail);
                 } else {
@@ -110,6 +118,7 @@ impl AreaStage {
                 }
                 self.troubles.renew_at(key, self.trouble_renewal(key, moment));
             }
+            About::Manual(_) => self.apply_by_hand(revision, moment),
             About::NotifyTest => {}
         }
     }
@@ -123,6 +132,7 @@ impl AreaStage {
             }
         }
         self.asking.restart(at);
+        self.orders.restart(at, self.plan.settings.orders.approve_within);
         self.troubles.end(TroubleCode::Held, String::new());
         let held: Vec<TroubleKey> =
             self.troubles.standing().keys().filter(|key| key.code == TroubleCode::Held).cloned().collect();

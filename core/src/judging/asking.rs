@@ -18,7 +18,7 @@ use crate::event::Decision;
 use crate::ids::{OutputId, TargetIx};
 use crate::level::Level;
 use crate::time::{Span, Timestamp};
-use crate::warning::{About, Ask, Cell, Due, Revision};
+use crate::warning::{Ask, Cell, Due, Revision};
 
 /// What is asked about every standing warning.
 #[derive(Debug, Clone, PartialEq, Default, Encode, Decode)]
@@ -148,15 +148,19 @@ impl AreaStage {
     /// it is no news to them or nobody is to acknowledge it. Whatever comes first
     /// to anybody is news.
     pub(super) fn asked_by(&self, revision: &Revision, stamp: &Stamp) -> Option<Decision> {
-        let About::Incident(Cell { hazard, area }) = revision.about else { return None };
+        let cells = revision.about.cells();
         let comes_first = self.warnings.get(revision.warning).is_some_and(Sent::is_unheard);
-        if !(is_news(revision.reason) || comes_first) || revision.kind.is_last() {
+        let is_news = is_news(revision.reason) || comes_first;
+        if cells.is_empty() || !is_news || revision.kind.is_last() || revision.muted.is_some() {
             return None;
         }
         let civil = stamp.moment.civil();
         let asks = self.plan.routes.iter().filter_map(|route| {
             let terms = route.ack.clone()?;
-            let asked = routing::reached(&self.plan, route, hazard, area, revision.level, civil);
+            let reached = cells.iter().flat_map(|&Cell { hazard, area }| {
+                routing::reached(&self.plan, route, hazard, area, revision.level, civil)
+            });
+            let asked: Vec<_> = reached.collect::<BTreeSet<_>>().into_iter().collect();
             let due = Some(stamp.moment.at + terms.within);
             (!asked.is_empty()).then(|| Ask {
                 asked,
@@ -192,14 +196,14 @@ impl AreaStage {
 
     /// Nobody acknowledged: the next group that has anybody in it is told, and after the last the operator.
     fn go_on(&self, ask: &mut Ask, sent: &Sent, at: Timestamp) -> Vec<TargetIx> {
-        let area = match sent.newest.about {
-            About::Incident(cell) => cell.area,
-            About::Trouble(_) | About::NotifyTest => return Vec::new(),
-        };
+        let cells = sent.newest.about.cells();
         ask.due = None;
         while ask.step as usize <= ask.terms.then.len() {
             let next = match ask.terms.then.get(ask.step as usize) {
-                Some(group) => routing::members(&self.plan, group, &ask.via, area),
+                Some(group) => {
+                    let members = |cell: &Cell| routing::members(&self.plan, group, &ask.via, cell.area);
+                    cells.iter().flat_map(members).collect::<BTreeSet<_>>().into_iter().collect()
+                }
                 None => self.plan.operator.clone(),
             };
             ask.step += 1;

@@ -10,6 +10,7 @@ use crate::authority::By;
 use crate::event::{Command, Decision, PlanRef, TroubleReport};
 use crate::ids::{OutputId, TargetIx};
 use crate::level::{Certainty, Level, Status, Urgency};
+use crate::orders::Refusal;
 use crate::sensing::SOURCES_MAX;
 use crate::time::{Moment, Timestamp};
 use crate::warning::{About, Cell, Due, Evidence, Incident, Kind, Phase, Reason, Revision, Seen, TroubleKey};
@@ -24,24 +25,29 @@ pub struct Stamp {
 }
 
 impl Stamp {
-    fn id(&self, ahead: usize) -> OutputId {
+    pub(super) fn id(&self, ahead: usize) -> OutputId {
         OutputId { ordinal: self.first.ordinal + ahead as u32, ..self.first }
+    }
+
+    /// The same, so many decisions on.
+    pub(super) fn ahead(&self, ahead: usize) -> Stamp {
+        Stamp { first: self.id(ahead), ..*self }
     }
 }
 
 /// What a revision says beyond what follows from the rest.
-struct Words<'a> {
-    kind: Kind,
-    reason: Reason,
-    about: About,
-    level: Level,
-    peak: Level,
-    certainty: Certainty,
-    onset: Timestamp,
-    stale: bool,
-    evidence: (Vec<Evidence>, u32),
-    detail: &'a str,
-    seen: Option<Seen>,
+pub(super) struct Words<'a> {
+    pub(super) kind: Kind,
+    pub(super) reason: Reason,
+    pub(super) about: About,
+    pub(super) level: Level,
+    pub(super) peak: Level,
+    pub(super) certainty: Certainty,
+    pub(super) onset: Timestamp,
+    pub(super) stale: bool,
+    pub(super) evidence: (Vec<Evidence>, u32),
+    pub(super) detail: &'a str,
+    pub(super) seen: Option<Seen>,
 }
 
 impl AreaStage {
@@ -50,6 +56,7 @@ impl AreaStage {
         match work {
             Work::Asks(warning) => self.decide_asks(*warning, stamp),
             Work::Cell(cell) => self.decide_cell(*cell, stamp),
+            Work::Order(order) => self.decide_order(*order, stamp),
             Work::Claim(claim) => {
                 let untold = || self.is_untold(claim).then_some(Turn::Grew);
                 let expires = || self.is_expiring(claim, stamp.moment).then_some(Turn::Renewed);
@@ -61,10 +68,10 @@ impl AreaStage {
         }
     }
 
-    /// What follows from what a person asked for; nothing where they may not.
+    /// What follows from what a person asked for.
     pub fn decide_command(&self, command: &Command, by: &By, stamp: &Stamp) -> Vec<Decision> {
-        if self.permits(command, by).is_err() {
-            return Vec::new();
+        if let Err(denied) = self.permits(command, by) {
+            return vec![Decision::Refused(Refusal::Denied(denied))];
         }
         match command {
             Command::NotifyTest(targets, text) if !self.held => {
@@ -77,6 +84,15 @@ impl AreaStage {
                 self.acknowledge(*warning, *number, *target, stamp.moment.at)
             }
             Command::Resume if self.held => vec![Decision::Resumed],
+            Command::Correct(..)
+            | Command::Propose(_)
+            | Command::Approve(..)
+            | Command::Withdraw(..)
+            | Command::Unmute(_)
+            | Command::Note(..)
+            | Command::End(..) => self
+                .decide_asked(command, by, stamp)
+                .unwrap_or_else(|refusal| vec![Decision::Refused(refusal)]),
             // Held, nothing but Trouble goes out; and what is not held need not resume.
             Command::NotifyTest(..) | Command::Resume => Vec::new(),
         }
@@ -98,6 +114,7 @@ impl AreaStage {
         let warned = self.incidents().filter(|it| matches!(it.phase, Phase::Active | Phase::Easing));
         let lost: Vec<String> = warned
             .map(|incident| incident.cell)
+            .chain(self.by_hand())
             .filter(|cell| body.area(cell.area).is_none() || body.hazard(cell.hazard).is_empty())
             .map(|cell| self.name(cell))
             .take(super::outages::NAMES_MAX)
@@ -147,7 +164,7 @@ impl AreaStage {
         Some(self.incident_revision(say, &ended, state, stamp.id(0), stamp.moment, ""))
     }
 
-    fn end_by_hand(&self, cell: Cell, kind: Kind, text: &str, stamp: &Stamp) -> Vec<Decision> {
+    pub(super) fn end_by_hand(&self, cell: Cell, kind: Kind, text: &str, stamp: &Stamp) -> Vec<Decision> {
         let Some(state) = self.cells.get(&cell).filter(|_| !self.held) else { return Vec::new() };
         let Some(incident) = state.incident.as_ref().filter(|it| it.warning.is_some()) else {
             // Nobody has heard of it, so there is nothing to end.
@@ -174,19 +191,27 @@ impl AreaStage {
     pub(super) fn sight<'a>(&'a self, state: &'a CellState, cell: Cell, moment: Moment) -> Sight<'a> {
         let sent = state.warning.and_then(|warning| self.warnings.get(warning));
         let bereft = state.bereft && !state.is_supported(moment.at);
+        let incident = state.incident.as_ref().filter(|incident| incident.phase != Phase::Pending);
+        let silenced = incident.and_then(|incident| {
+            self.silenced(incident, || state.votes.evidence(incident, moment.at, &self.plan))
+        });
+        let is_hidden = silenced.is_none() && sent.is_some_and(Sent::is_hidden);
         Sight {
             votes: &state.votes,
             incident: state.incident.as_ref(),
             sent,
             ruled: if self.index.has_rule(cell) && !bereft { Ruled::Yes } else { Ruled::No },
-            owed: match (self.held, state.owes) {
+            // What a mute hid is told once it does so no more.
+            owed: match (self.held, state.owes || is_hidden) {
                 (true, _) => Owed::Nothing,
                 (false, true) => Owed::Standing,
                 (false, false) => Owed::Changes,
             },
             // Only asked where nobody has heard yet: it walks all routes and targets.
             routed: match &state.incident {
-                Some(incident) if sent.is_some_and(Sent::is_unheard) => self.routed(incident, moment),
+                Some(incident) if sent.is_some_and(Sent::is_unheard) && silenced.is_none() => {
+                    self.routed(incident, moment)
+                }
                 Some(_) | None => Routed::No,
             },
             intake: self.intake,
@@ -207,7 +232,7 @@ impl AreaStage {
         Terms { plan: &self.plan, index: &self.index }
     }
 
-    fn incident_revision(
+    pub(super) fn incident_revision(
         &self,
         (kind, reason): (Kind, Reason),
         incident: &Incident,
@@ -224,6 +249,9 @@ impl AreaStage {
             (Kind::Update, None) => (Kind::Alert, Reason::Raised),
             (Kind::Alert | Kind::Update | Kind::AllClear | Kind::Cancel, _) => (kind, reason),
         };
+        let evidence = state.votes.evidence(incident, moment.at, &self.plan);
+        // Whoever heard of the danger hears of its end.
+        let muted = if kind.is_last() { None } else { self.silenced(incident, || evidence.clone()) };
         let goes_to_all = kind == Kind::Alert
             || is_news(reason)
             || (kind == Kind::Update && former.is_some_and(Sent::is_unheard));
@@ -234,9 +262,11 @@ impl AreaStage {
             Vec::new()
         };
         let due = match former {
+            _ if muted.is_some() => Vec::new(),
             Some(sent) => sent.due(kind, &routed),
             None => routed.into_iter().map(first_round).collect(),
         };
+        let notes = state.warning.filter(|_| detail.is_empty()).map(|warning| self.notes_of(warning));
         let words = Words {
             kind,
             reason,
@@ -246,12 +276,16 @@ impl AreaStage {
             certainty: certainty(kind, reason, incident, state, moment.at, self.terms()),
             onset: incident.onset,
             stale: incident.stale,
-            evidence: state.votes.evidence(incident, moment.at, &self.plan),
-            detail,
+            evidence,
+            detail: notes.as_deref().unwrap_or(detail),
             // What is news has been seen by nobody.
             seen: former.filter(|_| !is_news(reason)).map(|sent| sent.seen(&self.plan)),
         };
-        self.revision(words, former.map(|sent| &sent.newest), due, id, moment)
+        let revision = self.revision(words, former.map(|sent| &sent.newest), due, id, moment);
+        // A correction holds for what is said further, until that is news.
+        let corrected = former.and_then(|sent| sent.newest.texts.clone());
+        let texts = corrected.filter(|_| !kind.is_last() && !is_news(reason));
+        Revision { muted, texts, ..revision }
     }
 
     /// Whether a trouble stands that an operator of the plan in force never heard of.
@@ -281,7 +315,8 @@ impl AreaStage {
             Turn::Renewed => (Kind::Update, Reason::Renewed),
             Turn::Ended => (Kind::AllClear, Reason::TroubleEnded),
         };
-        let operator = if turn == Turn::Ended { &[][..] } else { &self.plan.operator };
+        let hear = || self.plan.operator.iter().copied().chain(self.approvers(key)).collect();
+        let operator: Vec<TargetIx> = if turn == Turn::Ended { Vec::new() } else { hear() };
         let due = former.map_or_else(
             || {
                 let mut due: Vec<Due> = operator.iter().copied().map(first_round).collect();
@@ -289,7 +324,7 @@ impl AreaStage {
                 due.dedup();
                 due
             },
-            |sent| sent.due(kind, operator),
+            |sent| sent.due(kind, &operator),
         );
         let peak = trouble_level(key.code);
         let words = Words {
@@ -334,7 +369,7 @@ impl AreaStage {
     }
 
     /// A revision, complete in itself.
-    fn revision(
+    pub(super) fn revision(
         &self,
         words: Words<'_>,
         former: Option<&Revision>,
@@ -366,13 +401,15 @@ impl AreaStage {
             due,
             peak: words.peak,
             seen: words.seen,
+            texts: None,
+            muted: None,
         }
     }
 }
 
 /// Whether a level was reached that people have not heard of.
 pub(super) fn is_news(reason: Reason) -> bool {
-    matches!(reason, Reason::Raised | Reason::Upgraded)
+    matches!(reason, Reason::Raised | Reason::Upgraded | Reason::Manual)
 }
 
 fn urgency(level: Level) -> Urgency {
@@ -408,7 +445,10 @@ fn certainty(
             | Reason::EndedByHand
             | Reason::InError
             | Reason::TroubleRaised
-            | Reason::NotifyTest => Certainty::Likely,
+            | Reason::NotifyTest
+            | Reason::Corrected
+            | Reason::Manual
+            | Reason::EndsSoon => Certainty::Likely,
         };
     }
     if incident.stale || incident.orphaned {

@@ -194,7 +194,7 @@ fn ongoing(incident: &Incident, raise: Level, sight: &Sight<'_>) -> Judged {
 /// What a standing incident has to say; each revision is complete in itself,
 /// so that the weightiest reason speaks for all.
 fn words(before: &Incident, next: &Incident, seen: Option<Reason>, sight: &Sight<'_>) -> Option<Reason> {
-    let told = sight.sent.map_or(Level::Normal, |sent| sent.newest.level);
+    let told = sight.sent.map_or(Level::Normal, Sent::told_level);
     if next.level > before.level {
         Some(Reason::Upgraded)
     } else if next.orphaned && !before.orphaned {

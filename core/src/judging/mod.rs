@@ -16,6 +16,7 @@ mod domains;
 mod histories;
 mod incident;
 mod index;
+mod orders;
 #[cfg(test)]
 mod outage_tests;
 mod outages;
@@ -43,6 +44,8 @@ use self::asking::Asking;
 use self::cell::{CellState, cell_name, state_of};
 pub use self::decide::Stamp;
 use self::index::Index;
+pub use self::orders::Order;
+use self::orders::{Mutes, Orders};
 use self::outages::Outages;
 use self::shared::Shared;
 pub use self::troubles::Trouble;
@@ -75,6 +78,8 @@ pub enum Work {
     Claim(TroubleReport),
     /// Who is told of a warning that was not acknowledged, or is asked again.
     Asks(OutputId),
+    /// What an order comes to whose time has come.
+    Order(Order),
 }
 
 /// Every area's stage at once: hazards in areas, and the troubles of the service.
@@ -102,6 +107,12 @@ pub struct AreaStage {
     #[n(7)]
     #[cbor(default)]
     asking: Asking,
+    #[n(8)]
+    #[cbor(default)]
+    orders: Orders,
+    #[n(9)]
+    #[cbor(default)]
+    mutes: Mutes,
     /// The engine's own; a snapshot holds it there.
     #[cbor(skip)]
     intake: Intake,
@@ -151,7 +162,13 @@ impl AreaStage {
     pub fn outage_due(&self) -> Option<Timestamp> {
         // Held, nobody is asked: nothing but Trouble goes out.
         let asks = self.asking.due().filter(|_| !self.held);
-        self.outages.due().into_iter().chain(self.troubles.renewal_due()).chain(asks).min()
+        self.outages
+            .due()
+            .into_iter()
+            .chain(self.troubles.renewal_due())
+            .chain(asks)
+            .chain(self.orders_due())
+            .min()
     }
 
     /// When a cell has to be judged though nothing new comes.
@@ -234,6 +251,7 @@ impl AreaStage {
     pub fn started(&mut self, downtime: Option<Span>, moment: Moment) {
         self.intake(Intake::Taken, moment);
         self.asking.started(downtime.unwrap_or_default());
+        self.orders.started(downtime.unwrap_or_default());
         self.outages.started();
         self.outages.own_downtime(downtime, moment.at, &self.plan, &mut self.troubles);
         for report in std::mem::take(&mut self.deferred) {
@@ -320,6 +338,7 @@ impl AreaStage {
         if !self.held {
             self.asking.ring(at);
         }
+        self.ring_orders(at);
         self.troubles.claim_expiring(at);
         self.outages.tell(at, &self.plan, &self.index, &mut self.troubles);
     }
@@ -380,7 +399,8 @@ impl AreaStage {
         let claims = || self.troubles.next_claim().filter(|_| !self.plan.operator.is_empty());
         let asks = || self.asking.next_rung().map(Work::Asks);
         let claims = || claims().cloned().map(Work::Claim);
-        held().cloned().map(Work::Claim).or(cell).or_else(asks).or_else(claims)
+        let orders = || self.orders.next_rung().map(Work::Order);
+        held().cloned().map(Work::Claim).or(cell).or_else(asks).or_else(orders).or_else(claims)
     }
 
     /// Takes work out of the queue.
@@ -389,6 +409,7 @@ impl AreaStage {
             Work::Cell(cell) => drop(self.dirty.remove(cell)),
             Work::Claim(claim) => self.troubles.drop_claim(&claim.key),
             Work::Asks(warning) => self.asking.take(*warning),
+            Work::Order(order) => self.orders.take(*order),
         }
     }
 
@@ -398,6 +419,7 @@ impl AreaStage {
         match work {
             Work::Cell(_) => {}
             Work::Asks(warning) => self.asking.defer(warning),
+            Work::Order(order) => self.orders.defer(order),
             Work::Claim(report) => {
                 self.deferred.retain(|former| former.key != report.key);
                 self.deferred.push(report);

@@ -168,7 +168,8 @@ pub(super) fn level(code: TroubleCode) -> Level {
         | TroubleCode::Diverged
         | TroubleCode::Rot
         | TroubleCode::DiskLow
-        | TroubleCode::Undelivered => Level::Orange,
+        | TroubleCode::Undelivered
+        | TroubleCode::ApprovalWaiting => Level::Orange,
         TroubleCode::SensorSilent
         | TroubleCode::DomainSilent
         | TroubleCode::SourceDown
@@ -180,7 +181,8 @@ pub(super) fn level(code: TroubleCode) -> Level {
         | TroubleCode::Conflict
         | TroubleCode::MessageTooLarge
         | TroubleCode::Held
-        | TroubleCode::ReloadRefused => Level::Yellow,
+        | TroubleCode::ReloadRefused
+        | TroubleCode::Muted => Level::Yellow,
     }
 }
 

@@ -8,6 +8,7 @@ use super::decide::is_news;
 use super::shared::Shared;
 use crate::event::DeliveryOutcome;
 use crate::ids::{OutputId, TargetIx};
+use crate::level::Level;
 use crate::plan::{Plan, Settings};
 use crate::time::{Moment, Span, Timestamp};
 use crate::warning::{Death, Due, Kind, Outcome, Revision, Seen};
@@ -34,6 +35,11 @@ pub(super) struct Sent {
     #[n(3)]
     #[cbor(default)]
     news: u32,
+    /// The level that was last told, where that is not the newest revision's: a
+    /// mute hid what came since.
+    #[n(4)]
+    #[cbor(default)]
+    told: Option<Level>,
 }
 
 /// What one target was due of a warning.
@@ -128,6 +134,16 @@ impl Sent {
         by_engine.min(if expired { by_civil } else { by_civil.max(self.made + RENEW_MIN) })
     }
 
+    /// Whether a mute hid what was said last.
+    pub(super) fn is_hidden(&self) -> bool {
+        self.told.is_some()
+    }
+
+    /// The level that people know of.
+    pub(super) fn told_level(&self) -> Level {
+        self.told.unwrap_or(self.newest.level)
+    }
+
     fn deliver(&mut self, due: Due) {
         let number = self.newest.number;
         let heard = self.heard.entry(due.target).or_default();
@@ -161,8 +177,14 @@ impl Warnings {
 
     /// A revision goes out.
     pub(super) fn record(&mut self, revision: &Revision, at: Timestamp) {
-        let fresh = || Sent { newest: revision.clone(), made: at, heard: BTreeMap::new(), news: 0 };
+        let fresh =
+            || Sent { newest: revision.clone(), made: at, heard: BTreeMap::new(), news: 0, told: None };
         let sent = self.sent.entry(revision.warning).or_insert_with(|| Shared::new(fresh())).edit();
+        sent.told = match (revision.muted, sent.told, revision.number) {
+            (None, ..) => None,
+            (Some(_), None, 1) => Some(Level::Normal),
+            (Some(_), told, _) => Some(told.unwrap_or(sent.newest.level)),
+        };
         sent.newest = revision.clone();
         sent.made = at;
         if is_news(revision.reason) {

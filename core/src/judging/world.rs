@@ -241,6 +241,7 @@ impl World {
                 format!("{} {:?} {}", revision.level, revision.reason, revision.certainty)
             }
             About::Trouble(key) => format!("{} {}", key.code.word(), key.subject).trim().into(),
+            About::Manual(_) => format!("{} {:?} by hand", revision.level, revision.reason),
             About::NotifyTest => "test".into(),
         };
         let due: Vec<String> = revision.due.iter().map(|due| format!("t{}", due.target.0)).collect();

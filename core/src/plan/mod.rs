@@ -7,7 +7,7 @@
 
 mod people;
 
-pub use people::{AckTerms, Group, Route, Target};
+pub use people::{AckTerms, Group, OrderTerms, Route, Target};
 
 use std::collections::BTreeSet;
 
@@ -94,6 +94,10 @@ pub struct Settings {
     /// How long after a silence it is told, at most (one interval otherwise).
     #[n(7)]
     pub outage_tell_max: Span,
+    /// What holds for warnings by hand and for mutes.
+    #[n(8)]
+    #[cbor(default)]
+    pub orders: OrderTerms,
 }
 
 impl Default for Settings {
@@ -107,6 +111,7 @@ impl Default for Settings {
             expires_after: Span::from_hours(6),
             renew_before: Span::from_mins(30),
             outage_tell_max: Span::from_mins(5),
+            orders: OrderTerms::default(),
         }
     }
 }

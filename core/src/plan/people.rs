@@ -99,3 +99,28 @@ pub struct Target {
     #[n(7)]
     pub hours: Option<(u16, u16)>,
 }
+
+/// What holds for warnings by hand and for mutes.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct OrderTerms {
+    /// How long a second person has to approve a draft.
+    #[n(0)]
+    pub approve_within: Span,
+    /// Levels of warnings by hand that go out when nobody has approved them by
+    /// then; all others expire.
+    #[n(1)]
+    pub send_unapproved: Vec<Level>,
+    /// How long a mute may last.
+    #[n(2)]
+    pub mute_max: Span,
+}
+
+impl Default for OrderTerms {
+    fn default() -> Self {
+        OrderTerms {
+            approve_within: Span::from_mins(10),
+            send_unapproved: vec![],
+            mute_max: Span::from_hours(24),
+        }
+    }
+}

@@ -59,11 +59,17 @@ pub enum TroubleCode {
     /// Warnings wait longer than promised, and are tried on.
     #[n(17)]
     Undelivered,
+    /// A draft waits for a second person.
+    #[n(21)]
+    ApprovalWaiting,
+    /// Something is muted, or in maintenance.
+    #[n(22)]
+    Muted,
 }
 
 impl TroubleCode {
     /// Every code, in order.
-    pub const ALL: [TroubleCode; 18] = [
+    pub const ALL: [TroubleCode; 20] = [
         TroubleCode::SensorSilent,
         TroubleCode::DomainSilent,
         TroubleCode::SourceDown,
@@ -82,6 +88,8 @@ impl TroubleCode {
         TroubleCode::Held,
         TroubleCode::ReloadRefused,
         TroubleCode::Undelivered,
+        TroubleCode::ApprovalWaiting,
+        TroubleCode::Muted,
     ];
 
     /// The word for logs, JSON, messages and pages.
@@ -105,6 +113,8 @@ impl TroubleCode {
             TroubleCode::Held => "held",
             TroubleCode::ReloadRefused => "reload-refused",
             TroubleCode::Undelivered => "undelivered",
+            TroubleCode::ApprovalWaiting => "approval-waiting",
+            TroubleCode::Muted => "muted",
         }
     }
 }

@@ -270,9 +270,17 @@ impl Areas {
     fn is_mine(&self, command: &Command) -> bool {
         match command {
             Command::AllClear(cell, _) | Command::Cancel(cell, _) => self.charge == Charge::Area(cell.area),
-            Command::NotifyTest(..) | Command::Resend(..) | Command::Resume | Command::Acknowledge(..) => {
-                false
-            }
+            Command::NotifyTest(..)
+            | Command::Resend(..)
+            | Command::Resume
+            | Command::Acknowledge(..)
+            | Command::Correct(..)
+            | Command::Propose(_)
+            | Command::Approve(..)
+            | Command::Withdraw(..)
+            | Command::Unmute(_)
+            | Command::Note(..)
+            | Command::End(..) => false,
         }
     }
 }
@@ -288,7 +296,7 @@ fn concerns(decision: &Decision, charge: Charge) -> bool {
         Decision::Revision(revision) => match &revision.about {
             About::Incident(cell) => Some(*cell),
             About::Trouble(key) => return charge == Charge::Outages && is_outage(key.code, &key.subject),
-            About::NotifyTest => None,
+            About::NotifyTest | About::Manual(_) => None,
         },
         Decision::Trouble(report) => {
             return charge == Charge::Outages && is_outage(report.key.code, &report.key.subject);
@@ -298,7 +306,12 @@ fn concerns(decision: &Decision, charge: Charge) -> bool {
         | Decision::Resumed
         | Decision::Resent { .. }
         | Decision::Asked { .. }
-        | Decision::Acknowledged { .. } => None,
+        | Decision::Acknowledged { .. }
+        | Decision::Refused(_)
+        | Decision::Drafted(_)
+        | Decision::Muted(_)
+        | Decision::Noted(_)
+        | Decision::Lapsed(_) => None,
     };
     cell.is_some_and(|cell| charge == Charge::Area(cell.area))
 }

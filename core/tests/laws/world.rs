@@ -289,7 +289,12 @@ pub fn revisions(decisions: &[Decision]) -> impl Iterator<Item = &Revision> {
         | Decision::Resumed
         | Decision::Resent { .. }
         | Decision::Asked { .. }
-        | Decision::Acknowledged { .. } => None,
+        | Decision::Acknowledged { .. }
+        | Decision::Refused(_)
+        | Decision::Drafted(_)
+        | Decision::Muted(_)
+        | Decision::Noted(_)
+        | Decision::Lapsed(_) => None,
     })
 }
 

@@ -87,7 +87,12 @@ impl<'a> Narrator<'a> {
                 | Decision::Resumed
                 | Decision::Resent { .. }
                 | Decision::Asked { .. }
-                | Decision::Acknowledged { .. } => {}
+                | Decision::Acknowledged { .. }
+                | Decision::Refused(_)
+                | Decision::Drafted(_)
+                | Decision::Muted(_)
+                | Decision::Noted(_)
+                | Decision::Lapsed(_) => {}
             }
         }
         Ok(())
@@ -162,7 +167,7 @@ impl<'a> Narrator<'a> {
             (Kind::Alert | Kind::Update, reason) => match reason {
                 Reason::Blind | Reason::Intermittent => "?",
                 Reason::Downgraded => "▼",
-                Reason::Renewed | Reason::Seen => "·",
+                Reason::Renewed | Reason::Seen | Reason::Corrected | Reason::EndsSoon => "·",
                 Reason::Raised
                 | Reason::Upgraded
                 | Reason::Eased
@@ -172,13 +177,15 @@ impl<'a> Narrator<'a> {
                 | Reason::InError
                 | Reason::TroubleRaised
                 | Reason::TroubleEnded
-                | Reason::NotifyTest => "▲",
+                | Reason::NotifyTest
+                | Reason::Manual => "▲",
             },
         };
         let about = match &revision.about {
             About::Incident(cell) => cell_word(&self.plan, *cell),
             About::Trouble(key) => format!("operator: {} {}", key.code.word(), key.subject),
             About::NotifyTest => "test of notification".into(),
+            About::Manual(_) => "by hand".into(),
         };
         let measured = revision.evidence.first().and_then(|evidence| {
             let value = evidence.measured?;
@@ -243,5 +250,8 @@ pub(super) fn reason_word(reason: Reason) -> &'static str {
         Reason::TroubleRaised => "trouble",
         Reason::TroubleEnded => "trouble over",
         Reason::NotifyTest => "test",
+        Reason::Corrected => "corrected",
+        Reason::Manual => "by hand",
+        Reason::EndsSoon => "ends soon",
     }
 }

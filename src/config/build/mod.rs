@@ -12,8 +12,9 @@ mod sources;
 use std::collections::BTreeMap;
 
 use forewarn_core::ids::{AreaIx, HazardIx, IndexKind, SensorIx};
-use forewarn_core::plan::{Plan, Settings};
+use forewarn_core::plan::{OrderTerms, Plan, Settings};
 use forewarn_core::sensing::SOURCES_MAX;
+use forewarn_core::time::Span;
 use jiff::tz::TimeZone;
 
 use super::Request;
@@ -24,6 +25,7 @@ use super::raw::Raw;
 use super::raw::forewarn_toml::{self, Main};
 use super::raw::secret::SecretRef;
 use super::raw::table::At;
+use super::raw::words::Length;
 use super::secret::Secret;
 use super::targets::TargetIds;
 use super::zone;
@@ -211,7 +213,35 @@ impl Build<'_> {
             expires_after,
             renew_before,
             outage_tell_max: length(tell_max, defaults.outage_tell_max),
+            orders: self.orders(main),
         };
+    }
+
+    fn orders(&mut self, main: &Main) -> OrderTerms {
+        let defaults = OrderTerms::default();
+        let Some(written) = &main.orders else { return defaults };
+        let mut within = |key: &str, written: Option<&At<Length>>, default, most: Span| {
+            let length = forewarn_toml::length(written.map(|at| &at.value), default);
+            if length <= Span::ZERO || length > most {
+                let line = written.map_or(0, |at| at.line);
+                let what = format!("orders.{key} is {length}");
+                self.fault(
+                    &Place::new(forewarn_toml::FILE, line),
+                    what,
+                    format!("more than 0 s, {most} at most"),
+                );
+            }
+            length
+        };
+        let approve = written.approve_within.as_ref();
+        let approve_within = within("approve_within", approve, defaults.approve_within, Span::from_hours(24));
+        let most = Span::from_hours(7 * 24);
+        let mute_max = within("mute_max", written.mute_max.as_ref(), defaults.mute_max, most);
+        let mut send_unapproved = Vec::new();
+        for level in written.send_unapproved.iter().flatten() {
+            send_unapproved.push(level.value.0);
+        }
+        OrderTerms { approve_within, send_unapproved, mute_max }
     }
 }
 

@@ -39,6 +39,7 @@ pub(super) struct Service {
     log: Log,
     url: Option<String>,
     data: PathBuf,
+    shell_accounts: Vec<String>,
 }
 
 impl Service {
@@ -50,7 +51,19 @@ impl Service {
         addresses: Addresses,
         messages: BTreeMap<String, BTreeMap<String, String>>,
     ) -> Setup {
-        let Service { sources, listener, http, email, webhook, influx, store, log, url, data } = self;
+        let Service {
+            sources,
+            listener,
+            http,
+            email,
+            webhook,
+            influx,
+            store,
+            log,
+            url,
+            data,
+            shell_accounts,
+        } = self;
         Setup {
             plan: Arc::new(plan),
             catalog: Arc::new(catalog),
@@ -68,6 +81,7 @@ impl Service {
             url,
             data,
             host: host(),
+            shell_accounts,
         }
     }
 }
@@ -76,6 +90,11 @@ impl Service {
 fn host() -> String {
     let said = HOST_FILES.iter().find_map(|file| std::fs::read_to_string(file).ok());
     said.unwrap_or_default().trim().to_owned()
+}
+
+fn shell_accounts(main: &Main) -> Vec<String> {
+    let written = main.orders.as_ref().and_then(|orders| orders.shell_accounts.as_ref());
+    written.into_iter().flatten().map(|account| account.value.0.clone()).collect()
 }
 
 impl Build<'_> {
@@ -105,6 +124,7 @@ impl Build<'_> {
             influx,
             log: self.log(main),
             url: main.site.url.as_ref().map(|url| url.0.clone()),
+            shell_accounts: shell_accounts(main),
             data: self.request.data.map_or_else(|| self.request.dir.join(data), PathBuf::from),
         })
     }

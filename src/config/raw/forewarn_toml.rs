@@ -12,7 +12,7 @@ use super::addresses::{Broker, Network, Security, Socket, Topic, Url, Version};
 use super::member::member;
 use super::secret::SecretRef;
 use super::table::{At, OneOrMany, Read, Reader, raw};
-use super::words::{Bytes, Id, Length, Path, Text};
+use super::words::{Bytes, Id, Length, LevelWord, Path, Text};
 use crate::config::fault::Faults;
 use crate::formats::AnyFormat;
 
@@ -52,6 +52,8 @@ raw! {
         log: Option<Log>,
         /// How long warnings hold and when silences are told.
         warnings: Option<Warnings>,
+        /// Warnings by hand, and mutes.
+        orders: Option<Orders>,
         /// What the service may take.
         limits: Option<Limits>,
     }
@@ -254,6 +256,20 @@ raw! {
         renew_before: Option<At<Length>>,
         /// How long after a silence it is told, at most. Default "5 min".
         outage_tell_max: Option<Length>,
+    }
+}
+
+raw! {
+    /// Warnings by hand, and mutes.
+    pub(crate) struct Orders {
+        /// How long a second person has to approve a draft. Default "10 min".
+        approve_within: Option<At<Length>>,
+        /// Levels of warnings by hand that go out when nobody has approved them by then; all others expire. Default none.
+        send_unapproved: Option<Vec<At<LevelWord>>>,
+        /// How long a mute or a maintenance window may last. Default "24 h".
+        mute_max: Option<At<Length>>,
+        /// Accounts that whoever owns this machine may speak as, by `--as`. Default none.
+        shell_accounts: Option<Vec<At<Id>>>,
     }
 }
 

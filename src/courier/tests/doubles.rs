@@ -410,6 +410,7 @@ pub(super) fn setup(targets: u32, erased: &[u32]) -> Arc<Setup> {
         url: None,
         data: PathBuf::new(),
         host: String::new(),
+        shell_accounts: vec![],
     })
 }
 

@@ -53,5 +53,7 @@ pub(super) fn revision(
         due: targets.iter().map(|&target| Due { target: TargetIx(target), round: 0 }).collect(),
         peak: level,
         seen: None,
+        texts: None,
+        muted: None,
     })
 }

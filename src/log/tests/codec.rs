@@ -329,5 +329,7 @@ fn revision(id: OutputId, cell: Cell) -> Revision {
         due: vec![Due { target: TargetIx(4), round: 0 }],
         peak: Level::Red,
         seen: None,
+        texts: None,
+        muted: None,
     }
 }
