@@ -148,7 +148,9 @@ fn unusable(votes: &Votes, incident: &Incident, at: Timestamp, terms: Terms<'_>)
     let missed = votes.missed(incident, at, terms);
     let useless = missed.iter().find(|vote| match vote.finding.tip {
         Verdict::Unknown(Why::BadData | Why::TooFew | Why::Suspect) => true,
-        Verdict::Unknown(Why::Warming | Why::Silent(_) | Why::SourceDown | Why::Removed | Why::Old)
+        Verdict::Unknown(
+            Why::Warming | Why::Silent(_) | Why::SourceDown | Why::Removed | Why::Old | Why::Maintenance,
+        )
         | Verdict::Clear
         | Verdict::Breach(_) => false,
     })?;

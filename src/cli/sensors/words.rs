@@ -38,7 +38,8 @@ fn state_of(shown: &Shown<'_>, seen: &Seen<'_>) -> State {
         Some(Why::Silent(_)) => State::Silent,
         Some(Why::SourceDown) => State::CutOff,
         Some(Why::Warming) => State::Awaited,
-        Some(Why::BadData | Why::TooFew | Why::Suspect | Why::Removed | Why::Old) | None => {
+        Some(Why::BadData | Why::TooFew | Why::Suspect | Why::Removed | Why::Old | Why::Maintenance)
+        | None => {
             if seen.arrivals.newest().is_none() {
                 return State::Unheeded;
             }
@@ -150,6 +151,7 @@ fn why_word(why: Why) -> &'static str {
         Why::Suspect => "a suspect value that nothing corroborates",
         Why::Removed => "no longer configured",
         Why::Old => "the newest reading is too old",
+        Why::Maintenance => "in maintenance",
     }
 }
 
