@@ -1,9 +1,9 @@
 //! Deciding: pure functions from what is known to what follows.
 
 use super::incident::{Owed, Routed, Ruled, Sight, judge};
+use super::surety::{certainty, urgency};
 use super::troubles::{Turn, level as trouble_level};
-use super::vote::Word;
-use super::votes::{Count, Terms};
+use super::votes::Terms;
 use super::warnings::{Sent, first_round};
 use super::{AreaStage, CellState, Work, routing};
 use crate::authority::By;
@@ -410,52 +410,4 @@ impl AreaStage {
 /// Whether a level was reached that people have not heard of.
 pub(super) fn is_news(reason: Reason) -> bool {
     matches!(reason, Reason::Raised | Reason::Upgraded | Reason::Manual)
-}
-
-fn urgency(level: Level) -> Urgency {
-    match level {
-        Level::Red | Level::Orange => Urgency::Immediate,
-        Level::Yellow => Urgency::Expected,
-        Level::Blue => Urgency::Future,
-        Level::Normal => Urgency::Past,
-    }
-}
-
-/// How sure it is.
-fn certainty(
-    kind: Kind,
-    reason: Reason,
-    incident: &Incident,
-    state: &CellState,
-    at: Timestamp,
-    terms: Terms<'_>,
-) -> Certainty {
-    if kind.is_last() {
-        return match reason {
-            Reason::Eased | Reason::TroubleEnded => Certainty::Observed,
-            Reason::Raised
-            | Reason::Upgraded
-            | Reason::Downgraded
-            | Reason::Blind
-            | Reason::Seen
-            | Reason::Intermittent
-            | Reason::Renewed
-            | Reason::Unconfirmed
-            | Reason::Orphaned
-            | Reason::EndedByHand
-            | Reason::InError
-            | Reason::TroubleRaised
-            | Reason::NotifyTest
-            | Reason::Corrected
-            | Reason::Manual
-            | Reason::EndsSoon => Certainty::Likely,
-        };
-    }
-    if incident.stale || incident.orphaned {
-        Certainty::Possible
-    } else if state.votes.supported(Word::Sure, Count::Apart, at, terms) >= incident.level {
-        Certainty::Observed
-    } else {
-        Certainty::Likely
-    }
 }

@@ -25,6 +25,7 @@ mod people_tests;
 mod permits;
 pub mod routing;
 mod shared;
+mod surety;
 mod tally;
 #[cfg(test)]
 mod tally_tests;
