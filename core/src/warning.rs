@@ -278,7 +278,8 @@ pub struct Ask {
     /// The channels that the route takes.
     #[n(3)]
     pub via: Vec<String>,
-    /// How many groups of the terms were told; one more than there are is the operator.
+    /// How many groups of the terms were told; one more than there are is the
+    /// operator, and two more say that nobody is left.
     #[n(4)]
     pub step: u32,
     /// Whether one of them has acknowledged.
@@ -297,6 +298,11 @@ impl Ask {
     /// All who were told, by the route or since.
     pub fn told(&self) -> impl Iterator<Item = TargetIx> {
         self.asked.iter().chain(&self.also).copied()
+    }
+
+    /// Whether nobody acknowledged it and nobody is left to be told.
+    pub fn is_exhausted(&self) -> bool {
+        !self.acknowledged && self.step as usize > self.terms.then.len() + 1
     }
 }
 

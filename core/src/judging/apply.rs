@@ -22,6 +22,7 @@ impl AreaStage {
             Decision::Resent { warning, number: _, due } => self.warnings.resent(*warning, *due),
             Decision::Asked { warning, number: _, asks, due } => {
                 self.asking.set(*warning, asks);
+                self.tell_unacknowledged(*warning);
                 due.iter().for_each(|&due| self.warnings.resent(*warning, due));
             }
             Decision::Acknowledged { warning, number, target } => {
@@ -84,6 +85,7 @@ impl AreaStage {
         if ends {
             self.warnings.end(revision.warning);
             self.asking.set(revision.warning, &[]);
+            self.tell_unacknowledged(revision.warning);
         }
         match &revision.about {
             About::Incident(cell) => {
