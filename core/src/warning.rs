@@ -86,6 +86,13 @@ pub struct Incident {
     /// Engine time at which blindness was last told.
     #[n(12)]
     pub blind_told: Option<Timestamp>,
+    /// How many were told to be lost, one per failure domain.
+    #[n(13)]
+    #[cbor(default)]
+    pub lost: u32,
+    /// Engine time at which that was told.
+    #[n(14)]
+    pub loss_told: Option<Timestamp>,
 }
 
 /// What a revision is.
@@ -384,6 +391,10 @@ pub struct Revision {
     /// Who had acknowledged what was told before; `None` where this is news to all.
     #[n(20)]
     pub seen: Option<Seen>,
+    /// How many sensors there went blind since it began, one per failure domain.
+    #[n(22)]
+    #[cbor(default)]
+    pub lost: u32,
 }
 
 /// What became of a delivery.

@@ -1,6 +1,7 @@
 //! Making decisions so: the only place where incidents, revision numbers,
 //! target sets and rounds change.
 
+use super::concern::Losses;
 use super::votes::{Terms, Votes};
 use super::{AreaStage, cell_name, state_of};
 use crate::event::Decision;
@@ -69,6 +70,7 @@ impl AreaStage {
         } else {
             state.incident = None;
             state.bereft = false;
+            state.losses = Losses::default();
             state.votes.close(at, &self.plan);
             troubles.end(TroubleCode::Orphaned, name.clone());
             troubles.end(TroubleCode::SensorSilent, name);
