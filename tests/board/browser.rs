@@ -35,7 +35,10 @@ impl Browser {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser");
         let chromium = chromium().filter(|_| folder.join("node_modules").is_dir());
         let Some(chromium) = chromium else {
-            crate::skip::skip("chromium or the packages of tests/browser are missing", "run tests/prepare.sh");
+            crate::skip::skip(
+                "chromium or the packages of tests/browser are missing",
+                "run tests/prepare.sh",
+            );
             return None;
         };
         let mut command = Command::new("node");
@@ -72,7 +75,8 @@ impl Browser {
     pub(crate) async fn hear(&mut self, name: &str) -> Value {
         let (at, value) = loop {
             let said = self.said();
-            let found = said.iter().enumerate().skip(self.heard).find_map(|(at, it)| Some((at, it.get(name)?)));
+            let found =
+                said.iter().enumerate().skip(self.heard).find_map(|(at, it)| Some((at, it.get(name)?)));
             if let Some((at, value)) = found {
                 break (at, value.clone());
             }

@@ -55,9 +55,7 @@ async fn the_board_is_legible_to_everyone_works_by_keys_and_says_when_it_is_cut_
     device.publish("river/qj-1", "<script>alert(1)</script>").await;
     device.acknowledged().await;
     receiver.wait_for("the alert", |got| !got.is_empty()).await;
-    let Some(mut browser) =
-        Browser::open(service.http_addr(), &["still", "pages", "keys", "live"])
-    else {
+    let Some(mut browser) = Browser::open(service.http_addr(), &["still", "pages", "keys", "live"]) else {
         return;
     };
 
