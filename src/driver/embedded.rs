@@ -183,6 +183,7 @@ impl Loop {
             self.beat();
         }
         self.show();
+        self.parts.inbox.serve_looks(&self.parts.engine);
     }
 
     /// Gives readings their final form and puts them into the draft.

@@ -7,12 +7,14 @@ use std::pin::Pin;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use forewarn_core::engine::Engine;
 use forewarn_core::event::{Decision, Input};
 use forewarn_core::ids::Position;
 use forewarn_core::time::Timestamp;
 use tokio::sync::Notify;
 
 use super::draft::weight;
+use super::looks::Looks;
 use crate::clock::Clock;
 use crate::ports::{Batch, Inbox};
 
@@ -24,6 +26,9 @@ pub const READINGS_MAX: usize = 262_144;
 /// takes control first, so it does not wait long.
 pub const CONTROL_MAX: usize = 65_536;
 
+/// A look that was not had by then is given up.
+const LOOK_WITHIN: Duration = Duration::from_secs(2);
+
 /// The inbox of the embedded driver.
 pub struct DriverInbox {
     clock: Clock,
@@ -31,6 +36,7 @@ pub struct DriverInbox {
     filled: Condvar,
     drained: Condvar,
     room: Notify,
+    looks: Looks,
 }
 
 #[derive(Default)]
@@ -112,6 +118,7 @@ impl DriverInbox {
             filled: Condvar::new(),
             drained: Condvar::new(),
             room: Notify::new(),
+            looks: Looks::default(),
         }
     }
 
@@ -141,6 +148,25 @@ impl DriverInbox {
             })),
         );
         answered.await.ok()
+    }
+
+    /// Looks at the engine as it is committed. `None` when too many look, or
+    /// the service has stopped.
+    pub async fn look<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Engine) -> T + Send + 'static,
+    ) -> Option<T> {
+        let seen = self.looks.ask(look)?;
+        if self.lock().life == Life::Over {
+            return None;
+        }
+        self.nudge();
+        tokio::time::timeout(LOOK_WITHIN, seen).await.ok()?.ok()
+    }
+
+    /// Lets those look who wait for it.
+    pub fn serve_looks(&self, engine: &Engine) {
+        self.looks.serve(engine);
     }
 
     /// Wakes the loop to look at the clock again.

@@ -6,6 +6,7 @@ pub mod cursors;
 mod draft;
 pub mod embedded;
 pub mod inbox;
+mod looks;
 pub mod picture;
 pub mod recovery;
 mod release;

@@ -16,7 +16,7 @@ use super::rows::{
 use super::{BUSY_MAX, StateError, meta};
 use crate::ports::{Archive, Hold, Outstanding, Resume};
 
-const DELIVERY: &str =
+pub(super) const DELIVERY: &str =
     "SELECT d.key, d.warning, d.number, d.target, coalesce(t.id, ''), d.round, d.state, d.death,
         (SELECT count(*) FROM attempts a WHERE a.key = d.key),
         (SELECT a.at FROM attempts a WHERE a.key = d.key ORDER BY a.id DESC LIMIT 1),
@@ -41,7 +41,7 @@ struct Opened {
 /// Device and inode.
 type FileId = (u64, u64);
 
-type Read<T> = Result<T, StateError>;
+pub(super) type Read<T> = Result<T, StateError>;
 
 impl StateReader {
     /// Opens an existing file; writes nothing to it.
@@ -340,7 +340,7 @@ fn same_revision<A: PartialEq, B: PartialEq, C, D>(rows: &[(A, B, C, D)], at: us
     at > 0 && rows[at].0 == rows[at - 1].0 && rows[at].1 == rows[at - 1].1
 }
 
-fn delivery(row: &Row<'_>) -> rusqlite::Result<DeliveryRow> {
+pub(super) fn delivery(row: &Row<'_>) -> rusqlite::Result<DeliveryRow> {
     let (state, death): (String, Option<String>) = (row.get(6)?, row.get(7)?);
     let state = state_from(&state, death.as_deref())
         .ok_or_else(|| rusqlite::Error::InvalidColumnName(format!("state {state:?}, death {death:?}")))?;
@@ -358,7 +358,7 @@ fn delivery(row: &Row<'_>) -> rusqlite::Result<DeliveryRow> {
     })
 }
 
-fn quarantined(row: &Row<'_>) -> rusqlite::Result<QuarantineRow> {
+pub(super) fn quarantined(row: &Row<'_>) -> rusqlite::Result<QuarantineRow> {
     Ok(QuarantineRow {
         id: row.get(0)?,
         position: Position(row.get::<_, i64>(1)?.unsigned_abs()),
