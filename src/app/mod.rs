@@ -1,7 +1,9 @@
 //! Builds the service in order and stops it in reverse.
 
+mod answers;
 mod backbone;
 mod clocks;
+pub mod commands;
 pub mod control;
 pub mod demo;
 pub mod desk;
@@ -21,6 +23,7 @@ pub mod service;
 mod sources;
 mod stages;
 pub mod systemd;
+mod teller;
 mod undelivered;
 
 pub(crate) use opening::recovery;
