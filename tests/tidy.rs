@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 const MAY_KNOW: &[(&str, &[&str])] = &[
     ("accounts", &[]),
     ("backup", &["log"]),
-    ("board", &["channels", "driver", "state"]),
+    ("board", &["channels", "state"]),
     ("channels", &["clock"]),
     ("clock", &[]),
     ("config", &["formats", "channels", "ingest"]),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use forewarn_core::authority::{Ground, Role};
-use forewarn_core::ids::{Key, Position, SensorIx};
+use forewarn_core::ids::{AreaIx, Key, Position, SensorIx};
 use forewarn_core::plan::Plan;
 use forewarn_core::time::{Span, Timestamp};
 use forewarn_core::warning::{About, Seen};
@@ -16,22 +16,19 @@ use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::board::{self, Acts, Draft, Maker, PAGE_ROWS, Scene, Sight, Visitor};
+use crate::board::{self, Acts, Draft, Look, Maker, PAGE_ROWS, Scene, Sight, Visitor};
 use crate::channels::chart::HOURS;
 use crate::channels::words::Words;
 use crate::config::plan::Setup;
 use crate::driver::inbox::DriverInbox;
-use crate::driver::picture::Picture;
+use crate::driver::picture::{Picture, Pulse};
 use crate::http::board::{Asked, Board, Drawing, Drawn, Heard, List, Order, Ordering, Page, Waiting};
 use crate::http::caller::Caller;
-use crate::ports::{Current, History, Kept};
+use crate::ports::{CivilClock, Current, History, Kept};
 use crate::state::{StateError, StateReader, WarningDetail};
 
 /// A look serves whoever comes so soon after it, unless something was decided since.
 const LOOK_SERVES: Duration = Duration::from_millis(500);
-
-/// A look that was not had by then is given up.
-const LOOK_WITHIN: Duration = Duration::from_secs(2);
 
 /// Warnings whose deliveries are shown as recent.
 const RECENT_WARNINGS: usize = 20;
@@ -46,7 +43,9 @@ pub(super) struct Parts {
     pub(super) state: Arc<StateReader>,
     pub(super) inbox: Arc<DriverInbox>,
     pub(super) history: Arc<dyn History>,
+    pub(super) civil: Arc<dyn CivilClock>,
     pub(super) picture: watch::Receiver<Arc<Picture>>,
+    pub(super) pulse: watch::Receiver<Pulse>,
     /// How far the projection is.
     pub(super) projected: watch::Receiver<Position>,
     pub(super) shutdown: CancellationToken,
@@ -84,7 +83,11 @@ impl Boards {
         {
             return Some(sight.clone());
         }
-        let look = tokio::time::timeout(LOOK_WITHIN, self.parts.inbox.look()).await.ok()??;
+        let pulse = self.parts.pulse.clone();
+        // Asked in the loop itself, between two commits: engine and position are of one.
+        let frozen = self.parts.inbox.look(move |engine| (engine.freeze(), pulse.borrow().position));
+        let (engine, position) = frozen.await?;
+        let look = Look::new(engine, position, self.parts.civil.civil());
         // Counting many sensors takes a moment, which nobody else's work is to wait for.
         let sight = Arc::new(tokio::task::spawn_blocking(move || Sight::of(look)).await.ok()?);
         *kept = Some((Instant::now(), sight.clone()));
@@ -121,6 +124,7 @@ impl Boards {
                     .await
                 }
             },
+            Page::Nowhere => self.missing(request).await,
             Page::Help => {
                 self.draw(request, |_, scene, words| Ok(Some(board::help::draw(scene, words)))).await
             }
@@ -287,17 +291,13 @@ fn counted(plan: &Plan, (told, acknowledged): &crate::state::Seen) -> Seen {
 
 /// Whether somebody may, on what a warning is about.
 fn check(caller: &Caller, least: Role, about: &About, plan: &Plan) -> Result<(), crate::http::Problem> {
-    match about {
-        About::Incident(cell) => caller.check(least, Ground::Areas(&[cell.area]), plan),
-        _ => caller.check(least, Ground::Service, plan),
-    }
+    let areas: Vec<AreaIx> = about.cells().iter().map(|cell| cell.area).collect();
+    caller.check(least, if areas.is_empty() { Ground::Service } else { Ground::Areas(&areas) }, plan)
 }
 
 fn may_see(scene: &Scene<'_>, about: &About) -> bool {
-    match about {
-        About::Incident(cell) => scene.covers(cell.area),
-        _ => scene.is_everywhere(),
-    }
+    let cells = about.cells();
+    if cells.is_empty() { scene.is_everywhere() } else { cells.iter().all(|cell| scene.covers(cell.area)) }
 }
 
 /// What is of the service as a whole is for those who may see all of it.

@@ -167,6 +167,14 @@ impl Desk {
         Ok(format!("reloaded{warnings}{alone}{later}"))
     }
 
+    pub(super) fn plan(&self) -> Arc<Plan> {
+        self.parts.picture.borrow().plan.clone()
+    }
+
+    pub(super) fn state(&self) -> &StateReader {
+        &self.parts.state
+    }
+
     pub(super) fn hint(&self, words: &str) -> String {
         command_on(&self.parts.data, words)
     }
@@ -198,7 +206,7 @@ impl Desk {
         self.parts.picture.borrow().held
     }
 
-    async fn notify_test(
+    pub(super) async fn notify_test(
         &self,
         contacts: &[String],
         targets: &[String],
@@ -231,7 +239,7 @@ impl Desk {
         response
     }
 
-    async fn acknowledge(&self, warning: &str, contact: &str, by: By) -> Response {
+    pub(super) async fn acknowledge(&self, warning: &str, contact: &str, by: By) -> Response {
         let found = match Key::parse(warning).map(|key| self.parts.state.warning(key)) {
             Some(Ok(found)) => found,
             Some(Err(error)) => return Response::refused(format!("the warning cannot be read: {error:#}")),
@@ -263,7 +271,7 @@ impl Desk {
         }
     }
 
-    async fn resend(&self, key: &str, by: By) -> Response {
+    pub(super) async fn resend(&self, key: &str, by: By) -> Response {
         let dead = match self.parts.state.dead_letters(UNDELIVERED_MAX) {
             Ok(dead) => dead,
             Err(error) => return Response::refused(format!("dead deliveries cannot be read: {error:#}")),

@@ -1,8 +1,10 @@
 //! Builds the service in order and stops it in reverse.
 
+mod answers;
 mod backbone;
 mod board;
 mod clocks;
+pub mod commands;
 pub mod control;
 pub mod demo;
 pub mod desk;
@@ -23,6 +25,7 @@ pub mod service;
 mod sources;
 mod stages;
 pub mod systemd;
+mod teller;
 mod undelivered;
 
 pub(crate) use opening::recovery;

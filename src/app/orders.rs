@@ -13,6 +13,7 @@ use forewarn_core::orders::{
 use forewarn_core::plan::Plan;
 use forewarn_core::time::Span;
 use forewarn_core::warning::{Kind, Revision};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -24,7 +25,7 @@ use crate::state::{OrderRow, StateError};
 pub const TEXT_MAX: usize = 2000;
 
 /// What somebody wrote in one language.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TextBody {
     /// What is the matter.
@@ -35,7 +36,7 @@ pub struct TextBody {
 }
 
 /// What somebody wrote, in both languages.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TextsBody {
     /// Chinese.
@@ -45,7 +46,7 @@ pub struct TextsBody {
 }
 
 /// What is muted, by name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Named {
     /// An area's id.
@@ -63,7 +64,7 @@ pub enum Named {
 }
 
 /// An order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "order", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Order {
     /// Draft a warning by hand.

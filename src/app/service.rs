@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use super::answers::Answerer;
 use super::backbone::{Followers, Judging};
 use super::board::{self, Boards};
 use super::clocks::{Civil, Ticking};
@@ -20,7 +21,8 @@ use super::opening::{self, Opening};
 use super::pages::DeliveryPages;
 use super::sources::Sources;
 use super::stages::Stages;
-use super::{control, metrics, undelivered};
+use super::teller::Teller;
+use super::{commands, control, metrics, undelivered};
 use crate::accounts::Accounts;
 use crate::channels::door::{Drill, Live, World};
 use crate::channels::page;
@@ -134,10 +136,11 @@ impl Service {
         let setup = current.borrow().clone();
         sources.follow(&setup).await;
         let listener = listen(&setup, &current, &taking, &civil, &intake).await?;
+        let hub = follow(&judging, &followers, &intake)?;
         let doors = Doors {
             current: current.clone(),
             inbox: taking,
-            civil,
+            civil: civil.clone(),
             health: desk.clone(),
             reload: desk.clone(),
             pages: Arc::new(DeliveryPages {
@@ -153,10 +156,24 @@ impl Service {
                 state: followers.archive.clone(),
                 inbox: judging.inbox.clone(),
                 history: followers.stores.history(),
+                civil: civil.clone(),
                 picture: judging.picture.clone(),
+                pulse: judging.pulse.clone(),
                 projected: followers.state.position(),
                 shutdown: intake.clone(),
             })),
+            api: Arc::new(http::api::Api {
+                answers: Arc::new(Answerer {
+                    desk: desk.clone(),
+                    inbox: judging.inbox.clone(),
+                    picture: judging.picture.clone(),
+                    state: followers.archive.clone(),
+                    history: followers.stores.history(),
+                    civil: civil.clone(),
+                }),
+                hub,
+                document: commands::described(),
+            }),
             keys: Arc::new(http::Keys::new(accounts.clone())),
             metrics,
         };
@@ -285,6 +302,24 @@ pub struct Stopped {
     pub position: Position,
     /// Deliveries that have no outcome yet; the next start goes on with them.
     pub undelivered: usize,
+}
+
+/// Begins to tell what happens from here on to those who will follow.
+fn follow(
+    judging: &Judging,
+    followers: &Followers,
+    intake: &CancellationToken,
+) -> anyhow::Result<Arc<http::api::Hub>> {
+    let after = judging.pulse.borrow().position;
+    let hub = Arc::new(http::api::Hub::new(after.0, intake.child_token()));
+    let teller = Teller {
+        hub: hub.clone(),
+        picture: judging.picture.clone(),
+        state: followers.archive.clone(),
+        inbox: judging.inbox.clone(),
+    };
+    teller.start(&judging.reader, after, intake.clone())?;
+    Ok(hub)
 }
 
 /// The built-in listener, where the setup has one.

@@ -8,6 +8,7 @@ mod frame;
 pub mod help;
 pub mod home;
 pub mod language;
+mod look;
 mod maker;
 pub mod missing;
 pub mod quarantine;
@@ -24,7 +25,7 @@ use forewarn_core::authority::{Authority, Scope};
 use forewarn_core::ids::AreaIx;
 
 use crate::config::plan::Setup;
-use crate::driver::look::Look;
+pub use look::Look;
 pub use maker::{Draft, Maker};
 pub use standing::Counts;
 

@@ -120,6 +120,7 @@ const fn why_word(why: Why) -> &'static str {
         Why::Suspect => "suspect",
         Why::Removed => "removed",
         Why::Old => "old",
+        Why::Maintenance => "maintenance",
     }
 }
 

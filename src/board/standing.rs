@@ -6,7 +6,7 @@ use forewarn_core::plan::Sensor;
 use forewarn_core::sensing::SensorState;
 use forewarn_core::time::{Span, Timestamp};
 
-use crate::driver::look::Look;
+use super::Look;
 
 /// Overdue by this part of an interval, in hundredths, it counts as late: jitter is none.
 const LATE_PERCENT: i64 = 150;
@@ -30,6 +30,8 @@ pub(super) enum Standing {
     CutOff,
     /// Not heard from since the service started.
     Awaited,
+    /// Somebody works on it.
+    Maintenance,
     /// Heard from, and nothing that it said counts.
     Unheeded,
     /// Never heard from.
@@ -75,6 +77,7 @@ impl Standing {
             Some(Why::Silent(_)) => Standing::Silent,
             Some(Why::SourceDown) => Standing::CutOff,
             Some(Why::Warming) => Standing::Awaited,
+            Some(Why::Maintenance) => Standing::Maintenance,
             Some(Why::BadData | Why::TooFew | Why::Suspect | Why::Removed | Why::Old) | None => {
                 let patience = Span(sensor.interval.0.saturating_mul(LATE_PERCENT) / 100);
                 match state.newest() {
@@ -93,6 +96,7 @@ impl Standing {
             Standing::Silent
             | Standing::CutOff
             | Standing::Awaited
+            | Standing::Maintenance
             | Standing::Unheeded
             | Standing::Never => Group::Unknown,
         }
@@ -106,6 +110,7 @@ impl Standing {
             Standing::Silent => "silent",
             Standing::CutOff => "cut_off",
             Standing::Awaited => "awaited",
+            Standing::Maintenance => "maintenance",
             Standing::Unheeded => "unheeded",
             Standing::Never => "never",
         }

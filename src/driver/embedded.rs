@@ -19,7 +19,6 @@ use super::bounds::Bounds;
 use super::cursors::Cursors;
 use super::draft::Draft;
 use super::inbox::{Answer, DriverInbox, Waited};
-use super::look;
 use super::picture::{Picture, Pulse};
 use super::recovery::Recovery;
 use super::release::{acknowledge, gone, tell};
@@ -158,7 +157,6 @@ impl Loop {
     fn turn(&mut self) {
         self.look_around();
         self.look_for_room();
-        look::show(self.parts.inbox.lookers(), &self.parts.engine, self.parts.position, self.now());
         let work = self.parts.inbox.drain(self.bounds.inputs);
         let mut draft = Draft::default();
         for asked in work.control {
@@ -185,6 +183,7 @@ impl Loop {
             self.beat();
         }
         self.show();
+        self.parts.inbox.serve_looks(&self.parts.engine);
     }
 
     /// Gives readings their final form and puts them into the draft.

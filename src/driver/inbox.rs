@@ -7,13 +7,14 @@ use std::pin::Pin;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use forewarn_core::engine::Engine;
 use forewarn_core::event::{Decision, Input};
 use forewarn_core::ids::Position;
 use forewarn_core::time::Timestamp;
 use tokio::sync::Notify;
 
 use super::draft::weight;
-use super::look::{LOOKERS_MAX, Look, Looker};
+use super::looks::Looks;
 use crate::clock::Clock;
 use crate::ports::{Batch, Inbox};
 
@@ -25,6 +26,9 @@ pub const READINGS_MAX: usize = 262_144;
 /// takes control first, so it does not wait long.
 pub const CONTROL_MAX: usize = 65_536;
 
+/// A look that was not had by then is given up.
+const LOOK_WITHIN: Duration = Duration::from_secs(2);
+
 /// The inbox of the embedded driver.
 pub struct DriverInbox {
     clock: Clock,
@@ -32,13 +36,13 @@ pub struct DriverInbox {
     filled: Condvar,
     drained: Condvar,
     room: Notify,
+    looks: Looks,
 }
 
 #[derive(Default)]
 struct Lanes {
     control: VecDeque<Asked>,
     batches: VecDeque<Batch>,
-    lookers: Vec<Looker>,
     readings: usize,
     intake_stopped: bool,
     woken: bool,
@@ -114,6 +118,7 @@ impl DriverInbox {
             filled: Condvar::new(),
             drained: Condvar::new(),
             room: Notify::new(),
+            looks: Looks::default(),
         }
     }
 
@@ -145,24 +150,23 @@ impl DriverInbox {
         answered.await.ok()
     }
 
-    /// The engine as the last commit left it; `None` when the service stopped, or
-    /// too many look at once.
-    pub async fn look(&self) -> Option<Look> {
-        let (looker, seen) = tokio::sync::oneshot::channel();
-        {
-            let mut lanes = self.lock();
-            if lanes.life == Life::Over || lanes.lookers.len() >= LOOKERS_MAX {
-                return None;
-            }
-            lanes.lookers.push(looker);
+    /// Looks at the engine as it is committed. `None` when too many look, or
+    /// the service has stopped.
+    pub async fn look<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Engine) -> T + Send + 'static,
+    ) -> Option<T> {
+        let seen = self.looks.ask(look)?;
+        if self.lock().life == Life::Over {
+            return None;
         }
-        self.filled.notify_one();
-        seen.await.ok()
+        self.nudge();
+        tokio::time::timeout(LOOK_WITHIN, seen).await.ok()?.ok()
     }
 
-    /// Whoever waits for a look.
-    pub(super) fn lookers(&self) -> Vec<Looker> {
-        std::mem::take(&mut self.lock().lookers)
+    /// Lets those look who wait for it.
+    pub fn serve_looks(&self, engine: &Engine) {
+        self.looks.serve(engine);
     }
 
     /// Wakes the loop to look at the clock again.
@@ -250,9 +254,7 @@ pub enum Hold {
 
 impl Lanes {
     fn has_work(&self) -> bool {
-        !self.control.is_empty()
-            || !self.lookers.is_empty()
-            || (!self.intake_stopped && !self.batches.is_empty())
+        !self.control.is_empty() || (!self.intake_stopped && !self.batches.is_empty())
     }
 }
 

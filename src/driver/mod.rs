@@ -6,7 +6,7 @@ pub mod cursors;
 mod draft;
 pub mod embedded;
 pub mod inbox;
-pub mod look;
+mod looks;
 pub mod picture;
 pub mod recovery;
 mod release;

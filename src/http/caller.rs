@@ -67,16 +67,17 @@ impl Caller {
 
     /// Refuses, and tells, where the role is too small or does not hold there.
     pub fn check(&self, least: Role, ground: Ground<'_>, plan: &Plan) -> Result<(), Problem> {
-        let denied = match self.authority.check(least, ground, plan) {
-            Ok(()) => return Ok(()),
-            Err(denied) => denied,
-        };
+        self.authority.check(least, ground, plan).map_err(|denied| self.denied(denied))
+    }
+
+    /// What the engine said no to: told, and refused.
+    pub fn denied(&self, denied: Denied) -> Problem {
         let (why, problem) = match denied {
             Denied::Role(least) => ("role", Problem::role(least)),
             Denied::Scope => ("area", Problem::foreign()),
         };
         audit::denied(&self.holder, &self.path, why);
-        Err(problem)
+        problem
     }
 
     /// What a form of this session sends in its field `form`; `None` for a token.

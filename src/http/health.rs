@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use forewarn_core::warning::TroubleCode;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Doors;
@@ -17,7 +18,7 @@ pub trait Health: Send + Sync + std::fmt::Debug {
 }
 
 /// Whether each stage keeps up.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Readiness {
     /// Whether readings are taken and judged now.
     pub ready: bool,
@@ -34,7 +35,7 @@ pub struct Readiness {
 }
 
 /// How many sensors there are in each state.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Sensors {
     /// Configured.
     pub configured: usize,

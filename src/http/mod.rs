@@ -1,6 +1,7 @@
 //! The HTTP server: readings in, the pages of deliveries, login, health and
 //! metrics out, and reload.
 
+pub mod api;
 mod audit;
 mod auth;
 pub mod board;
@@ -23,11 +24,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, State};
-use axum::http::HeaderMap;
+use axum::extract::{DefaultBodyLimit, FromRequestParts as _, State};
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::get;
+use caller::Caller;
+use forewarn_core::authority::{Ground, Role};
 use pages::Pages;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
@@ -61,6 +65,8 @@ pub struct Doors {
     pub board: Arc<dyn board::Board>,
     /// Who may come in.
     pub keys: Arc<Keys>,
+    /// What programs ask.
+    pub api: Arc<api::Api>,
     /// The metrics as Prometheus reads them.
     pub metrics: metrics_exporter_prometheus::PrometheusHandle,
 }
@@ -72,13 +78,10 @@ pub trait Reload: Send + Sync + std::fmt::Debug {
 }
 
 fn router(doors: Doors, body_max: usize) -> Router {
-    Router::new()
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
-        .route("/metrics", get(scrape))
-        .route("/api/v1/readings", post(readings::json))
-        .route("/api/v2/write", post(readings::write))
-        .route("/api/v1/reload", post(reload))
+    let routes = api::table::<()>().into_iter();
+    routes
+        .fold(Router::new(), |router, route| router.route(route.path, route.handler))
+        .route("/api", get(api::show))
         .route("/a/{token}", get(pages::show).post(pages::acknowledge))
         .route("/login", get(login::show).post(login::enter))
         .route("/logout", get(login::ask_to_leave).post(login::leave))
@@ -101,11 +104,22 @@ async fn scrape(State(doors): State<Doors>) -> Response {
         .into_response()
 }
 
-async fn reload(State(doors): State<Doors>, headers: HeaderMap) -> Result<String, Problem> {
-    {
-        let setup = doors.current.borrow();
-        let token = setup.http.operator_token.as_ref().ok_or_else(Problem::no_operator_token)?;
-        auth::operator(&headers, token)?;
+async fn reload(State(doors): State<Doors>, mut parts: Parts) -> Result<String, Response> {
+    let token = doors.current.borrow().http.operator_token.clone();
+    let is_operator = token.as_ref().map(|token| auth::operator(&parts.headers, token));
+    if !matches!(is_operator, Some(Ok(()))) {
+        // Not the machine's own token: then an administrator, or nobody.
+        let caller =
+            Caller::from_request_parts(&mut parts, &doors).await.map_err(|nobody| match is_operator {
+                None if !parts.headers.contains_key(AUTHORIZATION) => {
+                    Problem::no_operator_token().into_response()
+                }
+                _ => nobody,
+            })?;
+        let plan = doors.current.borrow().plan.clone();
+        let allowed = caller.check(Role::Administrator, Ground::Service, &plan);
+        allowed.map_err(IntoResponse::into_response)?;
     }
-    doors.reload.reload().await.map_err(|faults| Problem::refused_reload(&faults))
+    let reloaded = doors.reload.reload().await;
+    reloaded.map_err(|faults| Problem::refused_reload(&faults).into_response())
 }

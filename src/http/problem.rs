@@ -4,10 +4,11 @@ use axum::Json;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use forewarn_core::authority::Role;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// One problem, as the sender of a request reads it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Problem {
     #[serde(skip)]
     code: StatusCode,
@@ -30,7 +31,7 @@ impl Problem {
         Self::new(
             StatusCode::NOT_FOUND,
             "no such path",
-            "expected /healthz, /readyz, /metrics, /api/v1/readings, /api/v2/write or /api/v1/reload",
+            "expected one of those that /api lists, such as /healthz, /api/v1/readings or /api/v1/warnings",
         )
     }
 
@@ -61,14 +62,32 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, "no valid token", detail)
     }
 
-    pub(super) fn role(least: Role) -> Self {
+    /// The role is too small.
+    pub fn role(least: Role) -> Self {
         let detail = format!("expected an account or token with the role {least} or above");
         Self::new(StatusCode::FORBIDDEN, "not allowed to this role", detail)
     }
 
-    pub(super) fn foreign() -> Self {
+    /// Outside the areas of whoever asks.
+    pub fn foreign() -> Self {
         let detail = "it is outside the areas of this account or token";
         Self::new(StatusCode::FORBIDDEN, "not allowed in this area", detail)
+    }
+
+    /// What was named is not there.
+    pub fn no_such(what: &str, id: &str) -> Self {
+        let shown: String = id.chars().take(80).filter(|c| !c.is_control()).collect();
+        Self::new(StatusCode::NOT_FOUND, "no such thing", format!("there is no {what} {shown:?}"))
+    }
+
+    /// The body was not understood.
+    pub fn bad_body(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "not understood", detail)
+    }
+
+    /// It was understood, and cannot be done as things stand.
+    pub fn not_done(lines: &[String]) -> Self {
+        Self::new(StatusCode::CONFLICT, "not done", lines.join("\n"))
     }
 
     pub(super) fn not_from_here() -> Self {
@@ -77,7 +96,8 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, "not from here", detail)
     }
 
-    pub(crate) fn later() -> Self {
+    /// Not now; it may be asked again.
+    pub fn later() -> Self {
         let problem =
             Self::new(StatusCode::SERVICE_UNAVAILABLE, "not now", "too much is asked at once; come again");
         Problem { retry_after_secs: Some(1), ..problem }

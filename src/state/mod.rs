@@ -5,6 +5,7 @@
 mod apply;
 mod ballast;
 mod orders;
+mod pages;
 mod reader;
 mod rows;
 mod schema;
@@ -16,6 +17,7 @@ mod trim;
 
 pub use ballast::BALLAST_BYTES;
 pub use orders::OrderRow;
+pub use pages::{DeliveriesAsked, DeliveryPlace, WarningPlace, WarningsAsked};
 pub use reader::StateReader;
 pub(crate) use rows::phase_word;
 pub use rows::{

@@ -41,7 +41,7 @@ struct Opened {
 /// Device and inode.
 type FileId = (u64, u64);
 
-type Read<T> = Result<T, StateError>;
+pub(super) type Read<T> = Result<T, StateError>;
 
 impl StateReader {
     /// Opens an existing file; writes nothing to it.
@@ -358,7 +358,7 @@ pub(super) fn delivery(row: &Row<'_>) -> rusqlite::Result<DeliveryRow> {
     })
 }
 
-fn quarantined(row: &Row<'_>) -> rusqlite::Result<QuarantineRow> {
+pub(super) fn quarantined(row: &Row<'_>) -> rusqlite::Result<QuarantineRow> {
     Ok(QuarantineRow {
         id: row.get(0)?,
         position: Position(row.get::<_, i64>(1)?.unsigned_abs()),

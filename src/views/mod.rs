@@ -7,6 +7,7 @@
 
 mod incident;
 mod names;
+mod order;
 mod reading;
 mod sensor;
 mod service;
@@ -14,6 +15,7 @@ mod warning;
 
 pub use incident::IncidentView;
 pub use names::{Names, NamesView};
+pub use order::{DraftView, IssueView, MuteView, NoteView, SilenceView, TextView};
 pub use reading::ReadingView;
 pub use sensor::{RuleView, SensorDetailView, SensorState, SensorView};
 pub use service::{QuarantineView, QuarantinedView, StatusView, TroubleView};

@@ -71,6 +71,9 @@ impl Names<'_> {
                 }
             }
             About::NotifyTest => "notify-test".to_owned(),
+            About::Manual(_) => {
+                about.cells().into_iter().map(|cell| self.cell(cell)).collect::<Vec<_>>().join(" ")
+            }
         }
     }
 }
@@ -78,12 +81,4 @@ impl Names<'_> {
 /// Names by language.
 pub(super) fn named(names: &[(String, String)]) -> NamesView {
     names.iter().map(|(language, name)| (language.clone(), show::clean(name))).collect()
-}
-
-/// The cell that a warning is about; `None` where it is about the service.
-pub(super) fn cell_of(about: &About) -> Option<Cell> {
-    match about {
-        About::Incident(cell) => Some(*cell),
-        About::Trouble(_) | About::NotifyTest => None,
-    }
 }

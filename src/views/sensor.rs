@@ -31,6 +31,8 @@ pub enum SensorState {
     CutOff,
     /// Not heard from since the service started.
     Awaited,
+    /// Somebody works on it: unknown, never safe.
+    Maintenance,
     /// No reading of it ever counted.
     Never,
 }
@@ -44,6 +46,7 @@ impl SensorState {
             SensorState::Silent => "silent",
             SensorState::CutOff => "cut-off",
             SensorState::Awaited => "awaited",
+            SensorState::Maintenance => "maintenance",
             SensorState::Never => "never",
         }
     }
@@ -59,6 +62,7 @@ impl SensorState {
             Some(Why::Silent(_)) => SensorState::Silent,
             Some(Why::SourceDown) => SensorState::CutOff,
             Some(Why::Warming) => SensorState::Awaited,
+            Some(Why::Maintenance) => SensorState::Maintenance,
             Some(Why::BadData | Why::TooFew | Why::Suspect | Why::Removed | Why::Old) | None => {
                 let patience = Span(interval.0.saturating_mul(LATE_PERCENT) / 100);
                 if now - last > patience { SensorState::Late } else { SensorState::Reporting }
@@ -244,5 +248,6 @@ fn why_word(why: Why) -> &'static str {
         Why::Suspect => "suspect",
         Why::Removed => "removed",
         Why::Old => "old",
+        Why::Maintenance => "maintenance",
     }
 }

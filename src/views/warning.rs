@@ -4,7 +4,7 @@ use forewarn_core::warning::{Evidence, Revision};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::names::{Names, NamesView, cell_of};
+use super::names::{Names, NamesView};
 use crate::channels::show;
 use crate::state::{Acknowledgement, DeliveryRow, DeliveryState, WarningDetail, WarningRow};
 
@@ -19,10 +19,10 @@ pub struct WarningView {
     pub about: String,
     /// Of what; `null` where it is about the service.
     pub hazard: Option<String>,
-    /// Where, by id.
-    pub area: Option<String>,
-    /// Where, as people call it, by language.
-    pub place: NamesView,
+    /// Where, by id; none where it is about the service.
+    pub areas: Vec<String>,
+    /// Where, as people call it, by language, in the same order.
+    pub places: Vec<NamesView>,
     /// Its newest revision.
     pub newest: RevisionView,
 }
@@ -163,7 +163,7 @@ impl WarningView {
 
     /// Of its newest revision.
     pub fn new(id: String, ended: bool, newest: &Revision, names: Names<'_>) -> WarningView {
-        let cell = cell_of(&newest.about);
+        let cells = newest.about.cells();
         let state = match (ended, newest.stale) {
             (true, _) => "ended",
             (false, true) => "blind",
@@ -173,9 +173,9 @@ impl WarningView {
             id,
             state,
             about: names.about(&newest.about),
-            hazard: cell.map(|cell| names.0.hazard(cell.hazard).to_owned()),
-            area: cell.map(|cell| names.area(cell.area)),
-            place: cell.map_or_else(NamesView::new, |cell| names.place(cell.area)),
+            hazard: cells.first().map(|cell| names.0.hazard(cell.hazard).to_owned()),
+            areas: cells.iter().map(|cell| names.area(cell.area)).collect(),
+            places: cells.iter().map(|cell| names.place(cell.area)).collect(),
             newest: RevisionView::of(newest, names),
         }
     }

@@ -7,12 +7,18 @@ use forewarn::accounts::Accounts;
 use forewarn::config::plan::{Decode, From, Http, Setup, Source};
 use forewarn::config::secret::Secret;
 use forewarn::formats::AnyFormat;
+use forewarn::http::api::{Answering, Answers, Api, Commanding, Hub, SensorsAsked};
+use forewarn::http::caller::Caller;
 use forewarn::http::pages::{Acknowledging, Opened, Opening, Pages};
-use forewarn::http::{Doors, Health, Keys, Limits, Readiness, Reload, Sensors, Server};
-use forewarn::ports::{Batch, CivilClock, Inbox, Taken};
+use forewarn::http::{Doors, Health, Keys, Limits, Problem, Readiness, Reload, Sensors, Server};
+use forewarn::ports::{Batch, CivilClock, Inbox, Kept, Taken};
+use forewarn::state::StateReader;
+use forewarn::views::{SensorDetailView, SensorView, StatusView};
 use forewarn_core::event::Input;
-use forewarn_core::ids::{Position, SourceIx};
+use forewarn_core::ids::{Position, SensorIx, SourceIx};
+use forewarn_core::plan::Plan;
 use forewarn_core::time::{Span, Timestamp};
+use forewarn_core::warning::Incident;
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -235,6 +241,46 @@ impl Pages for Full {
     }
 }
 
+/// Of the API nothing is asked here.
+fn api() -> Api {
+    let hub = Arc::new(Hub::new(0, CancellationToken::new()));
+    Api { answers: Arc::new(Full), hub, document: bytes::Bytes::new() }
+}
+
+impl Answers for Full {
+    fn plan(&self) -> Arc<Plan> {
+        unimplemented!("nobody asks")
+    }
+
+    fn status(&self) -> StatusView {
+        unimplemented!("nobody asks")
+    }
+
+    fn incidents(&self) -> (Vec<Incident>, Span) {
+        unimplemented!("nobody asks")
+    }
+
+    fn state(&self) -> Arc<StateReader> {
+        unimplemented!("nobody asks")
+    }
+
+    fn sensors(&self, _: SensorsAsked) -> Answering<'_, (Vec<SensorView>, Option<u32>)> {
+        Box::pin(std::future::ready(None))
+    }
+
+    fn sensor(&self, _: SensorIx) -> Answering<'_, Option<SensorDetailView>> {
+        Box::pin(std::future::ready(None))
+    }
+
+    fn readings(&self, _: SensorIx, _: Timestamp, _: Timestamp) -> Answering<'_, Vec<Kept>> {
+        Box::pin(std::future::ready(None))
+    }
+
+    fn command<'a>(&'a self, _: &'a [u8], _: &'a Caller) -> Commanding<'a> {
+        Box::pin(std::future::ready(Err(Problem::later())))
+    }
+}
+
 /// A server over an inbox, with one format and one token.
 pub(crate) struct Stand {
     pub(crate) server: Server,
@@ -260,6 +306,7 @@ impl Stand {
             health: Arc::new(Full),
             reload: Arc::new(Full),
             pages: Arc::new(Full),
+            api: Arc::new(api()),
             keys: Arc::new(Keys::new(Arc::new(Accounts::in_memory().expect("memory")))),
             metrics,
         };

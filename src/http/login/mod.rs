@@ -17,6 +17,7 @@ use super::problem::Problem;
 use super::{Doors, audit, origin, peer};
 use crate::accounts::{Holder, Wait};
 use page::Said;
+pub(super) use page::{escaped, framed};
 
 /// Where one goes who came for nothing else.
 pub(super) const HOME: &str = "/";

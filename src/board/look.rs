@@ -1,15 +1,11 @@
-//! A look at the engine between two records: for pages, which must show what is
-//! durable and nothing else, and must not hold up the loop.
+//! A look at the engine as a commit left it: for pages, which show what is
+//! durable and nothing else.
 
 use std::sync::Arc;
 
 use forewarn_core::engine::Engine;
 use forewarn_core::ids::Position;
 use forewarn_core::time::{Moment, Timestamp};
-use tokio::sync::oneshot;
-
-/// Lookers waiting at most. Full: a further one sees nothing, at once.
-pub(super) const LOOKERS_MAX: usize = 64;
 
 /// The engine as a commit left it: its pages are shared with the loop until
 /// either writes to them.
@@ -24,6 +20,12 @@ pub struct Look {
 }
 
 impl Look {
+    /// Of an engine, at an instant of civil time.
+    pub fn new(engine: Engine, position: Position, civil: Timestamp) -> Look {
+        let moment = engine.moment();
+        Look { engine: Arc::new(engine), position, now: (civil - moment.offset).max(moment.at) }
+    }
+
     /// Civil time of the look.
     pub fn civil(&self) -> Timestamp {
         self.now + self.engine.moment().offset
@@ -32,20 +34,5 @@ impl Look {
     /// The moment of the look, by the clock as the engine has it.
     pub fn moment(&self) -> Moment {
         Moment { at: self.now, ..self.engine.moment() }
-    }
-}
-
-/// Whoever waits for a look.
-pub(super) type Looker = oneshot::Sender<Look>;
-
-/// Lets everyone who waits look at once: one photograph does for all.
-pub(super) fn show(lookers: Vec<Looker>, engine: &Engine, position: Position, now: Timestamp) {
-    if lookers.is_empty() {
-        return;
-    }
-    let look = Look { engine: Arc::new(engine.freeze()), position, now };
-    for looker in lookers {
-        // Whoever asked may have gone.
-        let _ = looker.send(look.clone());
     }
 }
