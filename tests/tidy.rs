@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 /// `ports`. `app` and `cli` build the house and know all.
 const MAY_KNOW: &[(&str, &[&str])] = &[
     ("accounts", &[]),
+    ("audit", &["log"]),
     ("backup", &["log"]),
     ("channels", &["clock"]),
     ("clock", &[]),
