@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 /// `ports`. `app` and `cli` build the house and know all.
 const MAY_KNOW: &[(&str, &[&str])] = &[
     ("accounts", &[]),
+    ("audit", &["log"]),
     ("backup", &["log"]),
     ("board", &["channels", "state"]),
     ("channels", &["clock"]),
@@ -19,7 +20,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("driver", &["log", "clock"]),
     ("formats", &[]),
     ("fuzzed", &["formats", "ingest", "log"]),
-    ("http", &["accounts", "formats", "ingest", "state", "views"]),
+    ("http", &["accounts", "audit", "formats", "ingest", "state", "views"]),
     ("ingest", &["formats", "clock"]),
     ("link", &[]),
     ("log", &[]),

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::clocks::Ticking;
 use super::place::Place;
+use crate::audit::{Trail, TrailHandle};
 use crate::channels::door::World;
 use crate::channels::{self, Now};
 use crate::courier::{Courier, CourierHandle, Limits, Opener, Parts};
@@ -21,7 +22,7 @@ use crate::driver::embedded::Embedded;
 use crate::driver::inbox::DriverInbox;
 use crate::driver::picture::{Picture, Pulse};
 use crate::link::Links;
-use crate::log::{LogReader, Shared};
+use crate::log::{Indices, LogReader, Shared};
 use crate::ports::{Current, Follow, Hold, Reopen};
 use crate::state::{NOTES_MAX, Origin, Projection, StateHandle, StateReader, StateThread};
 use crate::stores;
@@ -77,6 +78,7 @@ pub(super) struct Followers {
     pub(super) archive: Arc<StateReader>,
     pub(super) stores: stores::StoresHandle,
     pub(super) courier: CourierHandle,
+    pub(super) audit: TrailHandle,
 }
 
 impl Followers {
@@ -84,6 +86,7 @@ impl Followers {
     pub(super) async fn start<W: World>(
         judging: &Judging,
         current: &Current,
+        names: &Indices,
         ticking: &Ticking,
         links: Links,
         hold: Hold,
@@ -102,6 +105,14 @@ impl Followers {
         let setup = current.borrow().clone();
         let stores = stores::start(&setup, reader.clone(), &data, inbox.clone())?;
         stores.synced_cursors().into_iter().for_each(|cursor| cursors.add(cursor));
+        let trail = Trail {
+            data: data.clone(),
+            log: reader.id().to_string(),
+            names: names.clone(),
+            inbox: inbox.clone(),
+        };
+        let audit = trail.start(reopen_kept(reader.clone()))?;
+        cursors.add(audit.position());
         cursors.complete();
 
         let mut resume = archive.resume(Limits::default().page)?;
@@ -125,7 +136,7 @@ impl Followers {
             seed: getrandom::u64().context("the system gives no random numbers")?,
             limits: Limits::default(),
         })?;
-        Ok(Followers { state, archive, stores, courier })
+        Ok(Followers { state, archive, stores, courier, audit })
     }
 }
 

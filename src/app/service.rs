@@ -101,7 +101,8 @@ impl Service {
         let ticking = Ticking::new(clock, judging.pulse.clone());
         let links = Links::open(&data).with_context(|| format!("link.key in {}", data.display()))?;
         let accounts = Arc::new(Accounts::open(&data).with_context(|| format!("in {}", data.display()))?);
-        let followers = Followers::start::<W>(&judging, &current, &ticking, links.clone(), hold).await?;
+        let followers =
+            Followers::start::<W>(&judging, &current, &indices, &ticking, links.clone(), hold).await?;
 
         let intake = CancellationToken::new();
         let civil = Arc::new(Civil(ticking));
@@ -175,6 +176,7 @@ impl Service {
                 document: commands::described(),
             }),
             keys: Arc::new(http::Keys::new(accounts.clone())),
+            trail: followers.audit.door(),
             metrics,
         };
         tokio::spawn(undelivered::tell(
@@ -211,10 +213,11 @@ impl Service {
         }
         let undelivered = self.desk.undelivered();
         // The log is closed with the driver, so the followers come to its end by themselves.
-        let Followers { state, stores, .. } = self.followers;
+        let Followers { state, stores, audit, .. } = self.followers;
         let ended = tokio::task::spawn_blocking(move || {
             stores.join();
             state.join();
+            audit.join();
         });
         if tokio::time::timeout(DRAIN_WITHIN, ended).await.is_err() {
             warn!("a follower of the log did not end: it goes on where it was at the next start");

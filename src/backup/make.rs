@@ -35,6 +35,9 @@ pub fn make(
     for database in DATABASES {
         copy.database(database)?;
     }
+    // Behind the log, which tells it the rest; and its head not beyond its lines.
+    copy.folder("audit", "json")?;
+    copy.folder("audit", "jsonl")?;
     copy.log()?;
     // A plan is saved before the record that names it: now all are there.
     copy.folder("plans", "plan")?;

@@ -1,5 +1,6 @@
 //! The words of the command line.
 
+mod audit;
 mod orders;
 mod warnings;
 
@@ -10,6 +11,7 @@ use clap_complete::Shell;
 use forewarn_core::level::Level;
 use forewarn_core::time::Span;
 
+pub use self::audit::{AuditAction, AuditArgs};
 pub use self::orders::{
     Maintained, MaintenanceAction, MaintenanceArgs, MuteAction, MuteArgs, Muted, Speaks, Written,
 };
@@ -66,6 +68,8 @@ pub enum Command {
     Quarantine(QuarantineArgs),
     /// Look at the log, and verify it
     Log(LogArgs),
+    /// Look at the audit trail of commands, decisions, deliveries and logins, and verify it
+    Audit(AuditArgs),
     /// Copy the data directory, beside the running service
     Backup(BackupArgs),
     /// Put a backup in place as a new data directory, which is held until `resume`

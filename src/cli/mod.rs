@@ -5,6 +5,7 @@
 //! directory beside the service; what changes something goes through its control socket.
 
 mod args;
+mod audit;
 mod backup;
 mod beside;
 mod change;
@@ -102,6 +103,7 @@ pub fn handle(command: Command, around: &mut Surroundings<'_>) -> Exit {
         Command::Sensors(args) => sensors::sensors(&args, around),
         Command::Quarantine(args) => quarantine::quarantine(&args, around),
         Command::Log(args) => log::log(&args, around),
+        Command::Audit(args) => audit::audit(&args, around),
         Command::Backup(args) => backup::backup(&args, around),
         Command::Restore(args) => backup::restore(&args, around),
         Command::NotifyTest(args) => change::notify_test(&args, around),

@@ -1,43 +1,72 @@
 //! Who came, and who was turned away: a line each in the service's log, under
-//! the name `audit`. Accounts stand there by their opaque ids; what a stranger
-//! typed does not, since people type passwords into the wrong field.
+//! the name `audit`, and in the audit trail. Accounts stand there by their opaque
+//! ids; what a stranger typed does not, since people type passwords into the
+//! wrong field.
 
 use std::net::IpAddr;
 
-use tracing::{info, warn};
+use forewarn_core::authority::Way;
+use forewarn_core::time::Timestamp;
+use tracing::{error, info, warn};
 
+use super::Doors;
 use crate::accounts::Holder;
+use crate::audit::{Deed, Door};
 
 /// Under which name the lines stand.
 const TARGET: &str = "audit";
 
-pub(super) fn came(holder: &Holder, from: IpAddr) {
+pub(super) async fn came(doors: &Doors, holder: &Holder, from: IpAddr) {
     info!(target: TARGET, account = holder.id, role = holder.role.word(), %from, "logged in");
+    keep(doors, "login", holder, from.to_string()).await;
 }
 
-pub(super) fn failed(from: IpAddr) {
+pub(super) fn failed(doors: &Doors, from: IpAddr) {
     warn!(target: TARGET, %from, "login failed");
+    doors.trail.failed(doors.civil.civil());
 }
 
-pub(super) fn waits(from: IpAddr) {
+pub(super) fn waits(doors: &Doors, from: IpAddr) {
     warn!(target: TARGET, %from, "login has to wait: too many failed");
+    doors.trail.failed(doors.civil.civil());
 }
 
-pub(super) fn left(holder: &Holder) {
+pub(super) async fn left(doors: &Doors, holder: &Holder) {
     info!(target: TARGET, account = holder.id, "logged out");
+    keep(doors, "logout", holder, String::new()).await;
 }
 
-pub(super) fn first(holder: &Holder, from: IpAddr) {
+pub(super) async fn first(doors: &Doors, holder: &Holder, from: IpAddr) {
     info!(target: TARGET, account = holder.id, %from, "first administrator made");
+    keep(doors, "first-administrator", holder, from.to_string()).await;
 }
 
 /// An account asked for what it may not have.
-pub(super) fn denied(holder: &Holder, path: &str, why: &str) {
+pub(super) fn denied(trail: &Door, at: Timestamp, holder: &Holder, path: &str, why: &str) {
     warn!(target: TARGET, account = holder.id, role = holder.role.word(), path, why, "denied");
+    trail.note(Deed::at_the_door(at, "denied", by(holder), path, why));
 }
 
 /// A page of another site made somebody's browser ask.
-pub(super) fn foreign(holder: Option<&Holder>, path: &str) {
+pub(super) fn foreign(trail: &Door, at: Timestamp, holder: Option<&Holder>, path: &str) {
     let account = holder.map(|holder| holder.id.as_str()).unwrap_or_default();
     warn!(target: TARGET, account, path, "denied: not from a page of this service");
+    // Of strangers there may be any number.
+    if let Some(holder) = holder {
+        trail.note(Deed::at_the_door(at, "denied", by(holder), path, "foreign page"));
+    }
+}
+
+/// Stands in the trail before it is answered. One that cannot be written there
+/// is let pass all the same: in an emergency a full disk keeps nobody out.
+async fn keep(doors: &Doors, what: &'static str, holder: &Holder, from: String) {
+    let deed = Deed::at_the_door(doors.civil.civil(), what, by(holder), from, "");
+    if !doors.trail.tell(deed).await {
+        error!(target: TARGET, what, account = holder.id, "not in the audit trail");
+    }
+}
+
+/// As the trail says of commands who gave them.
+fn by(holder: &Holder) -> String {
+    format!("{}:{} ({})", Way::Token.word(), holder.id, holder.role)
 }

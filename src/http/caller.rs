@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use forewarn_core::authority::{Authority, By, Denied, Ground, Role};
 use forewarn_core::ids::AreaIx;
 use forewarn_core::plan::Plan;
+use forewarn_core::time::Timestamp;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -16,6 +17,7 @@ use super::cookie::{Cookie, Reached, form_token, is_form_token};
 use super::problem::Problem;
 use super::{Doors, audit, auth, origin};
 use crate::accounts::Holder;
+use crate::audit::Door;
 use crate::config::secret::Secret;
 
 /// Where a script of our own pages sends what a form sends in its field.
@@ -29,8 +31,10 @@ pub struct Caller {
     /// What they may, by the plan in force.
     pub authority: Authority,
     shown: Shown,
-    /// What they asked for, for the log.
+    /// What they asked for, and when, for the log.
     path: String,
+    at: Timestamp,
+    trail: Door,
 }
 
 /// What they showed.
@@ -51,7 +55,7 @@ impl Caller {
         if self.authority.role >= least {
             return Ok(());
         }
-        audit::denied(&self.holder, &self.path, "role");
+        audit::denied(&self.trail, self.at, &self.holder, &self.path, "role");
         Err(Problem::role(least))
     }
 
@@ -76,7 +80,7 @@ impl Caller {
             Denied::Role(least) => ("role", Problem::role(least)),
             Denied::Scope => ("area", Problem::foreign()),
         };
-        audit::denied(&self.holder, &self.path, why);
+        audit::denied(&self.trail, self.at, &self.holder, &self.path, why);
         problem
     }
 
@@ -102,7 +106,7 @@ impl Caller {
         if origin::is_ours(headers, url) && is_form_token(given, secret.expose()) {
             return Ok(());
         }
-        audit::foreign(Some(&self.holder), &self.path);
+        audit::foreign(&self.trail, self.at, Some(&self.holder), &self.path);
         Err(Problem::not_from_here())
     }
 }
@@ -132,6 +136,8 @@ async fn identify(headers: &HeaderMap, path: &str, doors: &Doors) -> Result<Opti
         holder,
         shown,
         path: path.to_owned(),
+        at: now,
+        trail: doors.trail.clone(),
     }))
 }
 

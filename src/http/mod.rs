@@ -67,6 +67,8 @@ pub struct Doors {
     pub keys: Arc<Keys>,
     /// What programs ask.
     pub api: Arc<api::Api>,
+    /// Where it is kept who came.
+    pub trail: crate::audit::Door,
     /// The metrics as Prometheus reads them.
     pub metrics: metrics_exporter_prometheus::PrometheusHandle,
 }

@@ -39,8 +39,8 @@ use forewarn_core::time::{Span, Timestamp};
 use crate::ports::{Follow, Refused};
 
 pub use codec::{INPUTS_MAX, READING_BYTES_MAX, RECORD_BYTES_BASE, bytes_at_most, decode, encode};
-pub(crate) use disk::put_file;
 pub use disk::{Disk, DiskFile, RealDisk};
+pub(crate) use disk::{put_file, sync_folder};
 pub use error::LogError;
 pub use follow::{Follower, LogReader};
 pub use indices::Indices;

@@ -307,6 +307,7 @@ impl Stand {
             reload: Arc::new(Full),
             pages: Arc::new(Full),
             api: Arc::new(api()),
+            trail: forewarn::audit::Door::nowhere(),
             keys: Arc::new(Keys::new(Arc::new(Accounts::in_memory().expect("memory")))),
             metrics,
         };

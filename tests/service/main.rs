@@ -18,6 +18,7 @@ mod tls_files;
 
 mod abuse;
 mod acknowledge;
+mod audit;
 mod broker;
 #[cfg(feature = "influxdb")]
 mod carriers;

@@ -28,7 +28,7 @@ impl End {
     }
 }
 
-async fn next_life(folder: &Folder, publisher: &mut Publisher) -> Running {
+pub(crate) async fn next_life(folder: &Folder, publisher: &mut Publisher) -> Running {
     let running = Running::start(folder).await;
     publisher.connect(running.mqtt()).await.expect("it has started");
     running

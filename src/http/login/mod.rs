@@ -70,7 +70,7 @@ pub(super) async fn enter(
     is_own_form(&doors, &headers, &form.form)?;
     let next = local(&form.next).to_owned();
     if let Err(Wait(wait)) = doors.keys.lockout.attempt(&form.name, from, Instant::now()) {
-        audit::waits(from);
+        audit::waits(&doors, from);
         return Ok(waiting(Blank::new(&doors)?.login(&next, Said::Wait(wait))?, wait));
     }
     let name = form.name.clone();
@@ -78,11 +78,11 @@ pub(super) async fn enter(
     match checked.map_err(|_| Problem::later())? {
         Some(holder) => {
             doors.keys.lockout.succeeded(&name, from);
-            audit::came(&holder, from);
+            audit::came(&doors, &holder, from).await;
             begun(&doors, &holder, &next).await
         }
         None => {
-            audit::failed(from);
+            audit::failed(&doors, from);
             Ok((StatusCode::UNAUTHORIZED, Blank::new(&doors)?.login(&next, Said::Wrong)?).into_response())
         }
     }
@@ -108,7 +108,7 @@ pub(super) async fn leave(State(doors): State<Doors>, posted: Posted<Nothing>) -
     let Posted { caller, form: Nothing {} } = posted;
     if let Some(secret) = caller.session() {
         doors.keys.look(move |accounts| accounts.end_session(secret.expose())).await?;
-        audit::left(&caller.holder);
+        audit::left(&doors, &caller.holder).await;
     }
     let mut response = Redirect::to("/login").into_response();
     response.headers_mut().append(header::SET_COOKIE, Cookie::Session.set("", reached(&doors)));
@@ -146,7 +146,7 @@ pub(super) async fn make_first(
 ) -> Result<Response, Problem> {
     is_own_form(&doors, &headers, &form.form)?;
     if let Err(Wait(wait)) = doors.keys.lockout.attempt(FIRST, from, Instant::now()) {
-        audit::waits(from);
+        audit::waits(&doors, from);
         return Ok(waiting(Blank::new(&doors)?.first(Said::Wait(wait))?, wait));
     }
     let now = doors.civil.civil();
@@ -157,11 +157,11 @@ pub(super) async fn make_first(
     match made.await? {
         Ok(Some(holder)) => {
             doors.keys.lockout.succeeded(FIRST, from);
-            audit::first(&holder, from);
+            audit::first(&doors, &holder, from).await;
             begun(&doors, &holder, HOME).await
         }
         Ok(None) => {
-            audit::failed(from);
+            audit::failed(&doors, from);
             Ok((StatusCode::UNAUTHORIZED, Blank::new(&doors)?.first(Said::Wrong)?).into_response())
         }
         Err(error) => {
@@ -215,7 +215,7 @@ fn is_own_form(doors: &Doors, headers: &HeaderMap, given: &str) -> Result<(), Pr
     if origin::is_ours(headers, url.as_deref()) && secret.is_some_and(|secret| is_form_token(given, secret)) {
         return Ok(());
     }
-    audit::foreign(None, "/login");
+    audit::foreign(&doors.trail, doors.civil.civil(), None, "/login");
     Err(Problem::not_from_here())
 }
 
