@@ -30,6 +30,9 @@ use crate::state::{StateError, StateReader, WarningDetail};
 /// A look serves whoever comes so soon after it, unless something was decided since.
 const LOOK_SERVES: Duration = Duration::from_millis(500);
 
+/// Warnings by hand that are looked at, newest first: two persons made each of them.
+const BY_HAND_MAX: usize = 1_000;
+
 /// Warnings whose deliveries are shown as recent.
 const RECENT_WARNINGS: usize = 20;
 
@@ -134,12 +137,15 @@ impl Boards {
     async fn home(&self, request: Request) -> Drawn {
         self.draw(request, |state, scene, words| {
             let plan = &scene.setup.plan;
-            let standing = board::home::worst(scene).into_iter().map(|incident| {
+            let by_hand = state.standing_by_hand(BY_HAND_MAX)?;
+            let by_hand = by_hand.into_iter().map(|row| row.newest);
+            let by_hand: Vec<_> = by_hand.filter(|newest| may_see(scene, &newest.about)).collect();
+            let mut standing = board::home::worst(scene, &by_hand);
+            for it in &mut standing {
                 // Who has seen it is worth showing, and not worth failing for.
-                let seen = incident.warning.and_then(|warning| state.seen(&warning).ok());
-                board::home::Standing { seen: seen.map(|seen| counted(plan, &seen)), incident }
-            });
-            Ok(Some(board::home::draw(scene, &standing.collect::<Vec<_>>(), words)))
+                it.seen = state.seen(&it.newest.warning).ok().map(|seen| counted(plan, &seen));
+            }
+            Ok(Some(board::home::draw(scene, &standing, &by_hand, words)))
         })
         .await
     }

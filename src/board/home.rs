@@ -4,31 +4,44 @@
 use std::cmp::Reverse;
 
 use forewarn_core::level::Level;
-use forewarn_core::warning::{Incident, Phase, Seen};
+use forewarn_core::warning::{Incident, Phase, Revision, Seen};
 use minijinja::{Value, context};
 
 use super::voice::Voice;
-use super::{Draft, Scene};
+use super::{Draft, Scene, silences};
 use crate::channels::words::Words;
 use crate::channels::{naming, show};
 
 /// Incidents that are shown, the worst first; of the others there is the number and a link.
 pub const SHOWN_MAX: usize = 60;
 
-/// An incident that people were told of, with what is known of its warning.
+/// A warning that stands, with what is known of it.
 #[derive(Debug, Clone)]
 pub struct Standing {
-    /// The incident.
-    pub incident: Incident,
-    /// Who has acknowledged its warning as it holds now, where that could be read.
+    /// Its newest revision.
+    pub newest: Revision,
+    /// The incident that it is about; a warning by hand is about none.
+    pub incident: Option<Incident>,
+    /// Who has acknowledged it as it holds now, where that could be read.
     pub seen: Option<Seen>,
 }
 
-/// The worst incidents that people were told of, in the order they are shown in.
-pub fn worst(scene: &Scene<'_>) -> Vec<Incident> {
+/// The worst that stands, in the order it is shown in: incidents that people were
+/// told of, and what a person has said.
+pub fn worst(scene: &Scene<'_>, by_hand: &[Revision]) -> Vec<Standing> {
     let mut told: Vec<&Incident> = told(scene).collect();
     told.sort_by_key(|it| (Reverse(it.level), Reverse(it.stale), it.onset));
-    told.into_iter().take(SHOWN_MAX).cloned().collect()
+    let engine = &scene.sight.look.engine;
+    let of_incidents = told.into_iter().take(SHOWN_MAX).filter_map(|it| {
+        let newest = engine.newest(it.warning?)?.clone();
+        Some(Standing { newest, incident: Some(it.clone()), seen: None })
+    });
+    let of_persons =
+        by_hand.iter().map(|newest| Standing { newest: newest.clone(), incident: None, seen: None });
+    let mut standing: Vec<Standing> = of_incidents.chain(of_persons).collect();
+    standing.sort_by_key(|it| (Reverse(it.newest.level), Reverse(it.newest.stale), it.newest.onset));
+    standing.truncate(SHOWN_MAX);
+    standing
 }
 
 fn told<'a>(scene: &Scene<'a>) -> impl Iterator<Item = &'a Incident> {
@@ -42,10 +55,10 @@ fn told<'a>(scene: &Scene<'a>) -> impl Iterator<Item = &'a Incident> {
 }
 
 /// Draws it.
-pub fn draw(scene: &Scene<'_>, standing: &[Standing], words: &Words) -> Draft {
+pub fn draw(scene: &Scene<'_>, standing: &[Standing], by_hand: &[Revision], words: &Words) -> Draft {
     let voice = Voice::of(scene, words);
     let engine = &scene.sight.look.engine;
-    let all = told(scene).count();
+    let all = told(scene).count() + by_hand.len();
     let levels: Vec<Value> = Level::WARNING
         .into_iter()
         .rev()
@@ -54,11 +67,12 @@ pub fn draw(scene: &Scene<'_>, standing: &[Standing], words: &Words) -> Draft {
                 level => level.word(),
                 symbol => naming::symbol(level),
                 name => naming::level_name(level, words),
-                count => told(scene).filter(|it| it.level == level).count(),
+                count => told(scene).filter(|it| it.level == level).count()
+                    + by_hand.iter().filter(|it| it.level == level).count(),
             }
         })
         .collect();
-    let cards: Vec<Value> = standing.iter().filter_map(|it| card(scene, &voice, it)).collect();
+    let cards: Vec<Value> = standing.iter().map(|it| card(&voice, it)).collect();
     let pending: Vec<Value> = engine
         .incidents()
         .filter(|it| it.phase == Phase::Pending && scene.covers(it.cell.area))
@@ -87,6 +101,8 @@ pub fn draw(scene: &Scene<'_>, standing: &[Standing], words: &Words) -> Draft {
         all => all,
         more => all.saturating_sub(standing.len()),
         pending => pending,
+        mutes => silences::standing(scene, &voice),
+        drafts => silences::drafts(scene, &voice),
         troubles => troubles,
         troubles_in_all => if scene.is_everywhere() { engine.troubles().count() } else { 0 },
         decided => decided(scene).map(|at| voice.time(at)),
@@ -94,23 +110,27 @@ pub fn draw(scene: &Scene<'_>, standing: &[Standing], words: &Words) -> Draft {
     Draft { template: "home.html", content }
 }
 
-fn card(scene: &Scene<'_>, voice: &Voice<'_>, standing: &Standing) -> Option<Value> {
-    let incident = &standing.incident;
-    let newest = scene.sight.look.engine.newest(incident.warning?)?;
-    let seen = standing.seen.or(newest.seen);
-    Some(context! {
+fn card(voice: &Voice<'_>, standing: &Standing) -> Value {
+    let Standing { newest, incident, seen } = standing;
+    let seen = seen.or(newest.seen);
+    let areas: Vec<String> =
+        newest.about.cells().iter().map(|cell| naming::area_name(voice.plan(), *cell, voice.words)).collect();
+    context! {
         facts => voice.facts(newest),
         href => super::warnings::path(&newest.warning),
-        area => naming::area_name(voice.plan(), incident.cell, voice.words),
-        phase => voice.word(&format!("phase.{}", crate::state::phase_word(incident.phase))),
-        stale => newest.stale || incident.stale,
+        area => areas.join(voice.words.get("join.comma")),
+        phase => match incident {
+            Some(it) => voice.word(&format!("phase.{}", crate::state::phase_word(it.phase))),
+            None => voice.word("phase.by_hand"),
+        },
+        stale => newest.stale || incident.as_ref().is_some_and(|it| it.stale),
+        muted => newest.muted.is_some(),
         since => voice.time(newest.onset),
         sent => voice.time(newest.sent),
-        next => voice.time(naming::next_update(newest, voice.setup)),
         number => newest.number,
         seen => seen_by(seen, voice),
         unseen => seen.is_none_or(|seen| seen.by == 0),
-    })
+    }
 }
 
 /// How many of those who were told have acknowledged it.

@@ -14,6 +14,7 @@ pub mod missing;
 pub mod quarantine;
 pub mod sensor;
 pub mod sensors;
+mod silences;
 mod standing;
 mod voice;
 pub mod warning;

@@ -53,7 +53,8 @@ pub fn draw(scene: &Scene<'_>, shown: &Shown, words: &Words) -> Option<Draft> {
     let content = context! {
         id => shown.detail.digest.to_string(),
         facts => voice.facts(newest),
-        area => cell.map(|cell| naming::area_name(voice.plan(), cell, words)),
+        area => areas(&voice, newest),
+        muted => newest.muted.is_some() && !ended,
         ended => ended,
         stale => newest.stale && !ended,
         state => voice.word(match (ended, newest.stale) {
@@ -84,6 +85,14 @@ pub fn draw(scene: &Scene<'_>, shown: &Shown, words: &Words) -> Option<Draft> {
         may_end => cell.is_some() && !ended,
     };
     Some(Draft { template: "warning.html", content })
+}
+
+/// The areas that it is about, by name; none where it is about the service.
+fn areas(voice: &Voice<'_>, revision: &Revision) -> String {
+    let cells = revision.about.cells();
+    let names: Vec<String> =
+        cells.iter().map(|cell| naming::area_name(voice.plan(), *cell, voice.words)).collect();
+    names.join(voice.words.get("join.comma"))
 }
 
 fn evidence(scene: &Scene<'_>, voice: &Voice<'_>, revision: &Revision) -> Vec<Value> {

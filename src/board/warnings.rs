@@ -1,7 +1,6 @@
 //! The list of warnings: those that stand first, then what was, newest first.
 
 use forewarn_core::ids::OutputId;
-use forewarn_core::warning::About;
 use minijinja::{Value, context};
 
 use super::voice::Voice;
@@ -55,10 +54,8 @@ pub fn draw(scene: &Scene<'_>, rows: &[WarningRow], which: Which, page: usize, w
 
 fn listed(voice: &Voice<'_>, row: &WarningRow) -> Value {
     let newest = &row.newest;
-    let area = match &newest.about {
-        About::Incident(cell) => naming::area_name(voice.plan(), *cell, voice.words),
-        _ => String::new(),
-    };
+    let areas: Vec<String> =
+        newest.about.cells().iter().map(|cell| naming::area_name(voice.plan(), *cell, voice.words)).collect();
     let state = match (row.ended, newest.stale) {
         (true, _) => "ended",
         (false, true) => "blind",
@@ -67,7 +64,7 @@ fn listed(voice: &Voice<'_>, row: &WarningRow) -> Value {
     context! {
         facts => voice.facts(newest),
         href => format!("/warnings/{}", row.digest),
-        area => area,
+        area => areas.join(voice.words.get("join.comma")),
         state => voice.word(&format!("state.{state}")),
         ended => row.ended,
         since => voice.time(newest.onset),

@@ -61,6 +61,11 @@ impl StateReader {
         self.warnings("WHERE w.ended = 0", limit)
     }
 
+    /// Warnings by hand that have not ended, newest first.
+    pub fn standing_by_hand(&self, limit: usize) -> Read<Vec<WarningRow>> {
+        self.warnings("WHERE w.ended = 0 AND w.about = 'manual'", limit)
+    }
+
     /// All warnings, newest first.
     pub fn recent_warnings(&self, limit: usize) -> Read<Vec<WarningRow>> {
         self.warnings("", limit)
