@@ -70,7 +70,7 @@ pub(super) async fn enter(
     is_own_form(&doors, &headers, &form.form)?;
     let next = local(&form.next).to_owned();
     if let Err(Wait(wait)) = doors.keys.lockout.attempt(&form.name, from, Instant::now()) {
-        audit::waits(from);
+        audit::waits(from, &doors.keys.strangers);
         return Ok(waiting(Blank::new(&doors)?.login(&next, Said::Wait(wait))?, wait));
     }
     let name = form.name.clone();
@@ -82,7 +82,7 @@ pub(super) async fn enter(
             begun(&doors, &holder, &next).await
         }
         None => {
-            audit::failed(from);
+            audit::failed(from, &doors.keys.strangers);
             Ok((StatusCode::UNAUTHORIZED, Blank::new(&doors)?.login(&next, Said::Wrong)?).into_response())
         }
     }
@@ -146,7 +146,7 @@ pub(super) async fn make_first(
 ) -> Result<Response, Problem> {
     is_own_form(&doors, &headers, &form.form)?;
     if let Err(Wait(wait)) = doors.keys.lockout.attempt(FIRST, from, Instant::now()) {
-        audit::waits(from);
+        audit::waits(from, &doors.keys.strangers);
         return Ok(waiting(Blank::new(&doors)?.first(Said::Wait(wait))?, wait));
     }
     let now = doors.civil.civil();
@@ -161,7 +161,7 @@ pub(super) async fn make_first(
             begun(&doors, &holder, HOME).await
         }
         Ok(None) => {
-            audit::failed(from);
+            audit::failed(from, &doors.keys.strangers);
             Ok((StatusCode::UNAUTHORIZED, Blank::new(&doors)?.first(Said::Wrong)?).into_response())
         }
         Err(error) => {
@@ -215,7 +215,7 @@ fn is_own_form(doors: &Doors, headers: &HeaderMap, given: &str) -> Result<(), Pr
     if origin::is_ours(headers, url.as_deref()) && secret.is_some_and(|secret| is_form_token(given, secret)) {
         return Ok(());
     }
-    audit::foreign(None, "/login");
+    audit::foreign_form(&doors.keys.strangers);
     Err(Problem::not_from_here())
 }
 
