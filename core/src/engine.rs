@@ -15,7 +15,7 @@ use crate::event::{ClockStep, Decision, Event, Input, Output, PlanRef, Started};
 use crate::finding::Found;
 use crate::ids::{LogId, OutputId, RunId, SensorIx, SourceIx};
 use crate::judging::{AreaStage, Intake, Stamp, Trouble, Work};
-use crate::orders::{Draft, Mute};
+use crate::orders::{Draft, Mute, Quiet};
 use crate::plan::{Plan, PlanId};
 use crate::reading::Reading;
 use crate::sensing::{SensorState, StationStage};
@@ -277,6 +277,7 @@ impl Engine {
         self.areas.set_plan(body, self.moment);
         self.stations.set_plan(body, self.moment, &mut self.found);
         self.absorb(pen);
+        self.maintain(pen);
         self.arm_sensors();
     }
 
@@ -333,6 +334,19 @@ impl Engine {
         self.areas.apply(decision, self.moment);
         pen.outputs.push(Output::Decision(Box::new(decision.clone())));
         pen.decided += 1;
+        if let Decision::Muted(mute) = decision
+            && mute.silence.quiet == Quiet::Maintenance
+        {
+            self.maintain(pen);
+        }
+    }
+
+    /// Those whom people work on are judged no more, and those they are done with again.
+    fn maintain(&mut self, pen: &mut Pen<'_>) {
+        let maintained = self.areas.maintained();
+        let changed = self.stations.maintain(&maintained, self.moment, &mut self.found);
+        self.absorb(pen);
+        changed.into_iter().for_each(|sensor| self.arm_sensor(sensor));
     }
 
     fn stamp(&self, pen: &Pen<'_>) -> Stamp {

@@ -63,6 +63,9 @@ pub enum Why {
     /// What came last is older than the sensor's `max_age`, or history: too old to say how things stand.
     #[n(7)]
     Old,
+    /// Somebody works on it: what it says meanwhile is neither danger nor safety.
+    #[n(8)]
+    Maintenance,
 }
 
 /// A level that is reached once nothing contradicts it until `due`.

@@ -1,7 +1,9 @@
 //! The public words: warnings with revisions, incidents, troubles, deliveries.
 
+mod reason;
 mod trouble;
 
+pub use reason::Reason;
 pub use trouble::{TroubleCode, TroubleKey};
 
 use minicbor::{Decode, Encode};
@@ -87,6 +89,13 @@ pub struct Incident {
     /// Engine time at which blindness was last told.
     #[n(12)]
     pub blind_told: Option<Timestamp>,
+    /// How many were told to be lost, one per failure domain.
+    #[n(13)]
+    #[cbor(default)]
+    pub lost: u32,
+    /// Engine time at which that was told.
+    #[n(14)]
+    pub loss_told: Option<Timestamp>,
 }
 
 /// What a revision is.
@@ -120,93 +129,6 @@ impl Kind {
     /// Whether nothing follows it.
     pub const fn is_last(self) -> bool {
         matches!(self, Kind::AllClear | Kind::Cancel)
-    }
-}
-
-/// Why a revision was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
-pub enum Reason {
-    /// A level was reached.
-    #[n(0)]
-    Raised,
-    /// A higher level was reached.
-    #[n(1)]
-    Upgraded,
-    /// Nothing supported the higher level for a whole hold.
-    #[n(2)]
-    Downgraded,
-    /// What it rests on can no longer be seen: treat as dangerous.
-    #[n(3)]
-    Blind,
-    /// It can be seen again.
-    #[n(4)]
-    Seen,
-    /// Lost and back, again and again.
-    #[n(5)]
-    Intermittent,
-    /// Still standing, before it would have expired.
-    #[n(6)]
-    Renewed,
-    /// Clear for a whole hold.
-    #[n(7)]
-    Eased,
-    /// Late readings did not confirm it; clear for a whole hold.
-    #[n(8)]
-    Unconfirmed,
-    /// No rule of the plan supports it, or nothing that could is seen: it stands
-    /// until that changes or a person ends it.
-    #[n(9)]
-    Orphaned,
-    /// A person ended it.
-    #[n(10)]
-    EndedByHand,
-    /// A person said it was issued in error.
-    #[n(11)]
-    InError,
-    /// A trouble began, or grew.
-    #[n(12)]
-    TroubleRaised,
-    /// A trouble ended.
-    #[n(13)]
-    TroubleEnded,
-    /// Somebody asked for a test of notification.
-    #[n(14)]
-    NotifyTest,
-    /// A person corrected what it says.
-    #[n(16)]
-    Corrected,
-    /// A person issued it, or brought it up to date.
-    #[n(17)]
-    Manual,
-    /// It comes to its stated end soon.
-    #[n(18)]
-    EndsSoon,
-    // 15 stood for easing broken off by a breach. No log has it: it was never made. The number stays reserved.
-}
-
-impl Reason {
-    /// The word for logs, JSON, rows, messages and pages.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Reason::Raised => "raised",
-            Reason::Upgraded => "upgraded",
-            Reason::Downgraded => "downgraded",
-            Reason::Blind => "blind",
-            Reason::Seen => "seen",
-            Reason::Intermittent => "intermittent",
-            Reason::Renewed => "renewed",
-            Reason::Eased => "eased",
-            Reason::Unconfirmed => "unconfirmed",
-            Reason::Orphaned => "orphaned",
-            Reason::EndedByHand => "ended-by-hand",
-            Reason::InError => "in-error",
-            Reason::TroubleRaised => "trouble-raised",
-            Reason::TroubleEnded => "trouble-ended",
-            Reason::NotifyTest => "notify-test",
-            Reason::Corrected => "corrected",
-            Reason::Manual => "manual",
-            Reason::EndsSoon => "ends-soon",
-        }
     }
 }
 
@@ -321,7 +243,8 @@ pub struct Ask {
     /// The channels that the route takes.
     #[n(3)]
     pub via: Vec<String>,
-    /// How many groups of the terms were told; one more than there are is the operator.
+    /// How many groups of the terms were told; one more than there are is the
+    /// operator, and two more say that nobody is left.
     #[n(4)]
     pub step: u32,
     /// Whether one of them has acknowledged.
@@ -340,6 +263,11 @@ impl Ask {
     /// All who were told, by the route or since.
     pub fn told(&self) -> impl Iterator<Item = TargetIx> {
         self.asked.iter().chain(&self.also).copied()
+    }
+
+    /// Whether nobody acknowledged it and nobody is left to be told.
+    pub fn is_exhausted(&self) -> bool {
+        !self.acknowledged && self.step as usize > self.terms.then.len() + 1
     }
 }
 
@@ -426,9 +354,13 @@ pub struct Revision {
     #[cbor(default)]
     pub texts: Option<Texts>,
     /// The mute that hides it: it is recorded, and told to nobody.
-    #[n(22)]
+    #[n(23)]
     #[cbor(default)]
     pub muted: Option<OutputId>,
+    /// How many sensors there went blind since it began, one per failure domain.
+    #[n(22)]
+    #[cbor(default)]
+    pub lost: u32,
 }
 
 /// What became of a delivery.

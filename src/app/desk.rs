@@ -31,12 +31,9 @@ use crate::config::targets::TargetIds;
 use crate::driver::inbox::DriverInbox;
 use crate::driver::picture::{Picture, Pulse};
 use crate::driver::upgrade::{Before, Upgrade};
-use crate::http::{Health, Readiness, Reload, Sensors};
+use crate::http::Reload;
 use crate::log::Indices;
 use crate::state::StateReader;
-
-/// The projection may lag by this many events and the service still counts as ready.
-const LAG_READY_MAX: u64 = 100_000;
 
 /// Rows counted at most when asked what is undelivered.
 const UNDELIVERED_MAX: usize = 100_000;
@@ -205,7 +202,7 @@ impl Desk {
         Response::refused("nothing followed from it: there is nothing standing that it could apply to")
     }
 
-    fn is_held(&self) -> bool {
+    pub(super) fn is_held(&self) -> bool {
         self.parts.picture.borrow().held
     }
 
@@ -427,36 +424,6 @@ impl Operator for Desk {
 impl Reload for Desk {
     fn reload(&self) -> Pin<Box<dyn Future<Output = Result<String, Vec<String>>> + Send + '_>> {
         Box::pin(Desk::reload(self, Orphan::Refuse))
-    }
-}
-
-impl Health for Desk {
-    fn readiness(&self) -> Readiness {
-        let picture = self.parts.picture.borrow().clone();
-        let position = self.parts.pulse.borrow().position;
-        let mut reasons: Vec<String> = self.parts.stages.ended().map(str::to_owned).collect();
-        if picture.intake_stopped {
-            reasons.push("no room on the disk: readings are not taken".to_owned());
-        }
-        if picture.held {
-            let resume = self.hint("resume");
-            reasons.push(format!("held since it was restored or copied, until `{resume}`"));
-        }
-        match self.parts.state.cursor() {
-            Ok(cursor) if position.0.saturating_sub(cursor.0) > LAG_READY_MAX => {
-                reasons.push(format!("the projection is {} events behind", position.0 - cursor.0));
-            }
-            Ok(_) => {}
-            Err(error) => reasons.push(format!("the projection cannot be read: {error}")),
-        }
-        Readiness {
-            ready: reasons.is_empty(),
-            reasons,
-            position: position.0,
-            sensors: Sensors { configured: picture.sensors, silent: picture.silent },
-            incidents: picture.incidents.len(),
-            troubles: picture.troubles.iter().map(|(code, count)| (code.word(), *count)).collect(),
-        }
     }
 }
 

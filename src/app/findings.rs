@@ -39,6 +39,7 @@ pub(super) fn troubles(opened: &Opened, recovered: &Recovered) -> Vec<Input> {
         | TroubleCode::MessageTooLarge
         | TroubleCode::Held
         | TroubleCode::Undelivered
+        | TroubleCode::Unacknowledged
         | TroubleCode::ApprovalWaiting
         | TroubleCode::Muted => false,
     };

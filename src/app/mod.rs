@@ -15,6 +15,7 @@ mod opening;
 pub mod orders;
 mod pages;
 mod place;
+mod readiness;
 mod reloaded;
 mod restart;
 #[cfg(test)]

@@ -7,7 +7,7 @@ use forewarn_core::ids::Key;
 use forewarn_core::level::Level;
 use forewarn_core::plan::Plan;
 use forewarn_core::time::Timestamp;
-use forewarn_core::warning::{About, Revision, Seen};
+use forewarn_core::warning::{About, Cell, Revision, Seen};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -78,12 +78,14 @@ pub struct RevisionBody {
     /// Why it was made, as a word for machines.
     pub reason: &'static str,
     /// What it is about.
-    #[schemars(extend("enum" = ["incident", "trouble", "notify-test"]))]
+    #[schemars(extend("enum" = ["incident", "manual", "trouble", "notify-test"]))]
     pub about: &'static str,
-    /// The hazard; null unless about an incident.
+    /// The hazard; null unless about a danger.
     pub hazard: Option<Named>,
-    /// The area; null unless about an incident.
+    /// The area, the first of several; null unless about a danger.
     pub area: Option<Named>,
+    /// Every area: a warning by hand may be about several; empty unless about a danger.
+    pub areas: Vec<Named>,
     /// The trouble; null unless about one.
     pub trouble: Option<Trouble>,
     /// The level now.
@@ -109,6 +111,9 @@ pub struct RevisionBody {
     pub next_update: Option<Time>,
     /// Whether what it rests on can no longer be measured: treat as dangerous.
     pub stale: bool,
+    /// How many sensors there went blind since the danger began; those that share a
+    /// gateway or a power supply count once. From two on it is told as graver than its level.
+    pub lost_apart: u32,
     /// How many sensors breach a limit or did since it began, those listed included.
     pub sensors: u32,
     /// How many of those listed are measured at `level` or above it now: none
@@ -253,7 +258,6 @@ fn kind(revision: &Revision) -> &'static str {
 fn of_revision(revision: &Revision, setup: &Setup, words: &Words) -> RevisionBody {
     let plan = &setup.plan;
     let facts = Facts::of(revision, setup, words);
-    // A warning by hand may be about several areas: the text names them all.
     let cell = revision.about.cells().first().copied();
     let trouble = match &revision.about {
         About::Trouble(key) => Some(Trouble {
@@ -262,6 +266,10 @@ fn of_revision(revision: &Revision, setup: &Setup, words: &Words) -> RevisionBod
             text: naming::trouble_text(key.code, revision.kind, words),
         }),
         About::Incident(_) | About::NotifyTest | About::Manual(_) => None,
+    };
+    let area = |cell: Cell| Named {
+        id: plan.area(cell.area).map(|area| area.id.clone()).unwrap_or_default(),
+        name: naming::area_name(plan, cell, words),
     };
     let time = |civil| time(civil, plan);
     RevisionBody {
@@ -280,10 +288,8 @@ fn of_revision(revision: &Revision, setup: &Setup, words: &Words) -> RevisionBod
             id: plan.hazard(cell.hazard).to_owned(),
             name: naming::hazard_name(plan, cell, words),
         }),
-        area: cell.map(|cell| Named {
-            id: plan.area(cell.area).map(|area| area.id.clone()).unwrap_or_default(),
-            name: naming::area_name(plan, cell, words),
-        }),
+        area: cell.map(area),
+        areas: revision.about.cells().into_iter().map(area).collect(),
         trouble,
         level: level(revision.level, words),
         peak: level(revision.peak, words),
@@ -295,6 +301,7 @@ fn of_revision(revision: &Revision, setup: &Setup, words: &Words) -> RevisionBod
         expires: time(revision.expires),
         next_update: (!revision.kind.is_last()).then(|| time(naming::next_update(revision, setup))),
         stale: revision.stale,
+        lost_apart: revision.lost,
         sensors: revision.sensors,
         sensors_at_level: (!revision.kind.is_last() && cell.is_some())
             .then(|| AtLevel::of(revision, plan).seen as u32),

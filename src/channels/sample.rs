@@ -140,6 +140,7 @@ pub(super) fn flood(status: Status) -> Revision {
         seen: None,
         texts: None,
         muted: None,
+        lost: 0,
     }
 }
 

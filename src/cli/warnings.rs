@@ -1,17 +1,19 @@
 //! `forewarn warnings`: what people were told, of what, and whether it arrived.
 
 mod json;
+mod ordered;
 
 use std::io;
 
 use forewarn_core::ids::Key;
 use forewarn_core::level::Status;
-use forewarn_core::warning::{Evidence, Revision};
+use forewarn_core::warning::{About, Evidence, Revision};
 use serde_json::Value;
 
 pub(super) use self::json::revision_json;
 use self::json::{delivery_json, detail_json, warning_json};
-use super::args::{Listing, Speaks, WarningsAction, WarningsArgs};
+use self::ordered::{approve, ordered};
+use super::args::{Listing, WarningsAction, WarningsArgs};
 use super::beside::{Beside, Names, command, json as print_json, lacks_names, nothing, told};
 use super::change::change;
 use super::orders;
@@ -168,40 +170,6 @@ fn detail(args: &WarningsArgs, id: &str, around: &mut Surroundings<'_>) -> anyho
     Ok(Exit::Done)
 }
 
-/// Orders something about the warning that an id, or the beginning of one, means.
-fn ordered(
-    args: &WarningsArgs,
-    id: &str,
-    speaks: &Speaks,
-    make: impl FnOnce(String) -> Order,
-    around: &mut Surroundings<'_>,
-) -> anyhow::Result<Exit> {
-    let state = Beside::open(&args.places)?.state()?;
-    match meant(args, &state, id, around)? {
-        Ok(found) => {
-            let order = make(found.digest.to_string());
-            Ok(orders::order(&args.places, &args.listing, speaks, order, around)?)
-        }
-        Err(exit) => Ok(exit),
-    }
-}
-
-fn approve(
-    args: &WarningsArgs,
-    draft: u32,
-    begins: &str,
-    speaks: &Speaks,
-    around: &mut Surroundings<'_>,
-) -> anyhow::Result<Exit> {
-    match orders::whole_digest(&args.places, draft, begins, around)? {
-        Some(digest) => {
-            let order = Order::Approve { draft, digest };
-            Ok(orders::order(&args.places, &args.listing, speaks, order, around)?)
-        }
-        None => Ok(Exit::Remarks),
-    }
-}
-
 fn acknowledge(
     args: &WarningsArgs,
     id: &str,
@@ -300,7 +268,11 @@ fn print_head(
     writeln!(out, "  id         {}", found.digest)?;
     writeln!(out, "  since      {}", names.time(newest.onset))?;
     if !found.ended {
-        writeln!(out, "  holds to   {}, renewed while it stands", names.time(newest.expires))?;
+        let renewed = match newest.about {
+            About::Manual(_) => "as stated",
+            About::Incident(_) | About::Trouble(_) | About::NotifyTest => "renewed while it stands",
+        };
+        writeln!(out, "  holds to   {}, {renewed}", names.time(newest.expires))?;
     }
     writeln!(out, "  highest    {}", around.paint.level(newest.peak))?;
     writeln!(
@@ -308,6 +280,10 @@ fn print_head(
         "  status     {}, {} {} {}",
         newest.status, newest.urgency, newest.severity, newest.certainty
     )?;
+    if let Some(texts) = &newest.texts {
+        writeln!(out, "  says       {}", show::clean(&texts.en.headline))?;
+        writeln!(out, "             {}", show::clean(&texts.zh.headline))?;
+    }
     if !newest.detail.is_empty() {
         writeln!(out, "  detail     {}", show::clean(&newest.detail))?;
     }
@@ -326,7 +302,11 @@ fn print_revisions(names: &Names, found: &WarningDetail, around: &mut Surroundin
                 it.kind.word().into(),
                 Cell::Level(it.level),
                 it.reason.word().into(),
-                count(it.due.len(), "target").into(),
+                if it.muted.is_some() {
+                    "nobody: muted".into()
+                } else {
+                    count(it.due.len(), "target").into()
+                },
             ]
         })
         .collect();

@@ -28,6 +28,7 @@ mod disk;
 mod first;
 mod http;
 mod mail;
+mod orders;
 mod outage;
 #[cfg(feature = "influxdb")]
 mod outages;

@@ -3,6 +3,7 @@
 use super::run::{self, Run, issue, maintenance, mute_of, pass, plan_ref, texts, troubles};
 use crate::authority::{Authority, By, Role, Scope};
 use crate::event::{Command, Decision, Input};
+use crate::finding::Why;
 use crate::ids::{AreaIx, OutputId, SensorIx, TargetIx};
 use crate::level::Level;
 use crate::orders::{
@@ -328,11 +329,30 @@ fn a_mute_is_bounded_and_says_why() {
 }
 
 #[test]
-fn maintenance_of_what_may_be_red_takes_two_persons_and_begins_when_planned() {
+fn maintenance_of_what_may_be_red_takes_two_persons_and_its_readings_say_nothing() {
     let mut run = started(plan());
+    run.read(0, 2.0);
+    let warning = said(&run);
     draft(&mut run, maintenance(SensorIx(0)));
     assert_eq!(refused(&approve(&mut run, "wang")), None);
     assert_eq!(run.engine.mutes().next().map(|it| it.phase.clone()), Some(MutePhase::Planned));
     pass(&mut run, 5);
     assert_eq!(run.engine.mutes().next().map(|it| it.phase.clone()), Some(MutePhase::Holding));
+    let blind = |run: &Run| run.engine.sensor(SensorIx(0)).and_then(|sensor| sensor.blind());
+    assert_eq!(blind(&run), Some(Why::Maintenance));
+    // Neither danger nor safety: a flood of the test bucket raises nothing, a dry one clears nothing.
+    for value in [4.0, 0.0, 0.0] {
+        run.at = run.at + Span::from_mins(7);
+        run.read(0, value);
+    }
+    let told = said(&run);
+    assert_eq!((told.warning, told.reason, told.level), (warning.warning, Reason::Blind, Level::Yellow));
+    assert!(told.stale, "treat as dangerous");
+    let silent = troubles(&run, TroubleCode::SensorSilent);
+    assert!(!silent.contains(&run.engine.plan().sensors[0].as_ref().expect("the gauge").id), "{silent:?}");
+    pass(&mut run, 15);
+    assert_eq!(run.engine.mutes().next().map(|it| it.phase.clone()), Some(MutePhase::Over(None)));
+    assert_eq!(blind(&run), Some(Why::Warming), "it has to be heard again first");
+    run.read(0, 4.0);
+    assert_eq!(said(&run).level, Level::Red);
 }

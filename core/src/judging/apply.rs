@@ -1,6 +1,7 @@
 //! Making decisions so: the only place where incidents, revision numbers,
 //! target sets and rounds change.
 
+use super::concern::Losses;
 use super::votes::{Terms, Votes};
 use super::{AreaStage, cell_name, state_of};
 use crate::event::Decision;
@@ -22,6 +23,7 @@ impl AreaStage {
             Decision::Resent { warning, number: _, due } => self.warnings.resent(*warning, *due),
             Decision::Asked { warning, number: _, asks, due } => {
                 self.asking.set(*warning, asks);
+                self.tell_unacknowledged(*warning);
                 due.iter().for_each(|&due| self.warnings.resent(*warning, due));
             }
             Decision::Acknowledged { warning, number, target } => {
@@ -71,6 +73,7 @@ impl AreaStage {
         } else {
             state.incident = None;
             state.bereft = false;
+            state.losses = Losses::default();
             state.votes.close(at, &self.plan);
             troubles.end(TroubleCode::Orphaned, name.clone());
             troubles.end(TroubleCode::SensorSilent, name);
@@ -87,6 +90,7 @@ impl AreaStage {
         if ends {
             self.warnings.end(revision.warning);
             self.asking.set(revision.warning, &[]);
+            self.tell_unacknowledged(revision.warning);
         }
         if revision.muted.is_none() {
             self.notes_told(revision.warning);
@@ -148,7 +152,9 @@ fn unusable(votes: &Votes, incident: &Incident, at: Timestamp, terms: Terms<'_>)
     let missed = votes.missed(incident, at, terms);
     let useless = missed.iter().find(|vote| match vote.finding.tip {
         Verdict::Unknown(Why::BadData | Why::TooFew | Why::Suspect) => true,
-        Verdict::Unknown(Why::Warming | Why::Silent(_) | Why::SourceDown | Why::Removed | Why::Old)
+        Verdict::Unknown(
+            Why::Warming | Why::Silent(_) | Why::SourceDown | Why::Removed | Why::Old | Why::Maintenance,
+        )
         | Verdict::Clear
         | Verdict::Breach(_) => false,
     })?;

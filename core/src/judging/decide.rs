@@ -1,11 +1,11 @@
 //! Deciding: pure functions from what is known to what follows.
 
 use super::incident::{Owed, Routed, Ruled, Sight, judge};
+use super::surety::{certainty, urgency};
 use super::troubles::{Turn, level as trouble_level};
-use super::vote::Word;
-use super::votes::{Count, Terms};
+use super::votes::Terms;
 use super::warnings::{Sent, first_round};
-use super::{AreaStage, CellState, Work, routing};
+use super::{AreaStage, CellState, Work, concern, routing};
 use crate::authority::By;
 use crate::event::{Command, Decision, PlanRef, TroubleReport};
 use crate::ids::{OutputId, TargetIx};
@@ -45,6 +45,7 @@ pub(super) struct Words<'a> {
     pub(super) certainty: Certainty,
     pub(super) onset: Timestamp,
     pub(super) stale: bool,
+    pub(super) lost: u32,
     pub(super) evidence: (Vec<Evidence>, u32),
     pub(super) detail: &'a str,
     pub(super) seen: Option<Seen>,
@@ -198,6 +199,7 @@ impl AreaStage {
         let is_hidden = silenced.is_none() && sent.is_some_and(Sent::is_hidden);
         Sight {
             votes: &state.votes,
+            losses: &state.losses,
             incident: state.incident.as_ref(),
             sent,
             ruled: if self.index.has_rule(cell) && !bereft { Ruled::Yes } else { Ruled::No },
@@ -276,6 +278,7 @@ impl AreaStage {
             certainty: certainty(kind, reason, incident, state, moment.at, self.terms()),
             onset: incident.onset,
             stale: incident.stale,
+            lost: if kind.is_last() { 0 } else { state.losses.apart(moment.at, &self.plan) },
             evidence,
             detail: notes.as_deref().unwrap_or(detail),
             // What is news has been seen by nobody.
@@ -336,6 +339,7 @@ impl AreaStage {
             certainty: Certainty::Observed,
             onset: standing.map_or(stamp.moment.civil(), |trouble| trouble.since),
             stale: false,
+            lost: 0,
             evidence: (Vec::new(), 0),
             seen: former.filter(|_| turn != Turn::Grew).map(|sent| sent.seen(&self.plan)),
             // What is over is named by what stood.
@@ -361,6 +365,7 @@ impl AreaStage {
             certainty: Certainty::Observed,
             onset: stamp.moment.civil(),
             stale: false,
+            lost: 0,
             evidence: (Vec::new(), 0),
             detail: text,
             seen: None,
@@ -388,8 +393,16 @@ impl AreaStage {
             about: words.about,
             status: self.plan.settings.status,
             level: words.level,
-            urgency: if words.kind.is_last() { Urgency::Past } else { urgency(words.level) },
-            severity: words.level.severity(),
+            urgency: match (words.kind.is_last(), concern::is_of_concern(words.lost)) {
+                (true, _) => Urgency::Past,
+                (false, true) => Urgency::Immediate,
+                (false, false) => urgency(words.level),
+            },
+            severity: if concern::is_of_concern(words.lost) {
+                words.level.severity().worse()
+            } else {
+                words.level.severity()
+            },
             certainty: words.certainty,
             onset: words.onset,
             sent,
@@ -403,6 +416,7 @@ impl AreaStage {
             seen: words.seen,
             texts: None,
             muted: None,
+            lost: words.lost,
         }
     }
 }
@@ -410,52 +424,4 @@ impl AreaStage {
 /// Whether a level was reached that people have not heard of.
 pub(super) fn is_news(reason: Reason) -> bool {
     matches!(reason, Reason::Raised | Reason::Upgraded | Reason::Manual)
-}
-
-fn urgency(level: Level) -> Urgency {
-    match level {
-        Level::Red | Level::Orange => Urgency::Immediate,
-        Level::Yellow => Urgency::Expected,
-        Level::Blue => Urgency::Future,
-        Level::Normal => Urgency::Past,
-    }
-}
-
-/// How sure it is.
-fn certainty(
-    kind: Kind,
-    reason: Reason,
-    incident: &Incident,
-    state: &CellState,
-    at: Timestamp,
-    terms: Terms<'_>,
-) -> Certainty {
-    if kind.is_last() {
-        return match reason {
-            Reason::Eased | Reason::TroubleEnded => Certainty::Observed,
-            Reason::Raised
-            | Reason::Upgraded
-            | Reason::Downgraded
-            | Reason::Blind
-            | Reason::Seen
-            | Reason::Intermittent
-            | Reason::Renewed
-            | Reason::Unconfirmed
-            | Reason::Orphaned
-            | Reason::EndedByHand
-            | Reason::InError
-            | Reason::TroubleRaised
-            | Reason::NotifyTest
-            | Reason::Corrected
-            | Reason::Manual
-            | Reason::EndsSoon => Certainty::Likely,
-        };
-    }
-    if incident.stale || incident.orphaned {
-        Certainty::Possible
-    } else if state.votes.supported(Word::Sure, Count::Apart, at, terms) >= incident.level {
-        Certainty::Observed
-    } else {
-        Certainty::Likely
-    }
 }

@@ -169,7 +169,8 @@ pub(super) fn level(code: TroubleCode) -> Level {
         | TroubleCode::Rot
         | TroubleCode::DiskLow
         | TroubleCode::Undelivered
-        | TroubleCode::ApprovalWaiting => Level::Orange,
+        | TroubleCode::ApprovalWaiting
+        | TroubleCode::Unacknowledged => Level::Orange,
         TroubleCode::SensorSilent
         | TroubleCode::DomainSilent
         | TroubleCode::SourceDown

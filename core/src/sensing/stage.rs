@@ -1,5 +1,6 @@
 //! The station stage as the engine calls it.
 
+use std::collections::BTreeSet;
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -98,6 +99,9 @@ impl StationStage {
         let down = self.down;
         self.each(moment, found, |watch, bench, found| {
             watch.counting = bench.moment.at;
+            if watch.is_maintained() {
+                return;
+            }
             if watch.silent_since().is_none() && !watch.is_told_cut_off(down, bench) {
                 watch.blind = Some(Blind { why: Why::Warming, since: bench.moment.civil() });
                 watch.conclude(bench, found);
@@ -144,6 +148,10 @@ impl StationStage {
             let marks = reading.marks.with(Marks::UNJUDGED);
             return Checked { reading: Reading { marks, ..*reading }, flag: Flag::Unevaluated };
         };
+        if watch.is_maintained() {
+            let marks = reading.marks.with(Marks::UNJUDGED);
+            return Checked { reading: Reading { marks, ..*reading }, flag: Flag::Unevaluated };
+        }
         watch.reading(reading, &Bench { plan, ix, sensor, moment }, *broke, found)
     }
 
@@ -174,6 +182,42 @@ impl StationStage {
         });
     }
 
+    /// These and no others are worked on: what such a sensor says is kept and
+    /// not judged, and its silence is none. Gives those for which that is new.
+    pub fn maintain(
+        &mut self,
+        sensors: &BTreeSet<SensorIx>,
+        moment: Moment,
+        found: &mut Vec<Found>,
+    ) -> Vec<SensorIx> {
+        let (down, mut changed) = (self.down, Vec::new());
+        let StationStage { watches, plan, .. } = self;
+        for (ix, sensor) in (0..).map(SensorIx).zip(&plan.sensors) {
+            let (Some(sensor), Some(watch)) = (sensor, watches.get(ix.index())) else { continue };
+            let (is, was) = (sensors.contains(&ix), watch.is_maintained());
+            // Untouched sensors leave their page as a snapshot may hold it.
+            if is == was {
+                continue;
+            }
+            let Some(watch) = watches.get_mut(ix.index()) else { continue };
+            let bench = Bench { plan, ix, sensor, moment };
+            let why = match is {
+                true => Why::Maintenance,
+                false if watch.is_cut_off(down, &bench) => Why::SourceDown,
+                false => Why::Warming,
+            };
+            if is && watch.silent_since().is_some() {
+                // That it says nothing is no outage any more, until it is due again.
+                found.push(Found::Silence(ix, None));
+            }
+            watch.counting = moment.at;
+            watch.blind = Some(Blind { why, since: moment.civil() });
+            watch.conclude(&bench, found);
+            changed.push(ix);
+        }
+        changed
+    }
+
     /// Reads, and makes nothing of, what readings of these sensors will need:
     /// the machine then waits for all of it at once, and not for one after the other.
     pub fn foresee(&self, sensors: &[SensorIx]) {
@@ -198,6 +242,9 @@ impl StationStage {
     /// before; `None` when it does already, or when that is its source's fault.
     pub fn silence_due(&self, sensor: SensorIx) -> Option<Timestamp> {
         let watch = self.watches.get(sensor.index())?;
+        if watch.is_maintained() {
+            return None;
+        }
         if let Some(due) = watch.silent_at() {
             return Some(due);
         }
@@ -243,7 +290,7 @@ impl StationStage {
         mut act: impl FnMut(&mut Watch, &Bench<'_>, &mut Vec<Found>),
     ) {
         self.each(moment, found, |watch, bench, found| {
-            if watch.hears(source, bench) && watch.silent_since().is_none() {
+            if watch.hears(source, bench) && watch.silent_since().is_none() && !watch.is_maintained() {
                 act(watch, bench, found);
             }
         });

@@ -92,7 +92,7 @@ impl Watch {
     pub(crate) fn empty(&mut self, room: Room, moment: Moment) {
         let fresh = Watch::new(room, moment);
         let is_out = match self.blind.map(|blind| blind.why) {
-            Some(Why::Silent(_) | Why::SourceDown) => true,
+            Some(Why::Silent(_) | Why::SourceDown | Why::Maintenance) => true,
             Some(Why::Warming | Why::BadData | Why::TooFew | Why::Suspect | Why::Removed | Why::Old)
             | None => false,
         };
@@ -316,7 +316,13 @@ impl Watch {
         // Cut off and yet heard: it comes through another source, and is no part of that outage any more.
         let spoke_again = self.blind.take().is_some_and(|blind| match blind.why {
             Why::Silent(_) | Why::SourceDown => true,
-            Why::Warming | Why::BadData | Why::TooFew | Why::Suspect | Why::Removed | Why::Old => false,
+            Why::Warming
+            | Why::BadData
+            | Why::TooFew
+            | Why::Suspect
+            | Why::Removed
+            | Why::Old
+            | Why::Maintenance => false,
         });
         if spoke_again {
             found.push(Found::Silence(bench.ix, None));
@@ -336,6 +342,11 @@ impl Watch {
     /// queue) is not: it has to be heard again like any other.
     pub(crate) fn is_told_cut_off(&self, down: u64, bench: &Bench<'_>) -> bool {
         self.blind.is_some_and(|blind| blind.why == Why::SourceDown) && self.is_cut_off(down, bench)
+    }
+
+    /// Whether somebody works on it.
+    pub(crate) fn is_maintained(&self) -> bool {
+        self.blind.is_some_and(|blind| blind.why == Why::Maintenance)
     }
 
     /// Whether it is heard through this source.
@@ -362,7 +373,8 @@ impl Watch {
             | Why::TooFew
             | Why::Suspect
             | Why::Removed
-            | Why::Old => None,
+            | Why::Old
+            | Why::Maintenance => None,
         }
     }
 

@@ -59,6 +59,9 @@ pub enum TroubleCode {
     /// Warnings wait longer than promised, and are tried on.
     #[n(17)]
     Undelivered,
+    /// Nobody acknowledged a warning, and nobody is left to ask.
+    #[n(18)]
+    Unacknowledged,
     /// A draft waits for a second person.
     #[n(21)]
     ApprovalWaiting,
@@ -69,7 +72,7 @@ pub enum TroubleCode {
 
 impl TroubleCode {
     /// Every code, in order.
-    pub const ALL: [TroubleCode; 20] = [
+    pub const ALL: [TroubleCode; 21] = [
         TroubleCode::SensorSilent,
         TroubleCode::DomainSilent,
         TroubleCode::SourceDown,
@@ -88,6 +91,7 @@ impl TroubleCode {
         TroubleCode::Held,
         TroubleCode::ReloadRefused,
         TroubleCode::Undelivered,
+        TroubleCode::Unacknowledged,
         TroubleCode::ApprovalWaiting,
         TroubleCode::Muted,
     ];
@@ -113,6 +117,7 @@ impl TroubleCode {
             TroubleCode::Held => "held",
             TroubleCode::ReloadRefused => "reload-refused",
             TroubleCode::Undelivered => "undelivered",
+            TroubleCode::Unacknowledged => "unacknowledged",
             TroubleCode::ApprovalWaiting => "approval-waiting",
             TroubleCode::Muted => "muted",
         }

@@ -62,6 +62,30 @@ fn a_detail_is_told_in_the_readers_language() {
 }
 
 #[test]
+fn what_people_order_is_told_in_the_readers_language() {
+    use TroubleCode as Code;
+    check(
+        Code::ApprovalWaiting,
+        "maintenance of qj-017/level, drafted by li, has waited 60 s for approval",
+        "qj-017/level 的检修，由 li 起草，已等待批准 60 秒",
+    );
+    check(
+        Code::ApprovalWaiting,
+        "a mute of upper, drafted by li, was approved by wang",
+        "对 upper 的静默，由 li 起草，已由 wang 批准",
+    );
+    check(
+        Code::Muted,
+        "the mute of upper by li is over; messages that it hid: 2, of flood/upper, flood/lower",
+        "li 对 upper 的静默已结束；隐去信息 2 条，涉及 flood/upper, flood/lower",
+    );
+    let messages = Messages::read(&Given::new());
+    let said = "a red warning of flood/upper, drafted by li, expired: nobody approved it";
+    let told = told(Code::ApprovalWaiting, said, messages.language("zh"));
+    assert_eq!(told, "flood/upper 的红色（I级）预警，由 li 起草，无人批准，已失效");
+}
+
+#[test]
 fn a_level_has_the_name_that_mails_give_it() {
     let (said, messages) = ("nobody is routed to hear of flood@qj at red", Messages::read(&Given::new()));
     for (language, shown) in [

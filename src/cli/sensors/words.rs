@@ -26,6 +26,8 @@ enum State {
     Silent,
     /// Every source it was heard through is down.
     CutOff,
+    /// Somebody works on it.
+    Maintenance,
     /// Not heard from since the service started.
     Awaited,
     /// No reading of it ever counted.
@@ -38,6 +40,7 @@ fn state_of(shown: &Shown<'_>, seen: &Seen<'_>) -> State {
         Some(Why::Silent(_)) => State::Silent,
         Some(Why::SourceDown) => State::CutOff,
         Some(Why::Warming) => State::Awaited,
+        Some(Why::Maintenance) => State::Maintenance,
         Some(Why::BadData | Why::TooFew | Why::Suspect | Why::Removed | Why::Old) | None => {
             if seen.arrivals.newest().is_none() {
                 return State::Unheeded;
@@ -56,6 +59,7 @@ pub(super) fn state(shown: &Shown<'_>, seen: &Seen<'_>) -> &'static str {
         State::Late => "late",
         State::Silent => "silent",
         State::CutOff => "cut off",
+        State::Maintenance => "in maintenance",
         State::Awaited => "awaited",
         State::Never => "never",
     }
@@ -75,6 +79,7 @@ pub(super) fn state_in_full(shown: &Shown<'_>, seen: &Seen<'_>) -> String {
         State::Unheeded => format!("nothing counts that it says{heard}: unknown, never safe"),
         State::Late => format!("late{heard}"),
         State::Silent => silent(),
+        State::Maintenance => format!("in maintenance{heard}: unknown, never safe"),
         State::CutOff => format!("cut off{heard}: every source it was heard through is down"),
         State::Awaited => format!("awaited{heard}: not heard from since the service started"),
         State::Never if seen.state.silent_since().is_some() => {
@@ -150,6 +155,7 @@ fn why_word(why: Why) -> &'static str {
         Why::Suspect => "a suspect value that nothing corroborates",
         Why::Removed => "no longer configured",
         Why::Old => "the newest reading is too old",
+        Why::Maintenance => "in maintenance",
     }
 }
 

@@ -55,5 +55,6 @@ pub(super) fn revision(
         seen: None,
         texts: None,
         muted: None,
+        lost: 0,
     })
 }

@@ -331,5 +331,6 @@ fn revision(id: OutputId, cell: Cell) -> Revision {
         seen: None,
         texts: None,
         muted: None,
+        lost: 0,
     }
 }

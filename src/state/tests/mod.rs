@@ -62,6 +62,7 @@ fn revision(number: u32, position: u64, kind: Kind, targets: &[u32]) -> Revision
         seen: None,
         texts: None,
         muted: None,
+        lost: 0,
     }
 }
 

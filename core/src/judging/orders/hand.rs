@@ -38,6 +38,7 @@ impl AreaStage {
             certainty: Certainty::Likely,
             onset: former.map_or(civil, |sent| sent.newest.onset),
             stale: false,
+            lost: 0,
             evidence: (Vec::new(), 0),
             detail: &former.map_or(String::new(), |sent| self.notes_of(sent.newest.warning)),
             // It is news, and seen by nobody.
@@ -100,6 +101,7 @@ impl AreaStage {
             certainty: Certainty::Likely,
             onset: newest.onset,
             stale: newest.stale,
+            lost: newest.lost,
             evidence: (newest.evidence.clone(), newest.sensors),
             detail,
             seen: Some(sent.seen(&self.plan)),

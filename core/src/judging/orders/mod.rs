@@ -217,6 +217,7 @@ impl AreaStage {
                 self.orders.standing.remove(warning);
                 self.orders.notes.remove(warning);
                 self.asking.set(*warning, &[]);
+                self.tell_unacknowledged(*warning);
                 self.warnings.end(*warning);
             }
             _ => {}
