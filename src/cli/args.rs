@@ -190,8 +190,8 @@ pub struct SchemaArgs {
     /// The file, such as forewarn.toml, rules or sensors.csv; all if left out
     #[arg(value_name = "FILE")]
     pub file: Option<String>,
-    /// Print the description of the API instead, as OpenAPI 3.1
-    #[arg(long, conflicts_with = "file")]
+    /// The description of the API instead.
+    #[arg(long, conflicts_with = "file", help = "Print the description of the API instead, as OpenAPI 3.1")]
     pub openapi: bool,
 }
 

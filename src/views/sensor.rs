@@ -29,6 +29,8 @@ pub enum SensorState {
     Silent,
     /// Every source it was heard through is down.
     CutOff,
+    /// Somebody works on it: what it says counts as unknown.
+    Maintenance,
     /// Not heard from since the service started.
     Awaited,
     /// No reading of it ever counted.
@@ -43,6 +45,7 @@ impl SensorState {
             SensorState::Late => "late",
             SensorState::Silent => "silent",
             SensorState::CutOff => "cut-off",
+            SensorState::Maintenance => "maintenance",
             SensorState::Awaited => "awaited",
             SensorState::Never => "never",
         }
@@ -58,6 +61,7 @@ impl SensorState {
         match state.blind() {
             Some(Why::Silent(_)) => SensorState::Silent,
             Some(Why::SourceDown) => SensorState::CutOff,
+            Some(Why::Maintenance) => SensorState::Maintenance,
             Some(Why::Warming) => SensorState::Awaited,
             Some(Why::BadData | Why::TooFew | Why::Suspect | Why::Removed | Why::Old) | None => {
                 let patience = Span(interval.0.saturating_mul(LATE_PERCENT) / 100);
@@ -133,7 +137,8 @@ pub struct RuleView {
     pub says: &'static str,
     /// The level of a breach.
     pub level: Option<&'static str>,
-    /// Why it is unknown: `warming`, `silent`, `source-down`, `bad-data`, `too-few`, `suspect`, `removed`, `old`.
+    /// Why it is unknown: `warming`, `silent`, `source-down`, `bad-data`, `too-few`, `suspect`, `removed`, `old`,
+    /// `maintenance`.
     pub why: Option<&'static str>,
     /// A level that it will reach unless something contradicts it.
     pub pending: Option<&'static str>,
@@ -244,5 +249,6 @@ fn why_word(why: Why) -> &'static str {
         Why::Suspect => "suspect",
         Why::Removed => "removed",
         Why::Old => "old",
+        Why::Maintenance => "maintenance",
     }
 }

@@ -1,7 +1,6 @@
 //! The API of a running service: who may look, who may command, and whether it
 //! is as it describes itself.
 
-#[allow(dead_code, reason = "each test binary uses its own part")]
 #[path = "../common/mod.rs"]
 mod common;
 
@@ -9,4 +8,5 @@ mod described;
 mod events;
 mod login;
 mod permits;
+mod silence;
 mod world;

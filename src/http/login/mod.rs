@@ -75,17 +75,13 @@ pub(super) async fn enter(
     }
     let name = form.name.clone();
     let checked = doors.keys.hash(move |accounts| accounts.checked(&form.name, &form.password)).await?;
-    match checked.map_err(|_| Problem::later())? {
-        Some(holder) => {
-            doors.keys.lockout.succeeded(&name, from);
-            audit::came(&holder, from);
-            begun(&doors, &holder, &next).await
-        }
-        None => {
-            audit::failed(from, &doors.keys.strangers);
-            Ok((StatusCode::UNAUTHORIZED, Blank::new(&doors)?.login(&next, Said::Wrong)?).into_response())
-        }
-    }
+    let Some(holder) = checked.map_err(|_| Problem::later())? else {
+        audit::failed(from, &doors.keys.strangers);
+        return Ok((StatusCode::UNAUTHORIZED, Blank::new(&doors)?.login(&next, Said::Wrong)?).into_response());
+    };
+    doors.keys.lockout.succeeded(&name, from);
+    audit::came(&holder, from);
+    begun(&doors, &holder, &next).await
 }
 
 /// Begins the session of one who showed who they are.
