@@ -1,12 +1,14 @@
 //! Who came, and who was turned away: a line each in the service's log, under
 //! the name `audit`, and in the audit trail. Accounts stand there by their opaque
 //! ids; what a stranger typed does not, since people type passwords into the
-//! wrong field.
+//! wrong field. Of what strangers do there is a line at once and one in a while,
+//! so that no attack fills a disk.
 
 use std::net::IpAddr;
 
 use forewarn_core::authority::Way;
 use forewarn_core::time::Timestamp;
+use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use super::Doors;
@@ -22,12 +24,16 @@ pub(super) async fn came(doors: &Doors, holder: &Holder, from: IpAddr) {
 }
 
 pub(super) fn failed(doors: &Doors, from: IpAddr) {
-    warn!(target: TARGET, %from, "login failed");
+    if let Some(times) = doors.keys.strangers.came(&format!("failed {from}"), Instant::now()) {
+        warn!(target: TARGET, %from, times, "login failed");
+    }
     doors.trail.failed(doors.civil.civil());
 }
 
 pub(super) fn waits(doors: &Doors, from: IpAddr) {
-    warn!(target: TARGET, %from, "login has to wait: too many failed");
+    if let Some(times) = doors.keys.strangers.came(&format!("waits {from}"), Instant::now()) {
+        warn!(target: TARGET, %from, times, "login has to wait: too many failed");
+    }
     doors.trail.failed(doors.civil.civil());
 }
 
@@ -48,12 +54,15 @@ pub(super) fn denied(trail: &Door, at: Timestamp, holder: &Holder, path: &str, w
 }
 
 /// A page of another site made somebody's browser ask.
-pub(super) fn foreign(trail: &Door, at: Timestamp, holder: Option<&Holder>, path: &str) {
-    let account = holder.map(|holder| holder.id.as_str()).unwrap_or_default();
-    warn!(target: TARGET, account, path, "denied: not from a page of this service");
-    // Of strangers there may be any number.
-    if let Some(holder) = holder {
-        trail.note(Deed::at_the_door(at, "denied", by(holder), path, "foreign page"));
+pub(super) fn foreign(trail: &Door, at: Timestamp, holder: &Holder, path: &str) {
+    warn!(target: TARGET, account = holder.id, path, "denied: not from a page of this service");
+    trail.note(Deed::at_the_door(at, "denied", by(holder), path, "foreign page"));
+}
+
+/// The same of somebody who is not logged in.
+pub(super) fn foreign_form(doors: &Doors) {
+    if let Some(times) = doors.keys.strangers.came("form", Instant::now()) {
+        warn!(target: TARGET, times, "denied: a form that is not of this service");
     }
 }
 

@@ -106,7 +106,7 @@ impl Caller {
         if origin::is_ours(headers, url) && is_form_token(given, secret.expose()) {
             return Ok(());
         }
-        audit::foreign(&self.trail, self.at, Some(&self.holder), &self.path);
+        audit::foreign(&self.trail, self.at, &self.holder, &self.path);
         Err(Problem::not_from_here())
     }
 }

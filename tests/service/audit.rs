@@ -3,7 +3,6 @@
 use std::fs;
 use std::process::{Command, Output};
 
-use crate::child::Running;
 use crate::common::house::{Folder, wait_for};
 use crate::recorder::{Mood, Recorder};
 use crate::restart::next_life;

@@ -8,6 +8,7 @@ use forewarn::config::plan::{Decode, From, Http, Setup, Source};
 use forewarn::config::secret::Secret;
 use forewarn::formats::AnyFormat;
 use forewarn::http::api::{Answering, Answers, Api, Commanding, Hub, SensorsAsked};
+use forewarn::http::board::{Asked, Board, Drawing, Drawn, Heard, Order, Ordering, Waiting};
 use forewarn::http::caller::Caller;
 use forewarn::http::pages::{Acknowledging, Opened, Opening, Pages};
 use forewarn::http::{Doors, Health, Keys, Limits, Problem, Readiness, Reload, Sensors, Server};
@@ -247,6 +248,20 @@ fn api() -> Api {
     Api { answers: Arc::new(Full), hub, document: bytes::Bytes::new() }
 }
 
+impl Board for Full {
+    fn page(&self, _: Asked) -> Drawing<'_> {
+        Box::pin(std::future::ready(Drawn::Later))
+    }
+
+    fn order<'a>(&'a self, _: &'a Caller, _: Order) -> Ordering<'a> {
+        Box::pin(std::future::ready(Err(Problem::later())))
+    }
+
+    fn word(&self, _: Heard) -> Waiting<'_> {
+        Box::pin(std::future::ready(None))
+    }
+}
+
 impl Answers for Full {
     fn plan(&self) -> Arc<Plan> {
         unimplemented!("nobody asks")
@@ -306,6 +321,7 @@ impl Stand {
             health: Arc::new(Full),
             reload: Arc::new(Full),
             pages: Arc::new(Full),
+            board: Arc::new(Full),
             api: Arc::new(api()),
             trail: forewarn::audit::Door::nowhere(),
             keys: Arc::new(Keys::new(Arc::new(Accounts::in_memory().expect("memory")))),

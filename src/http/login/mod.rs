@@ -75,17 +75,13 @@ pub(super) async fn enter(
     }
     let name = form.name.clone();
     let checked = doors.keys.hash(move |accounts| accounts.checked(&form.name, &form.password)).await?;
-    match checked.map_err(|_| Problem::later())? {
-        Some(holder) => {
-            doors.keys.lockout.succeeded(&name, from);
-            audit::came(&doors, &holder, from).await;
-            begun(&doors, &holder, &next).await
-        }
-        None => {
-            audit::failed(&doors, from);
-            Ok((StatusCode::UNAUTHORIZED, Blank::new(&doors)?.login(&next, Said::Wrong)?).into_response())
-        }
-    }
+    let Some(holder) = checked.map_err(|_| Problem::later())? else {
+        audit::failed(&doors, from);
+        return Ok((StatusCode::UNAUTHORIZED, Blank::new(&doors)?.login(&next, Said::Wrong)?).into_response());
+    };
+    doors.keys.lockout.succeeded(&name, from);
+    audit::came(&doors, &holder, from).await;
+    begun(&doors, &holder, &next).await
 }
 
 /// Begins the session of one who showed who they are.
@@ -215,7 +211,7 @@ fn is_own_form(doors: &Doors, headers: &HeaderMap, given: &str) -> Result<(), Pr
     if origin::is_ours(headers, url.as_deref()) && secret.is_some_and(|secret| is_form_token(given, secret)) {
         return Ok(());
     }
-    audit::foreign(&doors.trail, doors.civil.civil(), None, "/login");
+    audit::foreign_form(doors);
     Err(Problem::not_from_here())
 }
 
