@@ -19,7 +19,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("driver", &["log", "clock"]),
     ("formats", &[]),
     ("fuzzed", &["formats", "ingest", "log"]),
-    ("http", &["accounts", "formats", "ingest", "state", "views"]),
+    ("http", &["accounts", "board", "formats", "ingest", "state", "views"]),
     ("ingest", &["formats", "clock"]),
     ("link", &[]),
     ("log", &[]),

@@ -17,7 +17,7 @@ use tokio_util::codec::{BytesCodec, FramedRead};
 use crate::http::Doors;
 use crate::http::caller::Caller;
 
-/// Streams at once; a further one is refused, and its page says that it stands still.
+/// Streams at once; a further one is refused, and its page looks again by itself every five seconds.
 const STREAMS_MAX: usize = 200;
 
 /// Bytes on their way to one page. Full for longer than [`TAKEN_WITHIN`]: it is given up, and comes again.
