@@ -27,7 +27,7 @@ const BYTES_MAX: usize = 4096;
 const TAKEN_WITHIN: Duration = Duration::from_secs(5);
 
 /// A stream ends by itself, shortly before its connection would be ended.
-const LASTS: Duration = Duration::from_secs(9 * 60);
+const LASTS: Duration = Duration::from_mins(9);
 
 /// How soon a browser comes again, milliseconds.
 const RETRY_MS: u32 = 1000;
