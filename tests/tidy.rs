@@ -20,7 +20,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("driver", &["log", "clock"]),
     ("formats", &[]),
     ("fuzzed", &["formats", "ingest", "log"]),
-    ("http", &["accounts", "audit", "formats", "ingest", "state", "views"]),
+    ("http", &["accounts", "audit", "board", "formats", "ingest", "state", "views"]),
     ("ingest", &["formats", "clock"]),
     ("link", &[]),
     ("log", &[]),

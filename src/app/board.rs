@@ -59,8 +59,11 @@ pub(super) struct Parts {
 pub(super) struct Boards {
     parts: Arc<Parts>,
     maker: Arc<Maker>,
-    sight: Arc<Mutex<Option<(Instant, Arc<Sight>)>>>,
+    sight: Arc<Mutex<Option<Taken>>>,
 }
+
+/// A look, and when it was taken.
+type Taken = (Instant, Arc<Sight>);
 
 /// A page that is asked for, with all that every page needs.
 struct Request {
@@ -252,12 +255,11 @@ impl Boards {
         });
         match drawn.await {
             Ok(Ok(Some(page))) => Drawn::Page(page),
-            Ok(Ok(None)) => Drawn::Later,
             Ok(Err(error)) => {
                 tracing::error!(%error, "a page of the board cannot be drawn");
                 Drawn::Later
             }
-            Err(_) => Drawn::Later,
+            Ok(Ok(None)) | Err(_) => Drawn::Later,
         }
     }
 

@@ -105,8 +105,8 @@ impl Scale<'_> {
     fn path(&self, stretch: &[(Timestamp, f64)]) -> String {
         let mut path = String::new();
         for (n, (at, value)) in stretch.iter().enumerate() {
-            let letter = if n == 0 { 'M' } else { 'L' };
-            path.push_str(&format!("{letter}{} {}", self.x(*at), self.y(*value)));
+            let letter = if n == 0 { "M" } else { "L" };
+            path.extend([letter.to_owned(), self.x(*at), " ".to_owned(), self.y(*value)]);
         }
         // One point alone is still to be seen: a line as short as its ends are round.
         if stretch.len() == 1 {

@@ -89,5 +89,5 @@ fn data(scene: &Scene<'_>, voice: &Voice<'_>) -> Value {
 
 /// Which edition of a file it is: part of its address, so that it may be kept for good.
 pub(crate) fn version(text: &str) -> String {
-    Sha256::digest(text).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+    crate::config::targets::hex(&Sha256::digest(text)[..4])
 }

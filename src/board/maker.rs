@@ -117,6 +117,7 @@ fn nested(layers: &[&Words]) -> Value {
 }
 
 /// `word | fill(count = 3)`: its `{name}`s filled in; what is filled in stays as it is.
+#[expect(clippy::needless_pass_by_value, reason = "filters are handed their arguments so")]
 fn fill(word: &str, values: Kwargs) -> Result<String, minijinja::Error> {
     let mut given: Vec<(String, String)> = Vec::new();
     for name in values.args() {

@@ -46,5 +46,5 @@ fn printable(bytes: &[u8]) -> String {
     if is_text {
         return show::clean(&String::from_utf8_lossy(bytes));
     }
-    bytes.iter().map(|byte| format!("{byte:02x} ")).collect::<String>().trim_end().to_owned()
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
 }

@@ -83,14 +83,10 @@ impl<'a> Voice<'a> {
 
     /// A link's text and address for a sensor; its number alone where the plan has it no more.
     pub(super) fn sensor(&self, ix: SensorIx) -> Value {
-        match self.plan().sensor(ix) {
-            Some(sensor) => context! {
-                id => &sensor.id,
-                name => self.station(sensor),
-                href => sensor_path(&sensor.id),
-            },
-            None => context! { id => format!("#{}", ix.0), name => "", href => "" },
-        }
+        let Some(sensor) = self.plan().sensor(ix) else {
+            return context! { id => format!("#{}", ix.0), name => "", href => "" };
+        };
+        context! { id => &sensor.id, name => self.station(sensor), href => sensor_path(&sensor.id) }
     }
 
     /// The contact and the channel, never an address.
@@ -125,14 +121,11 @@ pub(super) fn sensor_path(id: &str) -> String {
 
 /// A part of a path or a value of a query, as RFC 3986 has it.
 pub(super) fn escaped(text: &str) -> String {
-    let mut path = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => path.push(byte as char),
-            _ => path.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    path
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let shown = |byte: u8| {
+        if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+    };
+    text.bytes().map(shown).collect::<Vec<_>>().concat()
 }
 
 #[cfg(test)]

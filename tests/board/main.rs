@@ -4,6 +4,7 @@
 mod browser;
 #[path = "../common/mod.rs"]
 mod common;
+mod reach;
 #[path = "../common/skip.rs"]
 mod skip;
 

@@ -4,6 +4,7 @@
   'use strict';
   const PATIENCE_MS = 10000;
   const AGAIN_MS = 1500;
+  const REFUSED_MS = 5000;
   const root = document.documentElement;
   const lost = document.getElementById('lost');
   const said = document.getElementById('said');
@@ -108,7 +109,7 @@
       // Closed for good, by a refusal: the browser does not try again by itself.
       if (stream && stream.readyState === EventSource.CLOSED) {
         stream = null;
-        setTimeout(follow, AGAIN_MS);
+        setTimeout(follow, REFUSED_MS);
         fetchPage();
       }
     });

@@ -17,7 +17,7 @@ use tokio_util::codec::{BytesCodec, FramedRead};
 use crate::http::Doors;
 use crate::http::caller::Caller;
 
-/// Streams at once; a further one is refused, and its page says that it stands still.
+/// Streams at once; a further one is refused, and its page looks again by itself every five seconds.
 const STREAMS_MAX: usize = 200;
 
 /// Bytes on their way to one page. Full for longer than [`TAKEN_WITHIN`]: it is given up, and comes again.
@@ -27,7 +27,7 @@ const BYTES_MAX: usize = 4096;
 const TAKEN_WITHIN: Duration = Duration::from_secs(5);
 
 /// A stream ends by itself, shortly before its connection would be ended.
-const LASTS: Duration = Duration::from_secs(9 * 60);
+const LASTS: Duration = Duration::from_mins(9);
 
 /// How soon a browser comes again, milliseconds.
 const RETRY_MS: u32 = 1000;
