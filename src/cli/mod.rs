@@ -33,11 +33,11 @@ use forewarn_core::time::Timestamp;
 
 pub use args::CheckArgs;
 pub use args::{
-    AccountsAction, AccountsArgs, AuditAction, AuditArgs, BackupArgs, Cli, Command, CompletionsArgs, DemoArgs, DevicesAction,
-    DevicesArgs, HealthArgs, Listing, LogAction, LogArgs, LogFormat, Maintained, MaintenanceAction,
-    MaintenanceArgs, MuteAction, MuteArgs, Muted, NotifyTestArgs, Places, PlacesArgs, QuarantineAction,
-    QuarantineArgs, ReloadArgs, RestoreArgs, ResumeArgs, RunArgs, SchemaArgs, SensorsArgs, Speaks,
-    TokensAction, TokensArgs, WarningsAction, WarningsArgs, WhoArgs, Written,
+    AccountsAction, AccountsArgs, AuditAction, AuditArgs, BackupArgs, Cli, Command, CompletionsArgs,
+    DemoArgs, DevicesAction, DevicesArgs, HealthArgs, Listing, LogAction, LogArgs, LogFormat, Maintained,
+    MaintenanceAction, MaintenanceArgs, MuteAction, MuteArgs, Muted, NotifyTestArgs, Places, PlacesArgs,
+    QuarantineAction, QuarantineArgs, ReloadArgs, RestoreArgs, ResumeArgs, RunArgs, SchemaArgs, SensorsArgs,
+    Speaks, TokensAction, TokensArgs, WarningsAction, WarningsArgs, WhoArgs, Written,
 };
 pub use show::Paint;
 
