@@ -71,11 +71,13 @@ pub enum Ground {
     LeftPlan,
     /// A bug of ours stumbled over it.
     Stumbled,
+    /// It belongs to the other world: a drill's in a live service, or the other way round.
+    OtherWorld,
 }
 
 impl Ground {
     /// Every ground; its place here is its number in the log.
-    pub const ALL: [Ground; 10] = [
+    pub const ALL: [Ground; 11] = [
         Ground::Unsaid,
         Ground::Format,
         Ground::UnknownSensor,
@@ -86,6 +88,7 @@ impl Ground {
         Ground::Topic,
         Ground::LeftPlan,
         Ground::Stumbled,
+        Ground::OtherWorld,
     ];
 
     /// As metrics call it.
@@ -101,6 +104,7 @@ impl Ground {
             Ground::Topic => "topic",
             Ground::LeftPlan => "left_plan",
             Ground::Stumbled => "stumbled",
+            Ground::OtherWorld => "other_world",
         }
     }
 }

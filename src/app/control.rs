@@ -15,6 +15,8 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::channels::words::denial;
+
 /// A longer request is refused: no command needs more.
 const REQUEST_BYTES_MAX: u64 = 64 * 1024;
 
@@ -96,6 +98,21 @@ pub enum Request {
 }
 
 impl Request {
+    /// What in a person's words says that this is no drill, if anything does.
+    fn denies(&self) -> Option<&'static str> {
+        match self {
+            Request::NotifyTest { note: words, .. }
+            | Request::AllClear { reason: words, .. }
+            | Request::Cancel { reason: words, .. } => denial(words),
+            Request::Reload { .. }
+            | Request::Acknowledge { .. }
+            | Request::Resend { .. }
+            | Request::Resume { .. }
+            | Request::ConfirmUpgrade
+            | Request::Stop => None,
+        }
+    }
+
     /// How long it may take of itself, before its answer counts as late.
     pub fn waits(&self) -> Duration {
         match self {
@@ -233,6 +250,9 @@ async fn converse(stream: UnixStream, operator: &dyn Operator, within: Duration)
         return Ok(());
     }
     let response = match serde_json::from_str::<Request>(&line) {
+        Ok(request) if let Some(phrase) = request.denies() => Response::refused(format!(
+            "{phrase:?} may not stand in a message: it could reach people in a drill"
+        )),
         Ok(request) => {
             info!(?request, "control request");
             let answer_within = ANSWER_WITHIN + request.waits();

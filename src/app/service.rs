@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use forewarn_core::ids::Position;
-use forewarn_core::level::Status;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -23,6 +22,7 @@ use super::{control, metrics, undelivered};
 use crate::channels::door::{Drill, Live, World};
 use crate::channels::page;
 use crate::clock::Led;
+use crate::config::Purpose;
 use crate::config::plan::Setup;
 use crate::courier::Standing;
 use crate::driver::picture::{Picture, Pulse};
@@ -51,8 +51,8 @@ pub struct Options {
     pub config: PathBuf,
     /// The data directory, where not the configuration's.
     pub data: Option<PathBuf>,
-    /// Actual for a live service, Exercise for a demo or a drill.
-    pub status: Status,
+    /// What it runs for: to warn, to drill, to play.
+    pub purpose: Purpose,
     /// Which time it runs on.
     pub time: Timekeeping,
 }
@@ -75,12 +75,12 @@ impl Service {
     /// Builds it, from the lock of the data directory to the open ports. When
     /// this returns, readings are taken and warnings go out.
     pub async fn start(options: Options) -> anyhow::Result<Service> {
-        if matches!(options.time, Timekeeping::Led(_)) && options.status == Status::Actual {
+        if matches!(options.time, Timekeeping::Led(_)) && options.purpose == Purpose::Live {
             bail!("a led clock is for exercises only: a live service runs on the machine's clocks");
         }
-        match options.status {
-            Status::Actual => Service::start_in::<Live>(options).await,
-            Status::Exercise | Status::Test => Service::start_in::<Drill>(options).await,
+        match options.purpose {
+            Purpose::Live => Service::start_in::<Live>(options).await,
+            Purpose::Drill | Purpose::Play => Service::start_in::<Drill>(options).await,
         }
     }
 

@@ -7,6 +7,8 @@ use clap_complete::Shell;
 use forewarn_core::level::Level;
 use forewarn_core::time::Span;
 
+use crate::config::Purpose;
+
 const EXIT_CODES: &str = "Exit codes:
   0  done
   1  warnings (check --strict), nothing found, or not ready (health)
@@ -84,6 +86,16 @@ pub struct Places {
     /// Folder of log, state and stores, where it is not the configuration's to say
     #[arg(long, value_name = "DIR", env = "FOREWARN_DATA", global = true)]
     pub data: Option<PathBuf>,
+    /// The drill of this configuration, as its folder drill/ has it, in place of the live service
+    #[arg(long, global = true)]
+    pub drill: bool,
+}
+
+impl Places {
+    /// Which of the two services is meant.
+    pub(super) fn purpose(&self) -> Purpose {
+        if self.drill { Purpose::Drill } else { Purpose::Live }
+    }
 }
 
 /// `forewarn run`.

@@ -13,6 +13,7 @@ mod demo;
 mod devices;
 mod health;
 mod log;
+mod marked;
 mod quarantine;
 mod record;
 mod run;
@@ -143,7 +144,12 @@ mod tests {
             "run --config c --data d",
             "demo",
             "demo --recording hugo-1989 --seed 7 --data d",
+            "run --drill --config c",
             "check --strict",
+            "check --drill",
+            "who --drill --area a --level red --hazard flood",
+            "warnings list --drill",
+            "devices add gw-1 --stations a --drill",
             "who --area a --level red --hazard flood --at 2026-07-01T03:00",
             "schema",
             "schema rules",

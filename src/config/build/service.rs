@@ -13,7 +13,7 @@ use super::sources::{at, is_loopback};
 use crate::channels::guard::{Refused, Rules, literal};
 use crate::config::fault::{Fault, Place};
 use crate::config::plan::{
-    Catalog, Devices, Email, Http, Influx, Listener, Log, MailSecurity, Setup, Source, Store, Webhook,
+    Admits, Catalog, Devices, Email, Http, Influx, Listener, Log, MailSecurity, Setup, Source, Store, Webhook,
 };
 use crate::config::raw::contacts::{Contacts, WebhookAddress};
 use crate::config::raw::forewarn_toml::{Main, length};
@@ -38,6 +38,7 @@ pub(super) struct Service {
     store: Store,
     log: Log,
     url: Option<String>,
+    admits: Admits,
     data: PathBuf,
 }
 
@@ -50,7 +51,7 @@ impl Service {
         addresses: Addresses,
         messages: BTreeMap<String, BTreeMap<String, String>>,
     ) -> Setup {
-        let Service { sources, listener, http, email, webhook, influx, store, log, url, data } = self;
+        let Service { sources, listener, http, email, webhook, influx, store, log, url, admits, data } = self;
         Setup {
             plan: Arc::new(plan),
             catalog: Arc::new(catalog),
@@ -66,6 +67,7 @@ impl Service {
             addresses: Arc::new(addresses),
             messages: Arc::new(messages),
             url,
+            admits,
             data,
             host: host(),
         }
@@ -105,6 +107,7 @@ impl Build<'_> {
             influx,
             log: self.log(main),
             url: main.site.url.as_ref().map(|url| url.0.clone()),
+            admits: self.admits(),
             data: self.request.data.map_or_else(|| self.request.dir.join(data), PathBuf::from),
         })
     }
@@ -124,20 +127,24 @@ impl Build<'_> {
             self.within(email.connections_max.as_ref(), "email.connections_max", 4, 1..=64) as usize;
         let mailbox = email.from.value.0.parse::<lettre::message::Mailbox>();
         if mailbox.is_err() || email.from.value.0.contains('"') {
-            self.fault(&at(email.from.line), "email.from is no sender", "\"Name <address>\"");
+            self.fault(&self.at(email.from.line), "email.from is no sender", "\"Name <address>\"");
         }
         let password = email.password.as_ref().and_then(|reference| self.secret(reference));
         let login = match (&email.user, &email.password) {
             (Some(user), Some(_)) => password.map(|password| (user.value.0.clone(), password)),
             (None, None) => None,
             (Some(_), None) | (None, Some(_)) => {
-                self.fault(&at(line), "email has one of user and password", "both, or neither");
+                self.fault(&self.at(line), "email has one of user and password", "both, or neither");
                 None
             }
         };
         if security == MailSecurity::PlaintextUnsafe && !is_loopback(&email.host.0) {
             let line = email.security.as_ref().map_or(line, |security| security.line);
-            self.warn(&at(line), "mail and its password travel unprotected", "use \"starttls\" or \"tls\"");
+            self.warn(
+                &self.at(line),
+                "mail and its password travel unprotected",
+                "use \"starttls\" or \"tls\"",
+            );
         }
         let ca = email.ca.as_ref().and_then(|path| self.file(path));
         Some(Email {
@@ -158,7 +165,7 @@ impl Build<'_> {
                 let secret = self.secret(reference)?;
                 if secret.expose().len() < WEBHOOK_SECRET_MIN {
                     self.fault(
-                        &at(reference.line),
+                        &self.at(reference.line),
                         "webhook.secret is short enough to be guessed",
                         format!("{WEBHOOK_SECRET_MIN} characters at least"),
                     );
