@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use forewarn_core::event::Input;
 use forewarn_core::ids::{Key, OutputId, Position, SensorIx, SourceIx, TargetIx};
+use forewarn_core::level::Status;
 use forewarn_core::reading::{Checked, Marks};
 use forewarn_core::time::{Span, Timestamp};
 use forewarn_core::warning::{Due, Revision};
@@ -236,6 +237,8 @@ pub struct Outstanding {
     pub revision: Arc<Revision>,
     /// To whom, in which round.
     pub due: Due,
+    /// What the row itself says of its status, beside its revision; `None` for a word that is none.
+    pub status: Option<Status>,
 }
 
 /// Told of every stretch of bytes that was copied, for a progress bar.

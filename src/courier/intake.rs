@@ -5,16 +5,16 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use forewarn_core::event::{Decision, Input};
+use forewarn_core::event::{Decision, Input, TroubleReport};
 use forewarn_core::ids::{IndexKind, Key, OutputId, Position, TargetIx};
 use forewarn_core::level::Level;
 use forewarn_core::time::Moment;
-use forewarn_core::warning::{Due, Revision, TroubleCode};
+use forewarn_core::warning::{Due, Revision, TroubleCode, TroubleKey};
 use metrics::Counter;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::delivery::Delivery;
+use super::delivery::{Admission, Delivery};
 use super::follow;
 use super::shell::Shell;
 use crate::channels::door::World;
@@ -214,6 +214,15 @@ impl<W: World> Shell<W> {
 
     fn take(&mut self, deliveries: Vec<Delivery>) {
         let (setup, now) = (self.setup(), self.now());
+        let foreign = deliveries.iter().filter(|it| it.admission == Admission::Refused).count();
+        if foreign > 0 {
+            self.foreign += foreign;
+            tracing::error!(foreign, "deliveries belong to the other world: they are not sent");
+            let key = TroubleKey { code: TroubleCode::OtherWorld, subject: String::new() };
+            let count = self.foreign;
+            let detail = format!("deliveries that belong to the other world, and were not sent: {count}");
+            self.parts.inbox.control(Input::Trouble(TroubleReport { key, present: true, detail }));
+        }
         for delivery in deliveries {
             let place = self.door.place(delivery.target, &setup);
             self.lanes.release(delivery, place, now);
@@ -226,8 +235,14 @@ impl<W: World> Shell<W> {
         for row in rows {
             self.lanes.recall(row.revision.warning, row.due.target, row.revision.number);
         }
-        let rows =
-            rows.iter().map(|row| self.door.delivery(&row.revision, row.due.target, row.due.round, &setup));
+        let rows = rows.iter().map(|row| {
+            let delivery = self.door.delivery(&row.revision, row.due.target, row.due.round, &setup);
+            match row.status {
+                Some(status) if status == row.revision.status => delivery,
+                // Two words for one status: somebody put it there, or changed one of them.
+                Some(_) | None => Delivery { admission: Admission::Refused, ..delivery },
+            }
+        });
         let deliveries = rows.collect();
         self.take(deliveries);
     }

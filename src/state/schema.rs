@@ -3,7 +3,7 @@
 use forewarn_core::time::Span;
 
 /// Rises whenever a table changes: an older file is rebuilt from the log.
-pub(super) const SCHEMA_VERSION: i64 = 2;
+pub(super) const SCHEMA_VERSION: i64 = 3;
 
 /// Rows kept of each kind of news (`ledger`, `notices`); the oldest go.
 pub const NEWS_ROWS_MAX: i64 = 10_000;
@@ -47,7 +47,7 @@ CREATE TABLE revisions (
 ) STRICT;
 CREATE TABLE deliveries (
     key BLOB PRIMARY KEY, warning BLOB NOT NULL, number INTEGER NOT NULL, target INTEGER NOT NULL,
-    round INTEGER NOT NULL, state TEXT NOT NULL, death TEXT, level INTEGER NOT NULL,
+    round INTEGER NOT NULL, status TEXT NOT NULL, state TEXT NOT NULL, death TEXT, level INTEGER NOT NULL,
     position INTEGER NOT NULL, ordinal INTEGER NOT NULL, released INTEGER NOT NULL, decided INTEGER
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX deliveries_by_warning ON deliveries (warning, number, target);

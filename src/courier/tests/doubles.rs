@@ -309,7 +309,11 @@ impl FakeArchive {
             for (_, decision) in record.decisions.iter().filter(|_| record.last() <= upto) {
                 if let Decision::Revision(revision) = decision {
                     let revision = Arc::new(revision.clone());
-                    let row = |&due| Outstanding { revision: Arc::clone(&revision), due };
+                    let row = |&due| Outstanding {
+                        revision: Arc::clone(&revision),
+                        due,
+                        status: Some(revision.status),
+                    };
                     rows.extend(revision.due.iter().map(row));
                 }
             }
