@@ -17,6 +17,7 @@ mod restart;
 #[cfg(test)]
 mod sample;
 pub mod service;
+pub mod simulate;
 mod sources;
 mod stages;
 pub mod systemd;

@@ -7,7 +7,8 @@ use clap_complete::Shell;
 use forewarn_core::level::Level;
 use forewarn_core::time::Span;
 
-use crate::config::Purpose;
+pub use super::places::Places;
+use super::simulate::SimulateArgs;
 
 const EXIT_CODES: &str = "Exit codes:
   0  done
@@ -38,6 +39,8 @@ pub enum Command {
     Run(RunArgs),
     /// Play a flood through the whole service, with nothing configured and nobody told
     Demo(DemoArgs),
+    /// Publish readings that nobody measured, marked as simulated, to a drill's listener
+    Simulate(SimulateArgs),
     /// Tell every fault of the configuration, and what can never fire
     Check(CheckArgs),
     /// Tell who would hear of a warning, and why
@@ -72,30 +75,6 @@ pub enum Command {
     Stop(PlacesArgs),
     /// Print a shell's completions
     Completions(CompletionsArgs),
-}
-
-/// The folder of the configuration, unless another is given.
-pub(super) const CONFIG_DEFAULT: &str = "config";
-
-/// Where configuration and data stand.
-#[derive(Debug, Clone, Args)]
-pub struct Places {
-    /// Folder of the configuration
-    #[arg(long, value_name = "DIR", env = "FOREWARN_CONFIG", default_value = CONFIG_DEFAULT, global = true)]
-    pub config: PathBuf,
-    /// Folder of log, state and stores, where it is not the configuration's to say
-    #[arg(long, value_name = "DIR", env = "FOREWARN_DATA", global = true)]
-    pub data: Option<PathBuf>,
-    /// The drill of this configuration, as its folder drill/ has it, in place of the live service
-    #[arg(long, global = true)]
-    pub drill: bool,
-}
-
-impl Places {
-    /// Which of the two services is meant.
-    pub(super) fn purpose(&self) -> Purpose {
-        if self.drill { Purpose::Drill } else { Purpose::Live }
-    }
 }
 
 /// `forewarn run`.

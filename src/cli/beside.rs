@@ -12,7 +12,7 @@ use forewarn_core::plan::{Plan, PlanId};
 use forewarn_core::time::Timestamp;
 use forewarn_core::warning::{About, Cell, Evidence, Revision, TroubleKey};
 
-use super::args::{CONFIG_DEFAULT, Places};
+use super::places::{CONFIG_DEFAULT, Places};
 use super::{Exit, Surroundings};
 use crate::app::control::{shell_word, socket_path};
 use crate::app::desk::cell_word;

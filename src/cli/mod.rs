@@ -14,12 +14,14 @@ mod devices;
 mod health;
 mod log;
 mod marked;
+mod places;
 mod quarantine;
 mod record;
 mod run;
 mod schema;
 mod sensors;
 mod show;
+mod simulate;
 mod table;
 mod warnings;
 mod who;
@@ -37,6 +39,7 @@ pub use args::{
     WhoArgs,
 };
 pub use show::Paint;
+pub use simulate::SimulateArgs;
 
 /// How a command ends, for scripts; stands in the help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +99,7 @@ pub fn handle(command: Command, around: &mut Surroundings<'_>) -> Exit {
         Command::Completions(args) => completions(&args, around),
         Command::Demo(args) => demo::demo(&args, around),
         Command::Run(args) => run::run(&args, around),
+        Command::Simulate(args) => simulate::simulate(&args, around),
         Command::Warnings(args) => warnings::warnings(&args, around),
         Command::Sensors(args) => sensors::sensors(&args, around),
         Command::Quarantine(args) => quarantine::quarantine(&args, around),
@@ -145,6 +149,7 @@ mod tests {
             "demo",
             "demo --recording hugo-1989 --seed 7 --data d",
             "run --drill --config c",
+            "simulate --sensor a/level --shape flood --low 1 --peak 9 --to mqtt://127.0.0.1:1884 --as gw-1",
             "check --strict",
             "check --drill",
             "who --drill --area a --level red --hazard flood",
