@@ -214,36 +214,41 @@ impl<W: World> Shell<W> {
 
     fn take(&mut self, deliveries: Vec<Delivery>) {
         let (setup, now) = (self.setup(), self.now());
-        let foreign = deliveries.iter().filter(|it| it.admission == Admission::Refused).count();
-        if foreign > 0 {
-            self.foreign += foreign;
-            tracing::error!(foreign, "deliveries belong to the other world: they are not sent");
-            let key = TroubleKey { code: TroubleCode::OtherWorld, subject: String::new() };
-            let count = self.foreign;
-            let detail = format!("deliveries that belong to the other world, and were not sent: {count}");
-            self.parts.inbox.control(Input::Trouble(TroubleReport { key, present: true, detail }));
-        }
+        self.refuse(deliveries.iter().filter(|it| it.admission == Admission::Refused).count());
         for delivery in deliveries {
             let place = self.door.place(delivery.target, &setup);
             self.lanes.release(delivery, place, now);
         }
     }
 
-    /// What was outstanding before this courier began counts as attempted.
+    /// Tells of deliveries that belong to the other world.
+    fn refuse(&mut self, foreign: usize) {
+        if foreign == 0 {
+            return;
+        }
+        self.foreign += foreign;
+        tracing::error!(foreign, "deliveries belong to the other world: they are not sent");
+        let key = TroubleKey { code: TroubleCode::OtherWorld, subject: String::new() };
+        let count = self.foreign;
+        let detail = format!("deliveries that belong to the other world, and were not sent: {count}");
+        self.parts.inbox.control(Input::Trouble(TroubleReport { key, present: true, detail }));
+    }
+
+    /// What was outstanding before this courier began counts as attempted. A row
+    /// of the other world has no outcome either: a person is to look at it, and
+    /// nobody is to be told by another way instead.
     pub(super) fn take_rows(&mut self, rows: &[Outstanding]) {
         let setup = self.setup();
+        let mut deliveries = Vec::with_capacity(rows.len());
         for row in rows {
-            self.lanes.recall(row.revision.warning, row.due.target, row.revision.number);
-        }
-        let rows = rows.iter().map(|row| {
             let delivery = self.door.delivery(&row.revision, row.due.target, row.due.round, &setup);
-            match row.status {
-                Some(status) if status == row.revision.status => delivery,
-                // Two words for one status: somebody put it there, or changed one of them.
-                Some(_) | None => Delivery { admission: Admission::Refused, ..delivery },
+            // Two words for one status: somebody put the row there, or changed one of them.
+            if delivery.admission == Admission::Admitted && row.status == Some(row.revision.status) {
+                self.lanes.recall(row.revision.warning, row.due.target, row.revision.number);
+                deliveries.push(delivery);
             }
-        });
-        let deliveries = rows.collect();
+        }
+        self.refuse(rows.len() - deliveries.len());
         self.take(deliveries);
     }
 
