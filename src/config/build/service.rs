@@ -238,17 +238,18 @@ impl Build<'_> {
         let signed = main.webhook.as_ref().is_some_and(|webhook| webhook.value.secret.is_some());
         for contact in self.raw.contacts.iter().flat_map(|Contacts { rows, .. }| rows) {
             for (channel, address) in &contact.addresses {
-                let fault = |what, expected| Some(Fault::new(contact.place.clone(), what, expected));
+                let file = self.raw.files.ways;
+                let fault = |what, expected: &str| {
+                    Some(Fault::new(contact.place.clone(), what, format!("{expected} in {file}")))
+                };
                 let found = match *channel {
-                    "email" if main.email.is_none() => fault(
-                        "has a mail address, but no mail server is configured",
-                        "[email] in forewarn.toml",
-                    ),
-                    "webhook" if !signed => fault(
-                        "has a webhook, but there is no secret to sign with",
-                        "[webhook] secret in forewarn.toml",
-                    ),
-                    "webhook" => webhook.and_then(|webhook| unreachable(webhook, address, &contact.place)),
+                    "email" if main.email.is_none() => {
+                        fault("has a mail address, but no mail server is configured", "[email]")
+                    }
+                    "webhook" if !signed => {
+                        fault("has a webhook, but there is no secret to sign with", "[webhook] secret")
+                    }
+                    "webhook" => webhook.and_then(|it| unreachable(it, address, &contact.place, file)),
                     _ => None,
                 };
                 found.into_iter().for_each(|fault| self.faults.push(fault));
@@ -259,7 +260,7 @@ impl Build<'_> {
 
 /// A webhook that the guard would refuse whatever its name resolves to can
 /// never be delivered to.
-fn unreachable(webhook: &Webhook, address: &str, place: &Place) -> Option<Fault> {
+fn unreachable(webhook: &Webhook, address: &str, place: &Place, file: &str) -> Option<Fault> {
     let url = reqwest::Url::parse(address).ok()?;
     let refused = Rules::of(webhook).check_url(&url).err()?;
     let (what, expected) = match refused {
@@ -279,11 +280,11 @@ fn unreachable(webhook: &Webhook, address: &str, place: &Place) -> Option<Fault>
             (format!("has a webhook to which nothing is sent ({refused})"), WebhookAddress::EXPECTED)
         }
     };
-    Some(Fault::new(place.clone(), what, expected).hint(opening(webhook, &url)))
+    Some(Fault::new(place.clone(), what, expected).hint(opening(webhook, &url, file)))
 }
 
 /// The lines of `[webhook]` that would let an address pass.
-fn opening(webhook: &Webhook, url: &reqwest::Url) -> String {
+fn opening(webhook: &Webhook, url: &reqwest::Url, file: &str) -> String {
     let plaintext = webhook.plaintext || url.scheme() == "http";
     let mut lines = vec![];
     if plaintext && !webhook.plaintext {
@@ -302,5 +303,5 @@ fn opening(webhook: &Webhook, url: &reqwest::Url) -> String {
         }
         lines.push(format!("allow = [{}]", networks.join(", ")));
     }
-    format!("write {} below [webhook] in forewarn.toml{whose}", lines.join(" and "))
+    format!("write {} below [webhook] in {file}{whose}", lines.join(" and "))
 }
