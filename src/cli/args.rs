@@ -21,6 +21,7 @@ Environment:
   NO_COLOR         no colours
   FOREWARN_CONFIG  as --config
   FOREWARN_DATA    as --data
+  FOREWARN_DRILL_SECRET  secret of the device that `simulate` speaks as
   FOREWARN_LOG     what `run` logs, such as info or forewarn=debug; default info (RUST_LOG does as well)";
 
 /// Early warning: sensor readings in, warnings out.

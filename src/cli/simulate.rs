@@ -36,10 +36,10 @@ pub struct SimulateArgs {
     /// How far apart readings are
     #[arg(long, value_name = "TIME", default_value = "10 s", value_parser = length)]
     pub every: Span,
-    /// The drill's listener, such as mqtt://127.0.0.1:1884; it must tell that it is no live one
+    /// The drill's listener, as `mqtt://` with host and port; where it says that it is live, nothing is sent
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     pub to: (String, u16),
-    /// Name of a device of drill/devices.csv; its secret stands in the file of --secret or in FOREWARN_DRILL_SECRET
+    /// Name of a device of drill/devices.csv; its secret stands in the file of --secret, or in the environment
     #[arg(long = "as", value_name = "IDENTITY")]
     pub identity: Option<String>,
     /// File that holds its secret

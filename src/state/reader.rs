@@ -228,11 +228,10 @@ impl StateReader {
                           AND (d.position, d.ordinal, d.target, d.round) > (?1, ?2, ?3, ?4)
                       ORDER BY d.position, d.ordinal, d.target, d.round LIMIT ?6";
         let values = params![after.0, after.1, after.2, after.3, upto.0 as i64, limit as i64];
-        let rows: Vec<([u8; 36], u32, (Due, String), Vec<u8>)> =
-            self.rows(connection, select, values, |row| {
-                let due = Due { target: TargetIx(row.get(2)?), round: row.get(3)? };
-                Ok((row.get(0)?, row.get(1)?, (due, row.get(5)?), row.get(4)?))
-            })?;
+        let rows: Vec<Released> = self.rows(connection, select, values, |row| {
+            let due = Due { target: TargetIx(row.get(2)?), round: row.get(3)? };
+            Ok((row.get(0)?, row.get(1)?, (due, row.get(5)?), row.get(4)?))
+        })?;
         let mut page: Vec<Outstanding> = Vec::with_capacity(rows.len());
         for (_, _, (due, status), body) in &rows {
             let (due, status) = (*due, status_from(status));
@@ -334,6 +333,9 @@ impl Archive for StateReader {
         Ok(self.page(&self.lock(), place, upto, limit)?)
     }
 }
+
+/// A row of what was released: warning, number, to whom under which status, revision.
+type Released = ([u8; 36], u32, (Due, String), Vec<u8>);
 
 fn same_revision<A: PartialEq, B: PartialEq, C, D>(rows: &[(A, B, C, D)], at: usize) -> bool {
     at > 0 && rows[at].0 == rows[at - 1].0 && rows[at].1 == rows[at - 1].1

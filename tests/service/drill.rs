@@ -79,7 +79,7 @@ impl Site {
     }
 
     /// A flood of two readings, the second of them red, by this device.
-    fn flood(&self, to: &Service, device: (&str, &str)) -> Simulation {
+    fn flood(to: &Service, device: (&str, &str)) -> Simulation {
         let address = to.mqtt_addr().expect("the listener is on");
         Simulation {
             sensor: ("qj-1".into(), "level".into()),
@@ -94,7 +94,7 @@ impl Site {
     }
 
     async fn play(&self, to: &Service) {
-        let flood = self.flood(to, ("player", &self.player));
+        let flood = Site::flood(to, ("player", &self.player));
         assert_eq!(simulate::play(&flood, &mut Vec::new()).await.expect("played"), 2);
     }
 }
@@ -265,7 +265,7 @@ async fn a_simulation_publishes_nothing_to_a_live_listener() {
     let site = Site::new().await;
     let service = site.folder.start().await;
     let before = service.pulse().borrow().position;
-    let flood = site.flood(&service, ("gauge-1", &site.gauge));
+    let flood = Site::flood(&service, ("gauge-1", &site.gauge));
     let mut said = Vec::new();
     let refused = simulate::play(&flood, &mut said).await.expect_err("a live listener").to_string();
     assert!(refused.contains("is the listener of a live service: nothing was published"), "{refused}");

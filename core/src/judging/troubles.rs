@@ -169,6 +169,7 @@ pub(super) fn level(code: TroubleCode) -> Level {
         | TroubleCode::Rot
         | TroubleCode::DiskLow
         | TroubleCode::Undelivered
+        | TroubleCode::Unacknowledged
         | TroubleCode::OtherWorld => Level::Orange,
         TroubleCode::SensorSilent
         | TroubleCode::DomainSilent

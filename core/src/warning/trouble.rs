@@ -59,6 +59,9 @@ pub enum TroubleCode {
     /// Warnings wait longer than promised, and are tried on.
     #[n(17)]
     Undelivered,
+    /// Nobody acknowledged a warning, and nobody is left to ask.
+    #[n(18)]
+    Unacknowledged,
     /// Something of a drill stood among what is live, or the other way round; it was not sent.
     #[n(23)]
     OtherWorld,
@@ -66,7 +69,7 @@ pub enum TroubleCode {
 
 impl TroubleCode {
     /// Every code, in order.
-    pub const ALL: [TroubleCode; 19] = [
+    pub const ALL: [TroubleCode; 20] = [
         TroubleCode::SensorSilent,
         TroubleCode::DomainSilent,
         TroubleCode::SourceDown,
@@ -85,6 +88,7 @@ impl TroubleCode {
         TroubleCode::Held,
         TroubleCode::ReloadRefused,
         TroubleCode::Undelivered,
+        TroubleCode::Unacknowledged,
         TroubleCode::OtherWorld,
     ];
 
@@ -109,6 +113,7 @@ impl TroubleCode {
             TroubleCode::Held => "held",
             TroubleCode::ReloadRefused => "reload-refused",
             TroubleCode::Undelivered => "undelivered",
+            TroubleCode::Unacknowledged => "unacknowledged",
             TroubleCode::OtherWorld => "other-world",
         }
     }
