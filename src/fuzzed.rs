@@ -7,13 +7,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use forewarn_core::engine::Engine;
-use forewarn_core::level::Status;
 use forewarn_core::plan::{Plan, PlanId};
 use forewarn_core::time::Timestamp;
 
 use crate::config::names::FreshIndices;
 use crate::config::targets::TargetIds;
-use crate::config::{Request, load};
+use crate::config::{Purpose, Request, load};
 use crate::formats::{AnyFormat, Decoded, Message, Offered, Session, Sink};
 use crate::ingest::listener;
 use crate::log;
@@ -109,7 +108,7 @@ pub fn configuration(bytes: &[u8]) {
         let text = if name == changed { text } else { example.as_bytes() };
         put(&dir.join(name), text);
     }
-    let request = Request { dir: &dir, data: None, status: Status::Exercise, at: RECEIVED, env: &|_| None };
+    let request = Request { dir: &dir, data: None, purpose: Purpose::Play, at: RECEIVED, env: &|_| None };
     if let Err(faults) = load(&request, &mut FreshIndices::default(), &mut TargetIds::counted()) {
         let _ = faults.to_string();
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use forewarn_core::event::Input;
 use forewarn_core::ids::{Key, OutputId, Position, SensorIx, SourceIx, TargetIx};
+use forewarn_core::level::Status;
 use forewarn_core::reading::{Checked, Marks};
 use forewarn_core::time::{Span, Timestamp};
 use forewarn_core::warning::{Due, Revision};
@@ -71,11 +72,13 @@ pub enum Ground {
     LeftPlan,
     /// A bug of ours stumbled over it.
     Stumbled,
+    /// It belongs to the other world: a drill's in a live service, or the other way round.
+    OtherWorld,
 }
 
 impl Ground {
     /// Every ground; its place here is its number in the log.
-    pub const ALL: [Ground; 10] = [
+    pub const ALL: [Ground; 11] = [
         Ground::Unsaid,
         Ground::Format,
         Ground::UnknownSensor,
@@ -86,6 +89,7 @@ impl Ground {
         Ground::Topic,
         Ground::LeftPlan,
         Ground::Stumbled,
+        Ground::OtherWorld,
     ];
 
     /// As metrics call it.
@@ -101,6 +105,7 @@ impl Ground {
             Ground::Topic => "topic",
             Ground::LeftPlan => "left_plan",
             Ground::Stumbled => "stumbled",
+            Ground::OtherWorld => "other_world",
         }
     }
 }
@@ -232,6 +237,8 @@ pub struct Outstanding {
     pub revision: Arc<Revision>,
     /// To whom, in which round.
     pub due: Due,
+    /// What the row itself says of its status, beside its revision; `None` for a word that is none.
+    pub status: Option<Status>,
 }
 
 /// Told of every stretch of bytes that was copied, for a progress bar.

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use forewarn::app::service::{Options, Service, Timekeeping};
+use forewarn::config::Purpose;
 use forewarn::config::targets::hex;
 use forewarn::ingest::credentials::hash;
-use forewarn_core::level::Status;
 
 use crate::common::ports::free_port;
 
@@ -115,7 +115,7 @@ webhook = {{ secret = {{ file = "{}" }}, allow = ["127.0.0.0/8"], plaintext = tr
         let options = Options {
             config: self.config(),
             data: Some(self.data()),
-            status: Status::Actual,
+            purpose: Purpose::Live,
             time: Timekeeping::System,
         };
         Service::start(options).await.unwrap_or_else(|error| panic!("{error:#}"))

@@ -126,6 +126,7 @@ impl Followers {
         let courier = Courier::start(Parts::<W> {
             channels: channels::build(current.clone(), stores.history(), now),
             current: current.clone(),
+            log: reader.id(),
             reopen: Opener(reopen(reader.clone())),
             resume,
             archive: archive.clone(),

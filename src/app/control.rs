@@ -16,6 +16,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::orders::Order;
+use super::orders::denial::sentence;
+use crate::channels::words::denial;
 
 /// A longer request is refused: no command needs more.
 const REQUEST_BYTES_MAX: u64 = 64 * 1024;
@@ -115,6 +117,23 @@ pub enum Request {
 }
 
 impl Request {
+    /// What in a person's words says that this is no drill, if anything does.
+    fn denies(&self) -> Option<&'static str> {
+        match self {
+            Request::NotifyTest { note: words, .. }
+            | Request::AllClear { reason: words, .. }
+            | Request::Cancel { reason: words, .. } => denial(words),
+            // Of an order the desk sees to it, whichever way it comes.
+            Request::Order { .. }
+            | Request::Reload { .. }
+            | Request::Acknowledge { .. }
+            | Request::Resend { .. }
+            | Request::Resume { .. }
+            | Request::ConfirmUpgrade
+            | Request::Stop => None,
+        }
+    }
+
     /// How long it may take of itself, before its answer counts as late.
     pub fn waits(&self) -> Duration {
         match self {
@@ -253,6 +272,7 @@ async fn converse(stream: UnixStream, operator: &dyn Operator, within: Duration)
         return Ok(());
     }
     let response = match serde_json::from_str::<Request>(&line) {
+        Ok(request) if let Some(phrase) = request.denies() => Response::refused(sentence(phrase)),
         Ok(request) => {
             info!(?request, "control request");
             let answer_within = ANSWER_WITHIN + request.waits();

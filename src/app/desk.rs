@@ -21,6 +21,7 @@ use super::notify;
 pub use super::opening::Orphan;
 use super::opening::{self, Drafted};
 use super::orders::answered;
+use super::orders::denial::sentence;
 use super::reloaded::{bridge, orphaned, refusal};
 use super::restart;
 use super::service::Options;
@@ -214,6 +215,9 @@ impl Desk {
         wait: Duration,
         by: By,
     ) -> Response {
+        if let Some(phrase) = crate::channels::words::denial(&note) {
+            return Response::refused(sentence(phrase));
+        }
         let plan = self.parts.picture.borrow().plan.clone();
         let meant = match notify::meant(&plan, contacts, targets) {
             Ok(meant) => meant,

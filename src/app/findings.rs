@@ -17,7 +17,8 @@ const LOG: &str = "log";
 /// that is told anew.
 pub(super) fn troubles(opened: &Opened, recovered: &Recovered) -> Vec<Input> {
     let is_over = |key: &&TroubleKey| match key.code {
-        TroubleCode::ReloadRefused => true,
+        // Each start finds what of the other world is still there by itself.
+        TroubleCode::ReloadRefused | TroubleCode::OtherWorld => true,
         TroubleCode::DiskLow => key.subject == "log",
         TroubleCode::Diverged => match key.subject.as_str() {
             SNAPSHOTS => recovered.later_snapshots.is_empty(),

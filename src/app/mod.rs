@@ -8,6 +8,7 @@ pub mod commands;
 pub mod control;
 pub mod demo;
 pub mod desk;
+mod doors;
 mod findings;
 pub mod listening;
 mod metrics;
@@ -22,6 +23,7 @@ mod restart;
 #[cfg(test)]
 mod sample;
 pub mod service;
+pub mod simulate;
 mod sources;
 mod stages;
 pub mod systemd;

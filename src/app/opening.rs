@@ -9,7 +9,6 @@ use std::time::Duration;
 use anyhow::Context;
 use forewarn_core::event::{Decision, Input, PlanRef, Started};
 use forewarn_core::ids::{Position, RunId};
-use forewarn_core::level::Status;
 use forewarn_core::plan::{Plan, PlanId};
 use forewarn_core::warning::Phase;
 use tokio::sync::watch;
@@ -23,7 +22,7 @@ use crate::clock::{self, Beginning, Clock, System};
 use crate::config::names::FreshIndices;
 use crate::config::plan::Log as LogSettings;
 use crate::config::targets::TargetIds;
-use crate::config::{self, Loaded, Request};
+use crate::config::{self, Loaded, Purpose, Request};
 use crate::driver::cursors::Cursors;
 use crate::driver::embedded::Embedded;
 use crate::driver::inbox::DriverInbox;
@@ -66,7 +65,7 @@ pub(super) fn open(options: &Options) -> anyhow::Result<Opening> {
     make_private(&data)?;
 
     let lock = Lock::take(&data)?;
-    let stamp = if options.status == Status::Actual { Stamp::Live } else { Stamp::Drill };
+    let stamp = if options.purpose == Purpose::Live { Stamp::Live } else { Stamp::Drill };
     let (log, opened, place) = take_up(lock, &log_settings, stamp, &data)?;
     let Planned { loaded, plan, assigned, targets, indices } = plan(options, &log, &data)?;
     if !loaded.warnings.is_empty() {
@@ -218,7 +217,7 @@ pub(super) fn load(
     let request = Request {
         dir: &options.config,
         data: options.data.as_deref(),
-        status: options.status,
+        purpose: options.purpose,
         at,
         env: &|name| std::env::var(name).ok(),
     };

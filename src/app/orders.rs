@@ -3,6 +3,7 @@
 //! the step decides.
 
 mod came;
+pub(super) mod denial;
 
 use forewarn_core::authority::By;
 use forewarn_core::event::{Command, Decision, Input};
@@ -160,6 +161,9 @@ impl Desk {
     /// Carries out what somebody orders.
     pub async fn order(&self, order: &Order, by: By) -> Result<Done, Undone> {
         let command = self.understood(order)?;
+        if let Some(phrase) = denial::denied(&command) {
+            return Err(Undone::Unknown(denial::sentence(phrase)));
+        }
         let answer =
             self.parts.inbox.answer(vec![Input::Command(command, by)]).await.ok_or(Undone::Stopping)?;
         if answer.quarantined {

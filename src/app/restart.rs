@@ -57,13 +57,12 @@ pub(super) fn sentence(keys: &[&str]) -> Option<String> {
 mod tests {
     use std::path::Path;
 
-    use forewarn_core::level::Status;
     use forewarn_core::time::Timestamp;
 
     use super::*;
     use crate::config::names::FreshIndices;
     use crate::config::targets::TargetIds;
-    use crate::config::{Request, load};
+    use crate::config::{Purpose, Request, load};
 
     /// The example with its settings changed.
     fn setup(change: impl Fn(String) -> String) -> Setup {
@@ -82,7 +81,7 @@ mod tests {
         let request = Request {
             dir: dir.path(),
             data: Some(Path::new("/data")),
-            status: Status::Actual,
+            purpose: Purpose::Live,
             at,
             env: &|_| None,
         };

@@ -6,32 +6,28 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use forewarn_core::ids::Position;
-use forewarn_core::level::Status;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::answers::Answerer;
 use super::backbone::{Followers, Judging};
-use super::board::{self, Boards};
 use super::clocks::{Civil, Ticking};
 use super::desk::Desk;
 use super::listening::Listening;
 use super::opening::{self, Opening};
-use super::pages::DeliveryPages;
 use super::sources::Sources;
 use super::stages::Stages;
 use super::teller::Teller;
-use super::{commands, control, metrics, undelivered};
+use super::{control, doors, metrics, undelivered};
 use crate::accounts::Accounts;
 use crate::channels::door::{Drill, Live, World};
-use crate::channels::page;
 use crate::clock::Led;
+use crate::config::Purpose;
 use crate::config::plan::Setup;
 use crate::config::secret::Secret;
 use crate::courier::Standing;
 use crate::driver::picture::{Picture, Pulse};
-use crate::http::{self, Doors};
+use crate::http;
 use crate::ingest::listener;
 use crate::link::Links;
 use crate::log::LogReader;
@@ -56,8 +52,8 @@ pub struct Options {
     pub config: PathBuf,
     /// The data directory, where not the configuration's.
     pub data: Option<PathBuf>,
-    /// Actual for a live service, Exercise for a demo or a drill.
-    pub status: Status,
+    /// What it runs for: to warn, to drill, to play.
+    pub purpose: Purpose,
     /// Which time it runs on.
     pub time: Timekeeping,
 }
@@ -81,12 +77,12 @@ impl Service {
     /// Builds it, from the lock of the data directory to the open ports. When
     /// this returns, readings are taken and warnings go out.
     pub async fn start(options: Options) -> anyhow::Result<Service> {
-        if matches!(options.time, Timekeeping::Led(_)) && options.status == Status::Actual {
+        if matches!(options.time, Timekeeping::Led(_)) && options.purpose == Purpose::Live {
             bail!("a led clock is for exercises only: a live service runs on the machine's clocks");
         }
-        match options.status {
-            Status::Actual => Service::start_in::<Live>(options).await,
-            Status::Exercise | Status::Test => Service::start_in::<Drill>(options).await,
+        match options.purpose {
+            Purpose::Live => Service::start_in::<Live>(options).await,
+            Purpose::Drill | Purpose::Play => Service::start_in::<Drill>(options).await,
         }
     }
 
@@ -138,47 +134,18 @@ impl Service {
         sources.follow(&setup).await;
         let listener = listen(&setup, &current, &taking, &civil, &intake).await?;
         let hub = follow(&judging, &followers, &intake)?;
-        let doors = Doors {
-            current: current.clone(),
-            inbox: taking,
-            civil: civil.clone(),
-            health: desk.clone(),
-            reload: desk.clone(),
-            pages: Arc::new(DeliveryPages {
-                links,
-                current: current.clone(),
-                state: followers.archive.clone(),
-                inbox: judging.inbox.clone(),
-                projected: followers.state.position(),
-                maker: page::Pages::default(),
-            }),
-            board: Arc::new(Boards::new(board::Parts {
-                current: current.clone(),
-                state: followers.archive.clone(),
-                inbox: judging.inbox.clone(),
-                history: followers.stores.history(),
-                civil: civil.clone(),
-                picture: judging.picture.clone(),
-                pulse: judging.pulse.clone(),
-                projected: followers.state.position(),
-                shutdown: intake.clone(),
-            })),
-            api: Arc::new(http::api::Api {
-                answers: Arc::new(Answerer {
-                    desk: desk.clone(),
-                    inbox: judging.inbox.clone(),
-                    picture: judging.picture.clone(),
-                    state: followers.archive.clone(),
-                    history: followers.stores.history(),
-                    civil: civil.clone(),
-                }),
-                hub,
-                document: commands::described(),
-            }),
-            keys: Arc::new(http::Keys::new(accounts.clone())),
-            trail: followers.audit.door(),
+        let doors = doors::open(doors::Parts {
+            current: &current,
+            judging: &judging,
+            followers: &followers,
+            desk: &desk,
+            civil,
+            links,
+            accounts: accounts.clone(),
+            hub,
+            shutdown: intake.clone(),
             metrics,
-        };
+        });
         tokio::spawn(undelivered::tell(
             followers.courier.standing(),
             judging.picture.clone(),

@@ -3,7 +3,7 @@
 
 use std::sync::OnceLock;
 
-use forewarn_core::level::Level;
+use forewarn_core::level::{Level, Status};
 use forewarn_core::plan::{Plan, Settings};
 use forewarn_core::reading::Flag;
 use forewarn_core::time::{Span, Timestamp};
@@ -12,7 +12,7 @@ use forewarn_core::warning::Evidence;
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::{
     BitMapBackend, Cartesian2d, ChartBuilder, ChartContext, Circle, DashedLineSeries, IntoDrawingArea,
-    LineSeries, PathElement, RGBColor, Text, WHITE,
+    LineSeries, PathElement, RGBColor, Rectangle, Text, WHITE,
 };
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontStyle, IntoFont, IntoTextStyle, TextStyle, register_font};
@@ -44,6 +44,9 @@ const LABEL_STEP: i32 = 14;
 const INK: RGBColor = RGBColor(33, 33, 33);
 const GREY: RGBColor = RGBColor(117, 117, 117);
 const GRID: RGBColor = RGBColor(232, 232, 232);
+/// Of what is no real warning: the banner's colour in mails and pages.
+const MARK: RGBColor = RGBColor(74, 20, 140);
+const MARK_FAINT: RGBColor = RGBColor(226, 214, 240);
 const FONT: &str = "forewarn-chart";
 
 /// What is drawn.
@@ -154,6 +157,16 @@ impl Chart {
             .label_style(style(12, INK))
             .draw()
             .map_err(text)?;
+        if let Some(mark) = self.mark() {
+            // Under the readings, which stay as legible as ever, and in a frame that a glance at a phone tells.
+            let faint = style(64, MARK_FAINT).pos(Pos::new(HPos::Center, VPos::Center));
+            root.draw(&Text::new(mark, (WIDTH as i32 * 9 / 20, HEIGHT as i32 * 11 / 20), faint))
+                .map_err(text)?;
+            let corners = [(0, 0), (WIDTH as i32 - 1, HEIGHT as i32 - 1)];
+            root.draw(&Rectangle::new(corners, MARK.stroke_width(4))).map_err(text)?;
+            let label = style(16, MARK).pos(Pos::new(HPos::Right, VPos::Top));
+            root.draw(&Text::new(mark, (WIDTH as i32 - 10, 7), label)).map_err(text)?;
+        }
         self.paint_limits(&mut chart, (from, to))?;
         self.paint_points(&mut chart)?;
         let labels = self.labels(&chart, to);
@@ -232,6 +245,15 @@ impl Chart {
             ceiling = *y - LABEL_STEP;
         }
         labels
+    }
+
+    /// What tells it from a real one; nothing for what is real.
+    fn mark(&self) -> Option<&'static str> {
+        match self.settings.status {
+            Status::Actual => None,
+            Status::Exercise => Some("EXERCISE"),
+            Status::Test => Some("TEST"),
+        }
     }
 
     /// The name, where the font has it and it is not cut off; else the id.

@@ -9,11 +9,8 @@ use forewarn_core::warning::{Kind, Reason, TroubleCode};
 use minijinja::Environment;
 
 use super::words::{
-    FILES, Given, LANGUAGES, MARKING, Messages, Words, embedded, flatten, is_blank, languages,
+    FILES, Given, LANGUAGES, MARKING, Messages, Words, denial, embedded, flatten, is_blank, languages,
 };
-
-/// Never written: whoever reads it in a drill's residue would act on it.
-const BANNED: [&str; 6] = ["not a drill", "not an exercise", "不是演习", "不是演练", "非演习", "非演练"];
 
 impl Words {
     /// Every fault in what a site gave: where, what, expected.
@@ -112,9 +109,10 @@ fn unmatched(given: &Given, keys: &BTreeMap<&str, BTreeSet<String>>) -> Vec<Stri
 }
 
 fn banned(place: &str, text: &str) -> Vec<String> {
-    let lower = text.to_lowercase();
-    let found = BANNED.iter().filter(|phrase| lower.contains(**phrase));
-    found.map(|phrase| format!("{place}: \"{phrase}\" may not stand in a message")).collect()
+    denial(text)
+        .into_iter()
+        .map(|phrase| format!("{place}: \"{phrase}\" may not stand in a message"))
+        .collect()
 }
 
 /// The paths of the words that closed sets need.

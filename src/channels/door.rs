@@ -1,5 +1,65 @@
 //! The door out. What is live and what is a drill are different types here,
 //! so that no path leads from a drill to a live address.
+//!
+//! What belongs to one world leaves by that world's channels:
+//!
+//! ```
+//! use forewarn::channels::{Channel, Envelope, door::Live};
+//!
+//! async fn leave(channel: &dyn Channel<Live>, envelope: &Envelope<Live>) {
+//!     channel.send(envelope).await;
+//! }
+//! ```
+//!
+//! A drill's envelope does not go through a live channel:
+//!
+//! ```compile_fail,E0308
+//! use forewarn::channels::{Channel, Envelope, door::{Drill, Live}};
+//!
+//! async fn leave(channel: &dyn Channel<Live>, envelope: &Envelope<Drill>) {
+//!     channel.send(envelope).await;
+//! }
+//! ```
+//!
+//! A live target does not go into a drill's envelope, nor the other way round:
+//!
+//! ```compile_fail,E0308
+//! use forewarn::channels::{Envelope, door::{Drill, Live, Target}};
+//!
+//! fn readdress(envelope: Envelope<Drill>, target: Target<Live>) -> Envelope<Drill> {
+//!     Envelope { target, ..envelope }
+//! }
+//! ```
+//!
+//! A courier of one world takes no channel of the other:
+//!
+//! ```compile_fail,E0308
+//! use std::sync::Arc;
+//! use forewarn::channels::{Channel, door::{Drill, Live}};
+//! use forewarn::courier::Parts;
+//!
+//! fn equip(parts: Parts<Drill>, channels: Vec<Arc<dyn Channel<Live>>>) -> Parts<Drill> {
+//!     Parts { channels, ..parts }
+//! }
+//! ```
+//!
+//! And nobody makes a third world that would admit both:
+//!
+//! ```compile_fail,E0277
+//! use forewarn::channels::door::World;
+//! use forewarn_core::warning::Revision;
+//!
+//! #[derive(Debug, Clone, Copy)]
+//! struct Both;
+//!
+//! impl World for Both {
+//!     const STAMP: &'static str = "both";
+//!
+//!     fn admits(_: &Revision) -> bool {
+//!         true
+//!     }
+//! }
+//! ```
 
 use std::marker::PhantomData;
 

@@ -17,7 +17,7 @@ use forewarn_core::warning::{About, Cell, Evidence, Kind, Reason, Revision, Trou
 use super::door::{Target, World};
 use super::render::{Beside, Chart};
 use super::{Cause, Envelope, Now};
-use crate::config::plan::{Devices, Email, Http, Log, MailSecurity, Setup, Store, Webhook};
+use crate::config::plan::{Admits, Devices, Email, Http, Log, MailSecurity, Setup, Store, Webhook};
 use crate::config::secret::Secret;
 use crate::ports::{History, Kept};
 
@@ -259,6 +259,7 @@ pub(super) fn setup() -> Setup {
         addresses: Arc::default(),
         messages: Arc::new(BTreeMap::new()),
         url: Some("https://warn.example/".into()),
+        admits: Admits::All,
         data: "/srv/forewarn-sample/data".into(),
         host: "fw-2".into(),
         shell_accounts: vec![],

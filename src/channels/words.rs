@@ -38,6 +38,34 @@ pub fn embedded(language: &str, file: &str) -> Option<&'static str> {
     })
 }
 
+/// Never written, in a drill or out of it: whoever reads it in a drill, or in
+/// what one left behind, would act on it.
+const DENIALS: [&str; 16] = [
+    "not a drill",
+    "not an exercise",
+    "no drill",
+    "isn't a drill",
+    "not a test",
+    "不是演习",
+    "不是演练",
+    "不是演習",
+    "不是演練",
+    "不是一次演",
+    "并非演",
+    "並非演",
+    "非演习",
+    "非演练",
+    "非演習",
+    "非演練",
+];
+
+/// What in a text says that it is no drill, if anything does.
+pub fn denial(text: &str) -> Option<&'static str> {
+    let plain = show::clean(text).to_lowercase().replace(['’', '‘'], "'");
+    let spaced = plain.split_whitespace().collect::<Vec<_>>().join(" ");
+    DENIALS.into_iter().find(|phrase| spaced.contains(phrase))
+}
+
 /// The words and templates of one language.
 #[derive(Debug)]
 pub struct Words {

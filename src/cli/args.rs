@@ -18,6 +18,8 @@ pub use self::orders::{
     Maintained, MaintenanceAction, MaintenanceArgs, MuteAction, MuteArgs, Muted, Speaks, Written,
 };
 pub use self::warnings::{WarningsAction, WarningsArgs};
+pub use super::places::Places;
+use super::simulate::SimulateArgs;
 
 const EXIT_CODES: &str = "Exit codes:
   0  done
@@ -30,6 +32,7 @@ Environment:
   NO_COLOR         no colours
   FOREWARN_CONFIG  as --config
   FOREWARN_DATA    as --data
+  FOREWARN_DRILL_SECRET  secret of the device that `simulate` speaks as
   FOREWARN_LOG     what `run` logs, such as info or forewarn=debug; default info (RUST_LOG does as well)";
 
 /// Early warning: sensor readings in, warnings out.
@@ -48,6 +51,8 @@ pub enum Command {
     Run(RunArgs),
     /// Play a flood through the whole service, with nothing configured and nobody told
     Demo(DemoArgs),
+    /// Publish readings that nobody measured, marked as simulated, to a drill's listener
+    Simulate(SimulateArgs),
     /// Tell every fault of the configuration, and what can never fire
     Check(CheckArgs),
     /// Tell who would hear of a warning, and why
@@ -92,20 +97,6 @@ pub enum Command {
     Stop(PlacesArgs),
     /// Print a shell's completions
     Completions(CompletionsArgs),
-}
-
-/// The folder of the configuration, unless another is given.
-pub(super) const CONFIG_DEFAULT: &str = "config";
-
-/// Where configuration and data stand.
-#[derive(Debug, Clone, Args)]
-pub struct Places {
-    /// Folder of the configuration
-    #[arg(long, value_name = "DIR", env = "FOREWARN_CONFIG", default_value = CONFIG_DEFAULT, global = true)]
-    pub config: PathBuf,
-    /// Folder of log, state and stores, where it is not the configuration's to say
-    #[arg(long, value_name = "DIR", env = "FOREWARN_DATA", global = true)]
-    pub data: Option<PathBuf>,
 }
 
 /// `forewarn run`.

@@ -7,22 +7,26 @@ use std::path::{Path, PathBuf};
 
 use forewarn_core::event::{Decision, Input};
 use forewarn_core::ids::{Position, RuleIx, SensorIx, TargetIx};
+use forewarn_core::level::Status;
 use forewarn_core::orders::Subject;
 use forewarn_core::plan::{Plan, PlanId};
 use forewarn_core::time::Timestamp;
 use forewarn_core::warning::{About, Cell, Evidence, Revision, TroubleKey};
 
-use super::args::{CONFIG_DEFAULT, Places};
+use super::places::{CONFIG_DEFAULT, Places};
 use super::{Exit, Surroundings};
 use crate::app::control::{shell_word, socket_path};
 use crate::app::desk::cell_word;
 use crate::channels::show;
-use crate::config::zone;
-use crate::log::{LogError, Record, Records, kept_plans, load_plan, segments};
+use crate::config::{Purpose, zone};
+use crate::log::{Identity, LogError, Record, Records, Stamp, kept_plans, load_plan, segments};
 use crate::state::StateReader;
 
 /// The file of the service's own settings, in the folder of the configuration.
 const SETTINGS: &str = "forewarn.toml";
+
+/// The file of a drill's own settings, there.
+const DRILL_SETTINGS: &str = "drill/drill.toml";
 
 /// Earlier plans that are asked for a name at most, newest first.
 const PLANS_ASKED: usize = 100;
@@ -30,12 +34,30 @@ const PLANS_ASKED: usize = 100;
 /// The data directory: as said, or else as the configuration has it. Only the
 /// one key is read, so that a configuration that is being edited hides no warning.
 pub(super) fn data_dir(places: &Places) -> Result<PathBuf, Nowhere> {
-    if let Some(data) = &places.data {
-        return Ok(data.clone());
+    let data = match &places.data {
+        Some(data) => data.clone(),
+        None => configured(places)?,
+    };
+    // FOREWARN_DATA of the live service may stand in the environment of whoever asks for the drill's.
+    let is_live = || Identity::of(&data).is_ok_and(|log| log.stamp == Stamp::Live);
+    if places.drill && is_live() {
+        let what = format!("{} is live, expected a drill's data directory", data.display());
+        return Err(Nowhere(what));
     }
-    let settings =
-        settings(&places.config).map_err(|fault| Nowhere(format!("{fault}, or give --data DIR")))?;
-    let data = settings.get("data").and_then(toml::Value::as_str).unwrap_or("../data");
+    Ok(data)
+}
+
+/// The data directory as the configuration has it.
+fn configured(places: &Places) -> Result<PathBuf, Nowhere> {
+    let settings = settings(places).map_err(|fault| Nowhere(format!("{fault}, or give --data DIR")))?;
+    let data = settings.get("data").and_then(toml::Value::as_str);
+    let data = match places.purpose() {
+        Purpose::Drill => {
+            let none = || Nowhere(format!("{DRILL_SETTINGS} has no data, expected the drill's own folder"));
+            data.ok_or_else(none)?
+        }
+        Purpose::Live | Purpose::Play => data.unwrap_or("../data"),
+    };
     Ok(places.config.join(data))
 }
 
@@ -43,14 +65,18 @@ pub(super) fn data_dir(places: &Places) -> Result<PathBuf, Nowhere> {
 /// if it was given, or else the configuration if it is not the usual one.
 pub(super) fn command(places: &Places, words: &str) -> String {
     match &places.data {
-        Some(data) => format!("forewarn {words} --data {}", shell_word(data)),
-        None => format!("forewarn {words}{}", config_flag(&places.config)),
+        Some(data) => format!("forewarn {words} --data {}{}", shell_word(data), drill_flag(places)),
+        None => command_on_config(places, words),
     }
 }
 
 /// The same for a command that reads or writes the configuration itself.
 pub(super) fn command_on_config(places: &Places, words: &str) -> String {
-    format!("forewarn {words}{}", config_flag(&places.config))
+    format!("forewarn {words}{}{}", config_flag(&places.config), drill_flag(places))
+}
+
+fn drill_flag(places: &Places) -> &'static str {
+    if places.drill { " --drill" } else { "" }
 }
 
 fn config_flag(config: &Path) -> String {
@@ -66,9 +92,13 @@ pub(super) fn is_running(data: &Path) -> bool {
     UnixStream::connect(socket_path(data)).is_ok()
 }
 
-/// `forewarn.toml` as it stands, unjudged.
-pub(super) fn settings(config: &Path) -> Result<toml::Table, String> {
-    let path = config.join(SETTINGS);
+/// The file that says where the service that is meant stands, unjudged.
+pub(super) fn settings(places: &Places) -> Result<toml::Table, String> {
+    let file = match places.purpose() {
+        Purpose::Drill => DRILL_SETTINGS,
+        Purpose::Live | Purpose::Play => SETTINGS,
+    };
+    let path = places.config.join(file);
     let text = std::fs::read_to_string(&path)
         .map_err(|error| format!("{}: {error}, expected the service's settings", path.display()))?;
     text.parse().map_err(|error: toml::de::Error| format!("{}: {}", path.display(), error.message()))
@@ -169,6 +199,18 @@ pub(super) fn told(found: anyhow::Result<Exit>, around: &mut Surroundings<'_>) -
         }
     }
 }
+
+/// Says first that what follows is a drill's, where it is.
+pub(super) fn mark(beside: &Beside, around: &mut Surroundings<'_>) -> io::Result<()> {
+    if beside.names.0.settings.status == Status::Actual {
+        return Ok(());
+    }
+    let line = around.paint.warning(MARK);
+    writeln!(around.out, "{line}")
+}
+
+/// What a drill's lists and log lines begin with.
+pub(super) const MARK: &str = "[演练] [EXERCISE]";
 
 /// Where nothing was found: said on standard error, so that a pipe stays empty.
 pub(super) fn nothing(what: &str, around: &mut Surroundings<'_>) -> anyhow::Result<Exit> {
@@ -327,7 +369,7 @@ mod tests {
     #[test]
     fn a_command_names_the_places_that_were_used() {
         let check = |config: &str, data: Option<&str>, expected: &str| {
-            let places = Places { config: config.into(), data: data.map(PathBuf::from) };
+            let places = Places { config: config.into(), data: data.map(PathBuf::from), drill: false };
             assert_eq!(command(&places, "resume"), expected);
         };
         check("config", None, "forewarn resume");

@@ -3,10 +3,8 @@
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
-use forewarn_core::level::Status;
-
 use super::args::{CheckArgs, Places};
-use super::beside::command_on_config;
+use super::beside::{MARK, command_on_config};
 use super::show::count;
 use super::{Exit, Surroundings};
 use crate::config::names::FreshIndices;
@@ -35,7 +33,7 @@ pub(super) fn loaded(places: &Places, around: &mut Surroundings<'_>) -> io::Resu
     let request = Request {
         dir: &places.config,
         data: places.data.as_deref(),
-        status: Status::Actual,
+        purpose: places.purpose(),
         at: around.now,
         env: around.env,
     };
@@ -53,6 +51,9 @@ fn summary(loaded: &Loaded, places: &Places, out: &mut dyn Write) -> io::Result<
     let Setup { plan, listener, http, devices, sources, influx, data, .. } = &loaded.setup;
     let contacts: BTreeSet<&str> =
         plan.targets.iter().flatten().map(|target| target.contact.as_str()).collect();
+    if places.drill {
+        writeln!(out, "{MARK} a drill, with the contacts, routes and ways of its own")?;
+    }
     writeln!(out, "{}, all times in {}", plan.settings.site, plan.settings.zone)?;
     writeln!(
         out,

@@ -8,6 +8,7 @@ use super::args::{DevicesAction, DevicesArgs, Places};
 use super::beside::{command, command_on_config};
 use super::show::count;
 use super::{Exit, Surroundings};
+use crate::config::Purpose;
 use crate::config::edit::{self, NewDevice};
 use crate::config::targets::hex;
 use crate::ingest::credentials;
@@ -20,8 +21,16 @@ pub(super) fn devices(args: &DevicesArgs, around: &mut Surroundings<'_>) -> io::
     }
 }
 
+/// Where the devices of the service that is meant stand.
+fn file_of(places: &Places) -> &'static str {
+    match places.purpose() {
+        Purpose::Drill => edit::DRILL_DEVICES,
+        Purpose::Live | Purpose::Play => edit::DEVICES,
+    }
+}
+
 fn list(places: &Places, around: &mut Surroundings<'_>) -> io::Result<Exit> {
-    let devices = match edit::devices(&places.config) {
+    let devices = match edit::devices(&places.config, file_of(places)) {
         Ok(devices) => devices,
         Err(faults) => {
             writeln!(around.err, "{faults}")?;
@@ -48,14 +57,14 @@ fn add(
     let (secret, sha256) = credentials::generate().map_err(io::Error::other)?;
     let digest = hex(&sha256);
     let device = NewDevice { identity, stations, secret_sha256: &digest };
-    let row = match edit::row(&places.config, &device) {
+    let row = match edit::row(&places.config, file_of(places), &device) {
         Ok(row) => row,
         Err(faults) => {
             writeln!(around.err, "{faults}")?;
             return Ok(Exit::Fault);
         }
     };
-    let file = places.config.join(edit::DEVICES);
+    let file = places.config.join(file_of(places));
     append(&file, &row).map_err(|error| {
         let what =
             format!("{}: {error}, expected a file that can be written; no device was added", file.display());

@@ -69,7 +69,7 @@ pub(super) fn health(args: &HealthArgs, around: &mut Surroundings<'_>) -> io::Re
 
 /// Where it is configured to listen.
 fn configured(places: &Places) -> Result<SocketAddr, String> {
-    let settings = settings(&places.config)?;
+    let settings = settings(places)?;
     let bind = settings.get("http").and_then(|http| http.get("bind")).and_then(toml::Value::as_str);
     let bind = bind.unwrap_or(DEFAULT_BIND);
     bind.parse().map_err(|_| format!("http.bind is {bind:?}, expected an address such as {DEFAULT_BIND}"))

@@ -15,13 +15,16 @@ mod demo;
 mod devices;
 mod health;
 mod log;
+mod marked;
 mod orders;
+mod places;
 mod quarantine;
 mod record;
 mod run;
 mod schema;
 mod sensors;
 mod show;
+mod simulate;
 mod table;
 mod warnings;
 mod who;
@@ -40,6 +43,7 @@ pub use args::{
     Speaks, TokensAction, TokensArgs, WarningsAction, WarningsArgs, WhoArgs, Written,
 };
 pub use show::Paint;
+pub use simulate::SimulateArgs;
 
 /// How a command ends, for scripts; stands in the help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,6 +105,7 @@ pub fn handle(command: Command, around: &mut Surroundings<'_>) -> Exit {
         Command::Completions(args) => completions(&args, around),
         Command::Demo(args) => demo::demo(&args, around),
         Command::Run(args) => run::run(&args, around),
+        Command::Simulate(args) => simulate::simulate(&args, around),
         Command::Warnings(args) => warnings::warnings(&args, around),
         Command::Mute(args) => orders::mute(&args, around),
         Command::Maintenance(args) => orders::maintenance(&args, around),
@@ -152,7 +157,13 @@ mod tests {
             "run --config c --data d",
             "demo",
             "demo --recording hugo-1989 --seed 7 --data d",
+            "run --drill --config c",
+            "simulate --sensor a/level --shape flood --low 1 --peak 9 --to mqtt://127.0.0.1:1884 --as gw-1",
             "check --strict",
+            "check --drill",
+            "who --drill --area a --level red --hazard flood",
+            "warnings list --drill",
+            "devices add gw-1 --stations a --drill",
             "who --area a --level red --hazard flood --at 2026-07-01T03:00",
             "schema",
             "schema rules",

@@ -2,27 +2,28 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use forewarn_core::level::Status;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 use tracing_subscriber::EnvFilter;
 
 use super::args::{LogFormat, Places, RunArgs};
-use super::beside::command;
+use super::beside::{MARK, command};
+use super::marked::{Marked, Shape};
 use super::{Exit, Surroundings};
 use crate::app::desk::Orphan;
 use crate::app::service::{Options, Service, Timekeeping};
 use crate::app::systemd;
+use crate::config::Purpose;
 use crate::config::fault::Faults;
 
 /// Runs it, and says how it ended.
 pub(super) fn run(args: &RunArgs, around: &mut Surroundings<'_>) -> io::Result<Exit> {
-    trace(args.log_format);
+    trace(args.log_format, args.places.purpose());
     let options = Options {
         config: args.places.config.clone(),
         data: args.places.data.clone(),
-        status: Status::Actual,
+        purpose: args.places.purpose(),
         time: Timekeeping::System,
     };
     // Every TLS of the process uses it; one that stands already (a test's) is the same.
@@ -82,6 +83,12 @@ async fn serve(options: Options, places: &Places, out: &mut dyn Write) -> anyhow
 /// Says that it runs, whether it is held, where it listens, and how it is stopped.
 fn greet(service: &Service, places: &Places, out: &mut dyn Write) -> io::Result<()> {
     let (setup, pid) = (service.setup(), std::process::id());
+    if places.drill {
+        writeln!(
+            out,
+            "{MARK} a drill: nothing here reaches a live contact that is not marked as taking part"
+        )?;
+    }
     writeln!(out, "{} is running, process {pid}", setup.plan.settings.site)?;
     for (what, address) in [("MQTT", service.mqtt_addr()), ("MQTT, TLS", service.mqtt_tls_addr())] {
         if let Some(address) = address {
@@ -127,14 +134,19 @@ fn greet(service: &Service, places: &Places, out: &mut dyn Write) -> io::Result<
 }
 
 /// To standard error: for people on a terminal, a line of JSON an event where asked.
-fn trace(format: LogFormat) {
+fn trace(format: LogFormat, purpose: Purpose) {
     let filter = EnvFilter::try_from_env("FOREWARN_LOG")
         .or_else(|_| EnvFilter::try_from_default_env())
         .unwrap_or_else(|_| EnvFilter::new("info"));
     let to = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     // A subscriber that stands already (a test's) is as good.
     let _ = match format {
-        LogFormat::Text => to.with_ansi(io::stderr().is_terminal()).try_init(),
-        LogFormat::Json => to.json().try_init(),
+        LogFormat::Text => to
+            .with_ansi(io::stderr().is_terminal())
+            .map_event_format(|format| Marked { format, purpose, shape: Shape::Text })
+            .try_init(),
+        LogFormat::Json => {
+            to.json().map_event_format(|format| Marked { format, purpose, shape: Shape::Json }).try_init()
+        }
     };
 }

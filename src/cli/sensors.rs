@@ -18,7 +18,7 @@ use forewarn_core::time::Timestamp;
 
 use self::arrivals::{Arrival, Arrivals};
 use super::args::SensorsArgs;
-use super::beside::{Beside, Names, command, is_running, json as print_json, nothing, told};
+use super::beside::{Beside, Names, command, is_running, json as print_json, mark, nothing, told};
 use super::show::count;
 use super::table::{Cell, table};
 use super::{Exit, Surroundings};
@@ -88,6 +88,7 @@ fn look(args: &SensorsArgs, around: &mut Surroundings<'_>) -> anyhow::Result<Exi
         let rows = seen.iter().map(|seen| words::json(&shown, seen)).collect();
         print_json(&serde_json::Value::Array(rows), around)?;
     } else {
+        mark(&beside, around)?;
         match seen.as_slice() {
             [one] if args.which.is_some() => detail(args, &shown, one, &beside, around)?,
             several => list(args, &shown, several, &beside, around)?,

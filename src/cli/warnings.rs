@@ -14,7 +14,7 @@ pub(super) use self::json::revision_json;
 use self::json::{delivery_json, detail_json, warning_json};
 use self::ordered::{approve, ordered};
 use super::args::{Listing, WarningsAction, WarningsArgs};
-use super::beside::{Beside, Names, command, json as print_json, lacks_names, nothing, told};
+use super::beside::{Beside, Names, command, json as print_json, lacks_names, mark, nothing, told};
 use super::change::change;
 use super::orders;
 use super::show::count;
@@ -112,6 +112,7 @@ fn list(args: &WarningsArgs, around: &mut Surroundings<'_>) -> anyhow::Result<Ex
     }
     if !args.listing.json {
         let shown: Vec<[Cell; 7]> = rows.iter().map(|row| listed(names, row)).collect();
+        mark(&beside, around)?;
         let head = ["ID", "LEVEL", "STATE", "ABOUT", "SINCE", "NEWEST", "PLACE"];
         table(around.out, around.paint, head, &shown)?;
     }
@@ -165,6 +166,7 @@ fn detail(args: &WarningsArgs, id: &str, around: &mut Surroundings<'_>) -> anyho
     if args.listing.json {
         print_json(&detail_json(&beside.names, &found), around)?;
     } else {
+        mark(&beside, around)?;
         print(&beside.names, &state, &found, around)?;
     }
     Ok(Exit::Done)
@@ -428,6 +430,7 @@ fn dead(args: &WarningsArgs, around: &mut Surroundings<'_>) -> anyhow::Result<Ex
                 [key, row.warning.digest().to_string()[..SHORT].into(), to, state, tried, note]
             })
             .collect();
+        mark(&beside, around)?;
         let head = ["KEY", "WARNING", "TO", "STATE", "TRIED", "NEWEST ATTEMPT"];
         table(around.out, around.paint, head, &shown)?;
         writeln!(around.err, "send one again with: {}", command(&args.places, "warnings resend KEY"))?;

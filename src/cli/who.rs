@@ -8,6 +8,7 @@ use forewarn_core::plan::{Plan, Target};
 use forewarn_core::time::Timestamp;
 
 use super::args::WhoArgs;
+use super::beside::MARK;
 use super::check::loaded;
 use super::show::count;
 use super::table::width;
@@ -35,7 +36,8 @@ pub(super) fn who(args: &WhoArgs, around: &mut Surroundings<'_>) -> io::Result<E
         plan.area(area).iter().flat_map(|area| &area.names).map(|(_, name)| name.as_str()).collect();
     writeln!(
         around.out,
-        "{} {level} in {} ({}) at {} would go to {}",
+        "{}{} {level} in {} ({}) at {} would go to {}",
+        if args.places.drill { format!("{MARK} ") } else { String::new() },
         args.hazard,
         args.area,
         names.join(", "),

@@ -4,10 +4,12 @@ use std::path::Path;
 
 use super::fault::{Fault, Faults, Place, quote};
 use super::raw::words::{Id, Word};
-use super::raw::{devices as raw, sensors, sheet};
+use super::raw::{devices as raw, drill, sensors, sheet};
 
 /// The file of devices.
 pub const DEVICES: &str = raw::FILE;
+/// The file of a drill's devices.
+pub const DRILL_DEVICES: &str = drill::DEVICES;
 
 /// A device to be added.
 #[derive(Debug, Clone, Copy)]
@@ -30,9 +32,9 @@ pub struct Row {
 }
 
 /// Every device of a configuration, with the stations it may speak for.
-pub fn devices(dir: &Path) -> Result<Vec<(String, Vec<String>)>, Faults> {
+pub fn devices(dir: &Path, file: &str) -> Result<Vec<(String, Vec<String>)>, Faults> {
     let mut faults = Faults::default();
-    let devices = raw::read(dir, &mut faults);
+    let devices = raw::read(dir, file, &mut faults);
     if !faults.is_empty() {
         return Err(faults.in_order());
     }
@@ -41,10 +43,10 @@ pub fn devices(dir: &Path) -> Result<Vec<(String, Vec<String>)>, Faults> {
 
 /// The row of a new device, in the columns that the file has; refused where
 /// the device is there already, or a station is not.
-pub fn row(dir: &Path, device: &NewDevice<'_>) -> Result<Row, Faults> {
+pub fn row(dir: &Path, file: &str, device: &NewDevice<'_>) -> Result<Row, Faults> {
     let mut faults = Faults::default();
-    let place = Place::new(DEVICES, 0);
-    let known = raw::read(dir, &mut faults);
+    let place = Place::new(file, 0);
+    let known = raw::read(dir, file, &mut faults);
     if let Some(first) = known.iter().find(|known| known.identity == device.identity) {
         let what = format!("identity {} stands on line {} already", quote(device.identity), first.place.line);
         let fault = Fault::new(place.clone(), what, "each identity once");
@@ -64,7 +66,7 @@ pub fn row(dir: &Path, device: &NewDevice<'_>) -> Result<Row, Faults> {
             faults.push_nearest(fault, station, sensors.stations.iter());
         }
     }
-    let header = sheet::header(dir, DEVICES, raw::COLUMNS, &mut faults);
+    let header = sheet::header(dir, file, raw::COLUMNS, &mut faults);
     if !faults.is_empty() {
         return Err(faults.in_order());
     }

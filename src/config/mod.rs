@@ -33,12 +33,33 @@ pub struct Request<'a> {
     pub dir: &'a Path,
     /// The data directory, where it is not the configuration's to say.
     pub data: Option<&'a Path>,
-    /// Actual for a live service, Exercise for a drill or a demo.
-    pub status: Status,
+    /// What it is read for.
+    pub purpose: Purpose,
     /// Civil time now: the table of the zone's offsets lies around it.
     pub at: Timestamp,
     /// Reads environment variables, for secrets.
     pub env: &'a dyn Fn(&str) -> Option<String>,
+}
+
+/// What a configuration is read for: which world its service will act in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To warn.
+    Live,
+    /// To drill: what stands in `drill/` takes the place of all that leads in and out.
+    Drill,
+    /// To play by itself, as a demo does: as written, and everything it says is an exercise.
+    Play,
+}
+
+impl Purpose {
+    /// The status of all that is said.
+    pub const fn status(self) -> Status {
+        match self {
+            Purpose::Live => Status::Actual,
+            Purpose::Drill | Purpose::Play => Status::Exercise,
+        }
+    }
 }
 
 /// A configuration that can be used.
@@ -69,7 +90,7 @@ pub fn load(
         faults.push(Fault::new(place, "is no folder", "the folder of forewarn.toml"));
         return Err(faults);
     }
-    let raw = raw::Raw::read(request.dir, &mut faults);
+    let raw = raw::Raw::read(request.dir, request.purpose, &mut faults);
     words(&raw.messages, &mut faults);
     let built = build::build(&raw, request, indices, targets, &mut faults);
     let memory = built.as_ref().map(|built| affordable(built, &mut faults)).unwrap_or_default();
@@ -112,7 +133,7 @@ mod tests {
         let request = Request {
             dir: Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/config")),
             data: None,
-            status: Status::Actual,
+            purpose: Purpose::Live,
             at: Timestamp::from_secs(1_782_864_000),
             env: &|_| None,
         };

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use forewarn_core::ids::{SensorIx, SourceIx};
+use forewarn_core::level::Status;
 use forewarn_core::plan::Plan;
 use forewarn_core::time::Span;
 use forewarn_core::units::Unit;
@@ -44,12 +45,48 @@ pub struct Setup {
     pub messages: Arc<BTreeMap<String, BTreeMap<String, String>>>,
     /// The site's public address, for links.
     pub url: Option<String>,
+    /// Which readings count in this world.
+    pub admits: Admits,
     /// Where log, state and stores stand.
     pub data: PathBuf,
     /// The machine's name, for what is told of the service itself; empty where the system does not say.
     pub host: String,
     /// Accounts that whoever owns this machine may speak as.
     pub shell_accounts: Vec<String>,
+}
+
+/// The first level of the topics that belong to drills, everywhere: no live
+/// service takes what comes below it.
+pub const DRILL_TOPIC: &str = "drill";
+
+/// The user property by which the listener tells its world to MQTT 5 clients.
+pub const WORLD_PROPERTY: &str = "forewarn-world";
+
+impl Setup {
+    /// The world that this setup acts in: `live` or `drill`.
+    pub fn world(&self) -> &'static str {
+        match self.plan.settings.status {
+            Status::Actual => "live",
+            Status::Exercise | Status::Test => "drill",
+        }
+    }
+}
+
+/// Whether a topic, or a filter of topics, lies below [`DRILL_TOPIC`].
+pub fn is_drill_topic(topic: &str) -> bool {
+    topic.strip_prefix(DRILL_TOPIC).is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// Which readings count in a world. One belongs to drills where it is marked as
+/// simulated, or comes under a topic below [`DRILL_TOPIC`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admits {
+    /// Those that do not belong to drills: a live service.
+    Real,
+    /// Those that do: a drill.
+    Drilled,
+    /// All: a drill that follows live gauges, and what plays by itself.
+    All,
 }
 
 /// From the names in payloads to dense indices.

@@ -5,11 +5,12 @@ use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Value, json};
 
 use super::raw::sheet::{Column, Need};
-use super::raw::{areas, contacts, devices, forewarn_toml, limits, routes, rules, sensors};
+use super::raw::{areas, contacts, devices, drill, forewarn_toml, limits, routes, rules, sensors};
 
 /// The files that have a schema, by the names they are asked for.
-pub const FILES: [&str; 8] = [
+pub const FILES: [&str; 9] = [
     "forewarn.toml",
+    "drill/drill.toml",
     "rules",
     "routes.toml",
     "sensors.csv",
@@ -23,6 +24,7 @@ pub const FILES: [&str; 8] = [
 pub fn schema(file: &str) -> Option<Value> {
     match file {
         "forewarn.toml" => Some(of::<forewarn_toml::Main>("forewarn.toml")),
+        "drill/drill.toml" => Some(of::<drill::Drill>(file)),
         "rules" => Some(rule_file()),
         "routes.toml" => Some(of::<routes::Routes>("routes.toml")),
         "sensors.csv" => Some(columns(file, sensors::COLUMNS)),

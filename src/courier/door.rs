@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use forewarn_core::ids::{Key, TargetIx};
+use forewarn_core::ids::{Key, LogId, TargetIx};
 use forewarn_core::time::Span;
 use forewarn_core::warning::{Death, Revision};
 use metrics::{Counter, counter};
@@ -47,6 +47,7 @@ pub(super) struct Door<W: World> {
     channels: Vec<Arc<dyn Channel<W>>>,
     names: BTreeMap<TargetIx, String>,
     links: Option<Links>,
+    log: LogId,
 }
 
 /// An attempt, ready to be made.
@@ -75,12 +76,13 @@ impl<W: World> Door<W> {
         channels: Vec<Arc<dyn Channel<W>>>,
         names: BTreeMap<TargetIx, String>,
         links: Option<Links>,
+        log: LogId,
     ) -> Self {
         for channel in &channels {
             BECOMES.into_iter().for_each(|attempt| drop(attempts(channel.name(), attempt)));
         }
         BECOMES_UNTRIED.into_iter().for_each(|attempt| drop(attempts(NO_CHANNEL, attempt)));
-        Door { channels, names, links }
+        Door { channels, names, links, log }
     }
 
     /// The log gave a target its index.
@@ -98,7 +100,12 @@ impl<W: World> Door<W> {
     ) -> Delivery {
         let name = self.name(target, setup).map_or_else(|| unnamed_target(target), str::to_owned);
         let key = Key::of_delivery(&revision.id, &name, round);
-        let admission = if W::admits(revision) { Admission::Admitted } else { Admission::Refused };
+        // Another log's revision was never decided here, whatever its status.
+        let admission = if W::admits(revision) && revision.id.log == self.log {
+            Admission::Admitted
+        } else {
+            Admission::Refused
+        };
         Delivery { key, target, round, revision: Arc::clone(revision), admission }
     }
 
@@ -123,7 +130,7 @@ impl<W: World> Door<W> {
             attempt: Attempt::Dead(death),
             reason: reason.to_owned(),
         };
-        if !W::admits(&delivery.revision) {
+        if delivery.admission == Admission::Refused || !W::admits(&delivery.revision) {
             return Err(refuse(Death::Forbidden, "its status does not belong to this world"));
         }
         let target = Self::target(delivery.target, setup)

@@ -5,16 +5,16 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use forewarn_core::event::{Decision, Input};
+use forewarn_core::event::{Decision, Input, TroubleReport};
 use forewarn_core::ids::{IndexKind, Key, OutputId, Position, TargetIx};
 use forewarn_core::level::Level;
 use forewarn_core::time::Moment;
-use forewarn_core::warning::{Due, Revision, TroubleCode};
+use forewarn_core::warning::{Due, Revision, TroubleCode, TroubleKey};
 use metrics::Counter;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::delivery::Delivery;
+use super::delivery::{Admission, Delivery};
 use super::follow;
 use super::shell::Shell;
 use crate::channels::door::World;
@@ -224,21 +224,41 @@ impl<W: World> Shell<W> {
 
     fn take(&mut self, deliveries: Vec<Delivery>) {
         let (setup, now) = (self.setup(), self.now());
+        self.refuse(deliveries.iter().filter(|it| it.admission == Admission::Refused).count());
         for delivery in deliveries {
             let place = self.door.place(delivery.target, &setup);
             self.lanes.release(delivery, place, now);
         }
     }
 
-    /// What was outstanding before this courier began counts as attempted.
+    /// Tells of deliveries that belong to the other world.
+    fn refuse(&mut self, foreign: usize) {
+        if foreign == 0 {
+            return;
+        }
+        self.foreign += foreign;
+        tracing::error!(foreign, "deliveries belong to the other world: they are not sent");
+        let key = TroubleKey { code: TroubleCode::OtherWorld, subject: String::new() };
+        let count = self.foreign;
+        let detail = format!("deliveries that belong to the other world, and were not sent: {count}");
+        self.parts.inbox.control(Input::Trouble(TroubleReport { key, present: true, detail }));
+    }
+
+    /// What was outstanding before this courier began counts as attempted. A row
+    /// of the other world has no outcome either: a person is to look at it, and
+    /// nobody is to be told by another way instead.
     pub(super) fn take_rows(&mut self, rows: &[Outstanding]) {
         let setup = self.setup();
+        let mut deliveries = Vec::with_capacity(rows.len());
         for row in rows {
-            self.lanes.recall(row.revision.warning, row.due.target, row.revision.number);
+            let delivery = self.door.delivery(&row.revision, row.due.target, row.due.round, &setup);
+            // Two words for one status: somebody put the row there, or changed one of them.
+            if delivery.admission == Admission::Admitted && row.status == Some(row.revision.status) {
+                self.lanes.recall(row.revision.warning, row.due.target, row.revision.number);
+                deliveries.push(delivery);
+            }
         }
-        let rows =
-            rows.iter().map(|row| self.door.delivery(&row.revision, row.due.target, row.due.round, &setup));
-        let deliveries = rows.collect();
+        self.refuse(rows.len() - deliveries.len());
         self.take(deliveries);
     }
 

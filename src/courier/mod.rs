@@ -26,7 +26,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
-use forewarn_core::ids::Position;
+use forewarn_core::ids::{LogId, Position};
 use forewarn_core::time::Timestamp;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -55,6 +55,8 @@ pub struct Parts<W: World> {
     pub current: Current,
     /// Every way out.
     pub channels: Vec<Arc<dyn Channel<W>>>,
+    /// Whose log it is: what another decided is not sent.
+    pub log: LogId,
     /// Opens the log.
     pub reopen: Opener,
     /// Where to go on, read after the projection has reached the log's end.

@@ -40,6 +40,8 @@ pub(super) struct Shell<W: World> {
     /// Why deliveries died that the lanes are about to report.
     deaths: HashMap<Key, Made>,
     keys: HashMap<Id, Key>,
+    /// Deliveries of the other world that were refused.
+    pub(super) foreign: usize,
     pub(super) upto: Position,
     pub(super) lag: Option<Lag>,
     /// The last row of the projection taken, while there may be more.
@@ -69,7 +71,8 @@ enum Woken {
 impl<W: World> Shell<W> {
     pub(super) fn new(mut parts: Parts<W>, standing: watch::Sender<Standing>) -> Self {
         let resume = std::mem::take(&mut parts.resume);
-        let door = Door::new(std::mem::take(&mut parts.channels), resume.targets.clone(), parts.links.take());
+        let (channels, links) = (std::mem::take(&mut parts.channels), parts.links.take());
+        let door = Door::new(channels, resume.targets.clone(), links, parts.log);
         let mut shell = Shell {
             lanes: Lanes::new(parts.seed),
             door,
@@ -78,6 +81,7 @@ impl<W: World> Shell<W> {
             waiting: Waiting::new(parts.clock.now()),
             deaths: HashMap::new(),
             keys: HashMap::new(),
+            foreign: 0,
             upto: resume.cursor,
             lag: None,
             backlog: None,

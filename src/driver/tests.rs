@@ -9,7 +9,7 @@ use forewarn_core::authority::By;
 use forewarn_core::engine::Engine;
 use forewarn_core::event::{Command, Decision, Input, PlanRef, Started};
 use forewarn_core::ids::{Position, RunId, SensorIx, SourceIx};
-use forewarn_core::level::{Level, Status};
+use forewarn_core::level::Level;
 use forewarn_core::plan::Plan;
 use forewarn_core::reading::Marks;
 use forewarn_core::time::{Moment, Span, Timestamp};
@@ -81,7 +81,7 @@ fn example() -> (Arc<Plan>, plan::Log) {
     let request = Request {
         dir: Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/config")),
         data: None,
-        status: Status::Exercise,
+        purpose: config::Purpose::Play,
         at: START,
         env: &|_| None,
     };

@@ -33,6 +33,7 @@ struct Raw {
     quantity: Option<String>,
     value: Option<String>,
     unit: Option<String>,
+    simulated: Option<String>,
     topic: Option<String>,
     readings: RawReadings,
     quantities: Vec<String>,
@@ -83,6 +84,9 @@ impl TryFrom<Raw> for Json {
         }
         mapping.find(slot::SEQ, raw.seq.as_deref().unwrap_or("/seq")).map_err(fault("seq"))?;
         mapping.find(slot::UNIT, raw.unit.as_deref().unwrap_or("/unit")).map_err(fault("unit"))?;
+        mapping
+            .find(slot::SIMULATED, raw.simulated.as_deref().unwrap_or("/simulated"))
+            .map_err(fault("simulated"))?;
         let pairs = raw.quantity.is_some() || raw.value.is_some();
         let listed = !(raw.readings.is_empty() && raw.quantities.is_empty());
         if pairs || !listed {

@@ -93,6 +93,8 @@ pub(super) mod slot {
     pub(in crate::formats) const QUANTITY: usize = 4;
     pub(in crate::formats) const VALUE: usize = 5;
     pub(in crate::formats) const UNIT: usize = 6;
+    /// Whether it was not measured at all.
+    pub(in crate::formats) const SIMULATED: usize = 7;
 }
 
 /// How strings that hold numbers are met.
@@ -135,7 +137,7 @@ pub(super) struct Mapping {
 
 impl Mapping {
     /// The slot of the first reading.
-    pub(super) const FIRST_READING: usize = 7;
+    pub(super) const FIRST_READING: usize = 8;
 
     /// A mapping that finds nothing yet.
     pub(super) fn new() -> Self {

@@ -9,7 +9,7 @@ use forewarn_core::units::Unit;
 use super::instant::rfc3339;
 use super::mapping::{Mapping, Strings, parse_unit, slot};
 use super::topic::Named;
-use super::walk::{Found, Scalar};
+use super::walk::{FALSE, Found, Scalar};
 use super::{Decoded, Offered, Sink};
 
 /// What every reading of a record shares.
@@ -19,6 +19,7 @@ struct Shared<'f> {
     seq: Option<u64>,
     /// The unit that the payload gives for all of them.
     unit: Option<Unit>,
+    marks: Marks,
 }
 
 impl Shared<'_> {
@@ -30,7 +31,7 @@ impl Shared<'_> {
             unit: unit.or(self.unit),
             observed: self.observed,
             seq: self.seq,
-            marks: Marks::default(),
+            marks: self.marks,
         }
     }
 }
@@ -59,6 +60,7 @@ impl Record<'_, '_> {
             observed: self.observed()?,
             seq: self.seq()?,
             unit: self.unit()?,
+            marks: self.marks(),
         };
         let mapped = self.give_mapped(&shared, sink);
         let named = self.give_named(&shared, sink)?;
@@ -141,6 +143,17 @@ impl Record<'_, '_> {
         };
         let expected = || format!("{} is no counter, expected a whole number from 0 up", describe(found));
         number.map(Some).ok_or_else(|| self.at(slot::SEQ, &expected()))
+    }
+
+    /// Simulated where anything says so but no: a simulation that is taken for
+    /// a measurement warns people, the other way round is a fault that is seen.
+    fn marks(&self) -> Marks {
+        match self.get(slot::SIMULATED) {
+            None | Some(Scalar::Null | Scalar::Other(FALSE) | Scalar::Whole(0)) => Marks::default(),
+            Some(Scalar::Whole(_) | Scalar::Float(_) | Scalar::Text(_) | Scalar::Other(_)) => {
+                Marks::SIMULATED
+            }
+        }
     }
 
     /// The unit beside the values. What is there and no unit is a fault: read

@@ -13,6 +13,9 @@ use super::pointer::{Node, Others};
 /// Values under names that no pointer names, in one record; more are refused.
 const GATHERED_MAX: usize = 256;
 
+/// The name of what says no.
+pub(super) const FALSE: &str = "false";
+
 /// One value, borrowed from the payload where it can be.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Scalar<'de> {
@@ -143,8 +146,8 @@ impl<'de> Visitor<'de> for Walk<'_, '_, 'de> {
         f.write_str("any value")
     }
 
-    fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
-        self.put(|| Scalar::Other("a boolean"));
+    fn visit_bool<E: Error>(self, is_true: bool) -> Result<(), E> {
+        self.put(|| Scalar::Other(if is_true { "a boolean" } else { FALSE }));
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use forewarn_core::ids::SourceIx;
 use forewarn_core::reading::Marks;
 use sha2::{Digest, Sha256};
 
-use crate::config::plan::{Catalog, CatalogEntry, Decode, Setup};
+use crate::config::plan::{Admits, Catalog, CatalogEntry, DRILL_TOPIC, Decode, Setup, is_drill_topic};
 use crate::formats::{Decoded, Message, Offered, Refusal, Session, Sink};
 use crate::ports::{Batch, Ground, REFUSED_BYTES_MAX, Refused, Taken};
 
@@ -68,8 +68,15 @@ pub fn take(
     batch: &mut Batch,
 ) {
     let before = batch.taken.len();
+    let by_topic = is_drill_topic(message.topic);
+    if by_topic && setup.admits == Admits::Real {
+        let what = format!("came below {DRILL_TOPIC}/, where only drills are, and the service is live");
+        batch.refused.push(refuse(origin.source, message, Ground::OtherWorld, what));
+        return;
+    }
     let mut sorter = Sorter {
         catalog: &setup.catalog,
+        admits: if by_topic { Admits::All } else { setup.admits },
         origin,
         message,
         place_in_batch: before as u64,
@@ -141,6 +148,8 @@ fn cut(text: &mut String, bytes_max: usize) {
 
 struct Sorter<'a, 'b> {
     catalog: &'a Catalog,
+    /// Which readings count here.
+    admits: Admits,
     origin: Origin<'a>,
     message: &'a Message<'a>,
     taken: &'b mut Vec<Taken>,
@@ -173,6 +182,16 @@ impl Sorter<'_, '_> {
             (Ground::Unit, what)
         })?;
         let mut marks = decoded.marks;
+        let other_world = match (self.admits, marks.has(Marks::SIMULATED)) {
+            (Admits::Real, true) => Some("is simulated, and the service is live".to_owned()),
+            (Admits::Drilled, false) => Some(format!(
+                "is no drill's, expected one marked as simulated or below {DRILL_TOPIC}/ (or mirror = true)"
+            )),
+            (Admits::Real, false) | (Admits::Drilled, true) | (Admits::All, _) => None,
+        };
+        if let Some(what) = other_world {
+            return Err((Ground::OtherWorld, format!("reading of {station:?}/{quantity:?} {what}")));
+        }
         if self.origin.sending == Sending::PerhapsAgain {
             marks = marks.with(Marks::REPEATED);
         }
@@ -284,6 +303,7 @@ mod tests {
         let mut sorter = Sorter {
             place_in_batch: 0,
             catalog: &catalog,
+            admits: Admits::All,
             origin: Origin { source: SourceIx(0), packet: 0, sending: Sending::First, permit },
             message: &message,
             taken: &mut taken,

@@ -275,8 +275,8 @@ fn delivery(transaction: &Transaction<'_>, revision: &Revision, due: Due, place:
     let name = name.unwrap_or_else(|| unnamed_target(due.target));
     let key = Key::of_delivery(&revision.id, &name, due.round);
     let insert = "INSERT OR IGNORE INTO deliveries
-            (key, warning, number, target, round, state, level, position, ordinal, released)
-        VALUES (?1, ?2, ?3, ?4, ?5, 'queued', ?6, ?7, ?8, ?9)";
+            (key, warning, number, target, round, state, level, position, ordinal, released, status)
+        VALUES (?1, ?2, ?3, ?4, ?5, 'queued', ?6, ?7, ?8, ?9, ?10)";
     transaction.prepare_cached(insert)?.execute(params![
         key.0,
         id_blob(&revision.warning),
@@ -287,6 +287,7 @@ fn delivery(transaction: &Transaction<'_>, revision: &Revision, due: Due, place:
         revision.id.position.0 as i64,
         revision.id.ordinal,
         place.position(),
+        revision.status.word(),
     ])?;
     Ok(())
 }

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Params, Row, params};
 
 use super::rows::{
     DeliveryRow, LedgerRow, Notice, QuarantineRow, TroubleRow, WarningDetail, WarningRow, id_blob, id_from,
-    state_from,
+    state_from, status_from,
 };
 use super::{BUSY_MAX, StateError, meta};
 use crate::ports::{Archive, Hold, Outstanding, Resume};
@@ -230,27 +230,28 @@ impl StateReader {
         upto: Position,
         limit: usize,
     ) -> Read<Vec<Outstanding>> {
-        let select = "SELECT d.warning, d.number, d.target, d.round, r.body FROM deliveries d
+        let select = "SELECT d.warning, d.number, d.target, d.round, r.body, d.status FROM deliveries d
                       JOIN revisions r ON r.warning = d.warning AND r.number = d.number
                       WHERE d.state = 'queued' AND d.released <= ?5
                           AND (d.position, d.ordinal, d.target, d.round) > (?1, ?2, ?3, ?4)
                       ORDER BY d.position, d.ordinal, d.target, d.round LIMIT ?6";
         let values = params![after.0, after.1, after.2, after.3, upto.0 as i64, limit as i64];
-        let rows: Vec<([u8; 36], u32, Due, Vec<u8>)> = self.rows(connection, select, values, |row| {
+        let rows: Vec<Released> = self.rows(connection, select, values, |row| {
             let due = Due { target: TargetIx(row.get(2)?), round: row.get(3)? };
-            Ok((row.get(0)?, row.get(1)?, due, row.get(4)?))
+            Ok((row.get(0)?, row.get(1)?, (due, row.get(5)?), row.get(4)?))
         })?;
         let mut page: Vec<Outstanding> = Vec::with_capacity(rows.len());
-        for (_, _, due, body) in &rows {
+        for (_, _, (due, status), body) in &rows {
+            let (due, status) = (*due, status_from(status));
             // Rows of one revision stand together and share its body.
             let revision: Revision = match page.last() {
                 Some(last) if same_revision(&rows, page.len()) => {
-                    page.push(Outstanding { revision: Arc::clone(&last.revision), due: *due });
+                    page.push(Outstanding { revision: Arc::clone(&last.revision), due, status });
                     continue;
                 }
                 Some(_) | None => self.decode(body)?,
             };
-            page.push(Outstanding { revision: Arc::new(revision), due: *due });
+            page.push(Outstanding { revision: Arc::new(revision), due, status });
         }
         Ok(page)
     }
@@ -340,6 +341,9 @@ impl Archive for StateReader {
         Ok(self.page(&self.lock(), place, upto, limit)?)
     }
 }
+
+/// A row of what was released: warning, number, to whom under which status, revision.
+type Released = ([u8; 36], u32, (Due, String), Vec<u8>);
 
 fn same_revision<A: PartialEq, B: PartialEq, C, D>(rows: &[(A, B, C, D)], at: usize) -> bool {
     at > 0 && rows[at].0 == rows[at - 1].0 && rows[at].1 == rows[at - 1].1

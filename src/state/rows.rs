@@ -2,6 +2,7 @@
 
 use forewarn_core::finding::WouldHave;
 use forewarn_core::ids::{Key, LogId, OutputId, Position, RunId, SourceIx, TargetIx};
+use forewarn_core::level::Status;
 use forewarn_core::orders::Note;
 use forewarn_core::time::Timestamp;
 use forewarn_core::warning::{Death, Phase, Revision};
@@ -186,6 +187,11 @@ pub(super) fn state_from(state: &str, death: Option<&str>) -> Option<DeliverySta
         }
         _ => None,
     }
+}
+
+/// A status from its column; `None` for a word that is none.
+pub(super) fn status_from(word: &str) -> Option<Status> {
+    [Status::Actual, Status::Exercise, Status::Test].into_iter().find(|status| status.word() == word)
 }
 
 /// The word in rows and answers.

@@ -49,7 +49,7 @@ CREATE TABLE revisions (
 ) STRICT;
 CREATE TABLE deliveries (
     key BLOB PRIMARY KEY, warning BLOB NOT NULL, number INTEGER NOT NULL, target INTEGER NOT NULL,
-    round INTEGER NOT NULL, state TEXT NOT NULL, death TEXT, level INTEGER NOT NULL,
+    round INTEGER NOT NULL, status TEXT NOT NULL, state TEXT NOT NULL, death TEXT, level INTEGER NOT NULL,
     position INTEGER NOT NULL, ordinal INTEGER NOT NULL, released INTEGER NOT NULL, decided INTEGER
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX deliveries_by_warning ON deliveries (warning, number, target);

@@ -14,6 +14,7 @@ use browser::{Browser, LOGIN};
 use common::house::{Device, Folder, Receiver, level};
 use forewarn::accounts::{Accounts, Reach};
 use forewarn::app::service::{Options, Service, Timekeeping};
+use forewarn::config::Purpose;
 use forewarn_core::authority::Role;
 use forewarn_core::level::Status;
 
@@ -35,8 +36,12 @@ async fn house(receiver: &Receiver, status: Status) -> (Folder, Service, Device)
          qj-1/level,,,56,57,58,59,m,1985-national\nqj-2/level,,,56,57,58,59,m,1985-national\n",
     );
     let secret = folder.add_device("gauge-1", "qj-1");
+    let purpose = match status {
+        Status::Actual => Purpose::Live,
+        Status::Exercise | Status::Test => Purpose::Play,
+    };
     let options =
-        Options { config: folder.config(), data: Some(folder.data()), status, time: Timekeeping::System };
+        Options { config: folder.config(), data: Some(folder.data()), purpose, time: Timekeeping::System };
     let service = Service::start(options).await.unwrap_or_else(|error| panic!("{error:#}"));
     let accounts = Accounts::open(&folder.data()).expect("the service has made it");
     accounts

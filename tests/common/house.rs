@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use base64::Engine as _;
 use forewarn::app::service::{Options, Service, Timekeeping};
-use forewarn_core::level::Status;
+use forewarn::config::Purpose;
 use hmac::{Hmac, KeyInit, Mac};
 use rumqttc::{AsyncClient, Event, MqttOptions, Outgoing, Packet, QoS};
 use serde_json::Value;
@@ -133,7 +133,7 @@ clear = { below = "0.10 m", hold = "60 min" }
         Service::start(Options {
             config: self.config(),
             data: Some(self.data()),
-            status: Status::Actual,
+            purpose: Purpose::Live,
             time: Timekeeping::System,
         })
         .await

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use forewarn::config::plan::{
-    Catalog, CatalogEntry, Decode, Device, Devices, From, Http, Listener, Log, Setup, Source, Store, Webhook,
+    Admits, Catalog, CatalogEntry, Decode, Device, Devices, From, Http, Listener, Log, Setup, Source, Store,
+    Webhook,
 };
 use forewarn::formats::AnyFormat;
 use forewarn::ingest::credentials;
@@ -53,6 +54,7 @@ pub(crate) fn setup(stations: &[&str]) -> Setup {
         addresses: Arc::new(BTreeMap::new()),
         messages: Arc::new(BTreeMap::new()),
         url: None,
+        admits: Admits::All,
         data: PathBuf::new(),
         host: String::new(),
         shell_accounts: vec![],

@@ -158,7 +158,7 @@ const FAULTS: &[Row] = &[
     (
         "format = \"json\"",
         "format = \"json\", statoin = \"/id\"",
-        "forewarn.toml:8: sources.lora.decode (format \"json\"): unknown field \"statoin\", expected one of \"each\", \"station\", \"time\", \"time_unit\", \"zone_offset\", \"seq\", \"quantity\", \"value\", \"unit\", \"topic\", \"readings\", \"quantities\", \"strings\", did you mean \"station\"?",
+        "forewarn.toml:8: sources.lora.decode (format \"json\"): unknown field \"statoin\", expected one of \"each\", \"station\", \"time\", \"time_unit\", \"zone_offset\", \"seq\", \"quantity\", \"value\", \"unit\", \"simulated\", \"topic\", \"readings\", \"quantities\", \"strings\", did you mean \"station\"?",
     ),
     (
         "sources.lora",

@@ -4,6 +4,7 @@
 mod areas;
 mod contacts;
 mod devices;
+mod drill;
 mod forewarn_toml;
 mod limits;
 mod messages;

@@ -7,8 +7,7 @@ use std::path::Path;
 use forewarn::config::fault::Faults;
 use forewarn::config::names::{Assign, FreshIndices};
 use forewarn::config::targets::TargetIds;
-use forewarn::config::{Loaded, Request, load};
-use forewarn_core::level::Status;
+use forewarn::config::{Loaded, Purpose, Request, load};
 use forewarn_core::time::Timestamp;
 
 /// What stands where a secret should not; no message may show it.
@@ -112,7 +111,7 @@ pub(crate) fn loads(dir: &Path, indices: &mut dyn Assign) -> Result<Loaded, Faul
     };
     let at = Timestamp::from_secs(1_782_864_000);
     load(
-        &Request { dir, data: None, status: Status::Actual, at, env: &env },
+        &Request { dir, data: None, purpose: Purpose::Live, at, env: &env },
         indices,
         &mut TargetIds::counted(),
     )

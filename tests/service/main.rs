@@ -26,6 +26,7 @@ mod child;
 mod connections;
 mod crash;
 mod disk;
+mod drill;
 mod first;
 mod http;
 mod mail;

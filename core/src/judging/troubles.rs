@@ -170,7 +170,8 @@ pub(super) fn level(code: TroubleCode) -> Level {
         | TroubleCode::DiskLow
         | TroubleCode::Undelivered
         | TroubleCode::ApprovalWaiting
-        | TroubleCode::Unacknowledged => Level::Orange,
+        | TroubleCode::Unacknowledged
+        | TroubleCode::OtherWorld => Level::Orange,
         TroubleCode::SensorSilent
         | TroubleCode::DomainSilent
         | TroubleCode::SourceDown

@@ -68,11 +68,14 @@ pub enum TroubleCode {
     /// Something is muted, or in maintenance.
     #[n(22)]
     Muted,
+    /// Something of a drill stood among what is live, or the other way round; it was not sent.
+    #[n(23)]
+    OtherWorld,
 }
 
 impl TroubleCode {
     /// Every code, in order.
-    pub const ALL: [TroubleCode; 21] = [
+    pub const ALL: [TroubleCode; 22] = [
         TroubleCode::SensorSilent,
         TroubleCode::DomainSilent,
         TroubleCode::SourceDown,
@@ -94,6 +97,7 @@ impl TroubleCode {
         TroubleCode::Unacknowledged,
         TroubleCode::ApprovalWaiting,
         TroubleCode::Muted,
+        TroubleCode::OtherWorld,
     ];
 
     /// The word for logs, JSON, messages and pages.
@@ -120,6 +124,7 @@ impl TroubleCode {
             TroubleCode::Unacknowledged => "unacknowledged",
             TroubleCode::ApprovalWaiting => "approval-waiting",
             TroubleCode::Muted => "muted",
+            TroubleCode::OtherWorld => "other-world",
         }
     }
 }

@@ -9,6 +9,7 @@ use forewarn_core::ids::TargetIx;
 use forewarn_core::warning::{About, Cell};
 
 use super::{Boards, check};
+use crate::app::orders::denial::denied;
 use crate::driver::inbox::Answer;
 use crate::http::Problem;
 use crate::http::board::{Done, Order};
@@ -68,7 +69,11 @@ impl Boards {
         let found = self.permitted(caller, warning).await?;
         match found.revisions.last().map(|newest| &newest.about) {
             Some(About::Incident(cell)) if !found.ended => {
-                let answer = self.command(caller, command(*cell)).await?;
+                let command = command(*cell);
+                if denied(&command).is_some() {
+                    return Ok(Done::Refused);
+                }
+                let answer = self.command(caller, command).await?;
                 Ok(if answer.decisions.is_empty() { Done::Refused } else { done })
             }
             _ => Ok(Done::Refused),

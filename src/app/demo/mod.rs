@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use forewarn_core::ids::Position;
-use forewarn_core::level::{Level, Status};
+use forewarn_core::level::Level;
 use forewarn_core::time::Span;
 use forewarn_core::warning::{About, Revision};
 
@@ -25,6 +25,7 @@ use self::story::{Expected, Story};
 use super::service::{Options, Service, Timekeeping};
 use crate::cli::Paint;
 use crate::clock::Led;
+use crate::config::Purpose;
 use crate::config::secret::Secret;
 use crate::config::targets::hex;
 use crate::ingest::credentials;
@@ -78,7 +79,7 @@ pub async fn run(options: &DemoOptions, paint: Paint, out: &mut dyn Write) -> an
     let service = Service::start(Options {
         config: stage.config.clone(),
         data: Some(options.folder.join("data")),
-        status: Status::Exercise,
+        purpose: Purpose::Play,
         time: Timekeeping::Led(led.clone()),
     })
     .await?;

@@ -2,6 +2,7 @@
 //! stops at the first; what leans on a faulty thing is not judged.
 
 mod areas;
+mod drill;
 mod limits;
 mod people;
 mod rules;
@@ -96,6 +97,8 @@ pub(super) fn build(
     let main = raw.main.as_ref()?;
     build.settings(main);
     let service = build.service(main);
+    build.apart(main);
+    build.claims(main);
     build.few_sources();
     if !build.faults.is_empty() {
         return None;
@@ -168,9 +171,9 @@ impl Build<'_> {
         self.warnings.push(Warning::new(place.clone(), what, hint));
     }
 
-    /// Follows a reference to a secret in `forewarn.toml`.
+    /// Follows a reference to a secret.
     fn secret(&mut self, reference: &At<SecretRef>) -> Option<Secret> {
-        let place = Place::new(forewarn_toml::FILE, reference.line);
+        let place = self.at(reference.line);
         match reference.value.resolve(self.request.dir, &place, self.request.env) {
             Ok((secret, warning)) => {
                 self.warnings.extend(warning);
@@ -206,7 +209,7 @@ impl Build<'_> {
         let future = main.limits.as_ref().and_then(|limits| limits.future_tolerance.as_ref());
         self.plan.settings = Settings {
             site: main.site.name.0.clone(),
-            status: self.request.status,
+            status: self.request.purpose.status(),
             zone: main.site.zone.value.0.clone(),
             offsets: zone::offsets(&self.zone, self.request.at),
             future_tolerance: length(future, defaults.future_tolerance),

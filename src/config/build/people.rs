@@ -11,7 +11,6 @@ use super::{Build, put};
 use crate::config::fault::{Fault, Place, list, nearest, quote};
 use crate::config::plan::{Address, Device, Devices};
 use crate::config::raw::contacts::Contact;
-use crate::config::raw::forewarn_toml;
 use crate::config::raw::routes::{self, To};
 
 /// Roles that a message lists.
@@ -36,12 +35,12 @@ impl Build<'_> {
         }
         if let Some(main) = &raw.main {
             let wanted = &main.operator.contact;
-            let place = Place::new(forewarn_toml::FILE, wanted.line);
+            let place = self.at(wanted.line);
             self.known_contact(&wanted.value.0, &place, "operator.contact");
             self.plan.operator = by_contact.get(wanted.value.0.as_str()).cloned().unwrap_or_default();
         }
         for written in raw.routes.iter().flat_map(|routes| &routes.route) {
-            let place = Place::new(routes::FILE, written.line);
+            let place = Place::new(raw.files.routes, written.line);
             if let Some(route) = self.route(&written.value, &place) {
                 self.plan.routes.push(route);
                 self.places.routes.push(place);
@@ -83,13 +82,14 @@ impl Build<'_> {
         else {
             return;
         };
-        let what = format!("{path} is {}, who is not in contacts.csv", quote(id));
+        let what = format!("{path} is {}, who is not in {}", quote(id), self.raw.files.contacts);
         let fault = Fault::new(place.clone(), what, "the id of a contact");
         self.faults.push_nearest(fault, id, contacts.named.iter());
     }
 
     fn route(&mut self, route: &routes::Route, place: &Place) -> Option<Route> {
-        let at = |line| Place::new(routes::FILE, line);
+        let file = self.raw.files.routes;
+        let at = |line| Place::new(file, line);
         let hazard = route.hazard.as_ref().map(|hazard| {
             self.hazard_of_route(&hazard.value.0, &at(hazard.line));
             self.hazard(&hazard.value.0)
@@ -142,7 +142,8 @@ impl Build<'_> {
     }
 
     fn ack(&mut self, ack: &routes::Ack, place: &Place) -> AckTerms {
-        let at = |line| Place::new(routes::FILE, line);
+        let file = self.raw.files.routes;
+        let at = |line| Place::new(file, line);
         let again = ack.again.as_ref();
         for (path, length) in [("ack.within", Some(&ack.within)), ("ack.again", again)]
             .into_iter()

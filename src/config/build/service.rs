@@ -13,7 +13,7 @@ use super::sources::{at, is_loopback};
 use crate::channels::guard::{Refused, Rules, literal};
 use crate::config::fault::{Fault, Place};
 use crate::config::plan::{
-    Catalog, Devices, Email, Http, Influx, Listener, Log, MailSecurity, Setup, Source, Store, Webhook,
+    Admits, Catalog, Devices, Email, Http, Influx, Listener, Log, MailSecurity, Setup, Source, Store, Webhook,
 };
 use crate::config::raw::contacts::{Contacts, WebhookAddress};
 use crate::config::raw::forewarn_toml::{Main, length};
@@ -38,6 +38,7 @@ pub(super) struct Service {
     store: Store,
     log: Log,
     url: Option<String>,
+    admits: Admits,
     data: PathBuf,
     shell_accounts: Vec<String>,
 }
@@ -61,6 +62,7 @@ impl Service {
             store,
             log,
             url,
+            admits,
             data,
             shell_accounts,
         } = self;
@@ -79,6 +81,7 @@ impl Service {
             addresses: Arc::new(addresses),
             messages: Arc::new(messages),
             url,
+            admits,
             data,
             host: host(),
             shell_accounts,
@@ -125,6 +128,7 @@ impl Build<'_> {
             log: self.log(main),
             url: main.site.url.as_ref().map(|url| url.0.clone()),
             shell_accounts: shell_accounts(main),
+            admits: self.admits(),
             data: self.request.data.map_or_else(|| self.request.dir.join(data), PathBuf::from),
         })
     }
@@ -144,20 +148,24 @@ impl Build<'_> {
             self.within(email.connections_max.as_ref(), "email.connections_max", 4, 1..=64) as usize;
         let mailbox = email.from.value.0.parse::<lettre::message::Mailbox>();
         if mailbox.is_err() || email.from.value.0.contains('"') {
-            self.fault(&at(email.from.line), "email.from is no sender", "\"Name <address>\"");
+            self.fault(&self.at(email.from.line), "email.from is no sender", "\"Name <address>\"");
         }
         let password = email.password.as_ref().and_then(|reference| self.secret(reference));
         let login = match (&email.user, &email.password) {
             (Some(user), Some(_)) => password.map(|password| (user.value.0.clone(), password)),
             (None, None) => None,
             (Some(_), None) | (None, Some(_)) => {
-                self.fault(&at(line), "email has one of user and password", "both, or neither");
+                self.fault(&self.at(line), "email has one of user and password", "both, or neither");
                 None
             }
         };
         if security == MailSecurity::PlaintextUnsafe && !is_loopback(&email.host.0) {
             let line = email.security.as_ref().map_or(line, |security| security.line);
-            self.warn(&at(line), "mail and its password travel unprotected", "use \"starttls\" or \"tls\"");
+            self.warn(
+                &self.at(line),
+                "mail and its password travel unprotected",
+                "use \"starttls\" or \"tls\"",
+            );
         }
         let ca = email.ca.as_ref().and_then(|path| self.file(path));
         Some(Email {
@@ -178,7 +186,7 @@ impl Build<'_> {
                 let secret = self.secret(reference)?;
                 if secret.expose().len() < WEBHOOK_SECRET_MIN {
                     self.fault(
-                        &at(reference.line),
+                        &self.at(reference.line),
                         "webhook.secret is short enough to be guessed",
                         format!("{WEBHOOK_SECRET_MIN} characters at least"),
                     );
@@ -251,17 +259,18 @@ impl Build<'_> {
         let signed = main.webhook.as_ref().is_some_and(|webhook| webhook.value.secret.is_some());
         for contact in self.raw.contacts.iter().flat_map(|Contacts { rows, .. }| rows) {
             for (channel, address) in &contact.addresses {
-                let fault = |what, expected| Some(Fault::new(contact.place.clone(), what, expected));
+                let file = self.raw.files.ways;
+                let fault = |what, expected: &str| {
+                    Some(Fault::new(contact.place.clone(), what, format!("{expected} in {file}")))
+                };
                 let found = match *channel {
-                    "email" if main.email.is_none() => fault(
-                        "has a mail address, but no mail server is configured",
-                        "[email] in forewarn.toml",
-                    ),
-                    "webhook" if !signed => fault(
-                        "has a webhook, but there is no secret to sign with",
-                        "[webhook] secret in forewarn.toml",
-                    ),
-                    "webhook" => webhook.and_then(|webhook| unreachable(webhook, address, &contact.place)),
+                    "email" if main.email.is_none() => {
+                        fault("has a mail address, but no mail server is configured", "[email]")
+                    }
+                    "webhook" if !signed => {
+                        fault("has a webhook, but there is no secret to sign with", "[webhook] secret")
+                    }
+                    "webhook" => webhook.and_then(|it| unreachable(it, address, &contact.place, file)),
                     _ => None,
                 };
                 found.into_iter().for_each(|fault| self.faults.push(fault));
@@ -272,7 +281,7 @@ impl Build<'_> {
 
 /// A webhook that the guard would refuse whatever its name resolves to can
 /// never be delivered to.
-fn unreachable(webhook: &Webhook, address: &str, place: &Place) -> Option<Fault> {
+fn unreachable(webhook: &Webhook, address: &str, place: &Place, file: &str) -> Option<Fault> {
     let url = reqwest::Url::parse(address).ok()?;
     let refused = Rules::of(webhook).check_url(&url).err()?;
     let (what, expected) = match refused {
@@ -292,11 +301,11 @@ fn unreachable(webhook: &Webhook, address: &str, place: &Place) -> Option<Fault>
             (format!("has a webhook to which nothing is sent ({refused})"), WebhookAddress::EXPECTED)
         }
     };
-    Some(Fault::new(place.clone(), what, expected).hint(opening(webhook, &url)))
+    Some(Fault::new(place.clone(), what, expected).hint(opening(webhook, &url, file)))
 }
 
 /// The lines of `[webhook]` that would let an address pass.
-fn opening(webhook: &Webhook, url: &reqwest::Url) -> String {
+fn opening(webhook: &Webhook, url: &reqwest::Url, file: &str) -> String {
     let plaintext = webhook.plaintext || url.scheme() == "http";
     let mut lines = vec![];
     if plaintext && !webhook.plaintext {
@@ -315,5 +324,5 @@ fn opening(webhook: &Webhook, url: &reqwest::Url) -> String {
         }
         lines.push(format!("allow = [{}]", networks.join(", ")));
     }
-    format!("write {} below [webhook] in forewarn.toml{whose}", lines.join(" and "))
+    format!("write {} below [webhook] in {file}{whose}", lines.join(" and "))
 }

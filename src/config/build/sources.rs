@@ -70,14 +70,14 @@ impl Build<'_> {
         };
         if written.password.is_some() && written.user.is_none() {
             self.fault(
-                &at(url.line),
+                &self.at(url.line),
                 format!("{} is without a user", path("password")),
                 "user beside password",
             );
         }
         if let (Some(user), None, None) = (&written.user, &written.password, &written.cert) {
             self.warn(
-                &at(url.line),
+                &self.at(url.line),
                 format!("source {} has the user {} and no password", quote(name), quote(&user.0)),
                 "password = { file = \"...\" } beside user, unless the broker asks for none",
             );
@@ -88,14 +88,14 @@ impl Build<'_> {
         if url.value.tls == Tls::Off {
             if written.ca.is_some() || tls.identity.is_some() {
                 self.fault(
-                    &at(url.line),
+                    &self.at(url.line),
                     format!("{} has certificates for a connection without TLS", path("url")),
                     "mqtts:// beside ca, cert and key",
                 );
             }
             if password.is_some() && !is_loopback(&url.value.host) {
                 self.warn(
-                    &at(url.line),
+                    &self.at(url.line),
                     format!("password of source {} travels unprotected", quote(name)),
                     "use mqtts://",
                 );
@@ -106,18 +106,18 @@ impl Build<'_> {
         if !(1024..=MQTT_PACKET_MAX).contains(&packet_max) {
             let line = written.packet_max.as_ref().map_or(url.line, |at| at.line);
             let what = format!("{} is {packet_max} B", path("packet_max"));
-            self.fault(&at(line), what, "1 KiB to 255 MiB");
+            self.fault(&self.at(line), what, "1 KiB to 255 MiB");
         }
         let keep_alive =
             forewarn_toml::length(written.keep_alive.as_ref().map(|at| &at.value), Span::from_secs(30));
         if !(Span::from_secs(5)..=Span::from_secs(3600)).contains(&keep_alive) {
             let line = written.keep_alive.as_ref().map_or(url.line, |at| at.line);
-            self.fault(&at(line), format!("{} is {keep_alive}", path("keep_alive")), "5 s to 1 h");
+            self.fault(&self.at(line), format!("{} is {keep_alive}", path("keep_alive")), "5 s to 1 h");
         }
         let topics: Vec<String> = written.topic.iter().map(|topic| topic.value.0.clone()).collect();
         if topics.is_empty() {
             self.fault(
-                &at(url.line),
+                &self.at(url.line),
                 format!("{} is an empty list", path("topic")),
                 "one topic filter at least",
             );
@@ -154,13 +154,13 @@ impl Build<'_> {
         let bind_tls = written.and_then(|listener| listener.bind_tls.as_ref());
         let has_tls = written.is_some_and(|listener| listener.tls.is_some());
         if bind_tls.is_some() != has_tls {
-            self.fault(&at(line), "listener has one of bind_tls and tls", "both, or neither");
+            self.fault(&self.at(line), "listener has one of bind_tls and tls", "both, or neither");
         }
         let bind = match written.and_then(|listener| listener.bind.as_ref()) {
             Some(bind) => {
                 if !bind.value.0.ip().is_loopback() {
                     let what = format!("listener on {} takes passwords unprotected", bind.value.0);
-                    self.warn(&at(bind.line), what, "use bind_tls, or bind to 127.0.0.1");
+                    self.warn(&self.at(bind.line), what, "use bind_tls, or bind to 127.0.0.1");
                 }
                 Some(bind.value.0)
             }
@@ -170,7 +170,7 @@ impl Build<'_> {
         let packet_max = packet.map_or(256 * 1024, |at| at.value.0);
         if !(256..=MQTT_PACKET_MAX).contains(&packet_max) {
             let line = packet.map_or(line, |at| at.line);
-            self.fault(&at(line), format!("listener.packet_max is {packet_max} B"), "256 B to 255 MiB");
+            self.fault(&self.at(line), format!("listener.packet_max is {packet_max} B"), "256 B to 255 MiB");
         }
         let connections = written.and_then(|listener| listener.connections_max.as_ref());
         let handshake = written.and_then(|listener| listener.handshake_max.as_ref());
@@ -199,7 +199,7 @@ impl Build<'_> {
             Some(bind) => {
                 if !bind.value.0.ip().is_loopback() {
                     let what = format!("http on {} has no TLS of its own", bind.value.0);
-                    self.warn(&at(bind.line), what, "bind to 127.0.0.1 and put a TLS proxy before it");
+                    self.warn(&self.at(bind.line), what, "bind to 127.0.0.1 and put a TLS proxy before it");
                 }
                 bind.value.0
             }
@@ -222,7 +222,7 @@ impl Build<'_> {
         let secret = self.secret(reference)?;
         if secret.expose().len() < TOKEN_MIN {
             let what = format!("token {} is short enough to be guessed", quote(name));
-            self.fault(&at(reference.line), what, format!("{TOKEN_MIN} characters at least"));
+            self.fault(&self.at(reference.line), what, format!("{TOKEN_MIN} characters at least"));
         }
         Some(secret)
     }
@@ -241,7 +241,7 @@ impl Build<'_> {
         if let Some(Ok(format)) = AnyFormat::read("json", ValueDeserializer::from(nothing)) {
             return Some(Decode { format });
         }
-        self.fault(&at(line), format!("{source} has no decode"), "decode = { format = \"...\" }");
+        self.fault(&self.at(line), format!("{source} has no decode"), "decode = { format = \"...\" }");
         None
     }
 
@@ -262,7 +262,7 @@ impl Build<'_> {
                 || format!("expected one of {}, or no such reading", list(known)),
                 |near| format!("did you mean {}?", quote(near)),
             );
-            self.warn(&at(written.line), what, hint);
+            self.warn(&self.at(written.line), what, hint);
         }
         Decode { format }
     }
@@ -285,6 +285,11 @@ impl Build<'_> {
         }
     }
 
+    /// A line of the file that says what leads in and out.
+    pub(super) fn at(&self, line: u32) -> Place {
+        Place::new(self.raw.files.ways, line)
+    }
+
     /// A number within bounds, or its default.
     pub(super) fn within(
         &mut self,
@@ -296,7 +301,7 @@ impl Build<'_> {
         let Some(written) = written else { return default };
         if !bounds.contains(&written.value) {
             let expected = format!("{} to {}", bounds.start(), bounds.end());
-            self.fault(&at(written.line), format!("{name} is {}", written.value), expected);
+            self.fault(&self.at(written.line), format!("{name} is {}", written.value), expected);
         }
         written.value
     }
@@ -305,7 +310,7 @@ impl Build<'_> {
     pub(super) fn waited(&mut self, written: Option<&At<Length>>, name: &str, default: Span) -> Span {
         if let Some(written) = written.filter(|written| written.value.0 < WAIT_MIN) {
             let what = format!("{name} is {}", written.value.0);
-            self.fault(&at(written.line), what, format!("{WAIT_MIN} at least"));
+            self.fault(&self.at(written.line), what, format!("{WAIT_MIN} at least"));
         }
         forewarn_toml::length(written.map(|at| &at.value), default)
     }
@@ -317,7 +322,7 @@ impl Build<'_> {
             return Some(path);
         }
         let what = format!("file {} is not there", quote(&path.to_string_lossy()));
-        self.fault(&at(written.line), what, "a file");
+        self.fault(&self.at(written.line), what, "a file");
         None
     }
 
@@ -329,7 +334,7 @@ impl Build<'_> {
         line: u32,
     ) -> Option<(PathBuf, PathBuf)> {
         if cert.is_some() != key.is_some() {
-            self.fault(&at(line), format!("{whose} has one of cert and key"), "both, or neither");
+            self.fault(&self.at(line), format!("{whose} has one of cert and key"), "both, or neither");
         }
         Some((self.file(cert?)?, self.file(key?)?))
     }
@@ -343,7 +348,7 @@ pub(super) fn at(line: u32) -> Place {
     Place::new(forewarn_toml::FILE, line)
 }
 
-fn loopback(port: u16) -> SocketAddr {
+pub(super) fn loopback(port: u16) -> SocketAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }
 

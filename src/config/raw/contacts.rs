@@ -28,6 +28,7 @@ pub(crate) const COLUMNS: &[Column] = &[
     may("min_level", "lowest level told; default blue"),
     may("hours", "local hours told in, such as 08:00..18:00; empty is always"),
     may("target_id", "the target's id, where another system has given one; for contacts with one address"),
+    may("takes_part", "yes in drill/contacts.csv for a live contact's address that is to be in the drill"),
 ];
 
 /// Every contact that could be read.
@@ -54,11 +55,13 @@ pub(crate) struct Contact {
     pub(crate) min_level: Level,
     pub(crate) hours: Option<(u16, u16)>,
     pub(crate) target_id: Option<String>,
+    /// Whether it is known that the address is a live contact's as well.
+    pub(crate) takes_part: bool,
 }
 
 /// Reads it.
-pub(crate) fn read(dir: &Path, faults: &mut Faults) -> Option<Contacts> {
-    let sheet = Sheet::required(dir, FILE, COLUMNS, faults)?;
+pub(crate) fn read(dir: &Path, file: &str, faults: &mut Faults) -> Option<Contacts> {
+    let sheet = Sheet::required(dir, file, COLUMNS, faults)?;
     let mut contacts = Contacts::default();
     for mut row in sheet.rows() {
         row.shape(faults);
@@ -93,6 +96,7 @@ fn contact(row: &mut Row<'_>, faults: &mut Faults) -> Option<Contact> {
     let min_level = row.may::<LevelWord>("min_level", faults).map_or(Level::Blue, |level| level.0);
     let hours = row.may::<Hours>("hours", faults).map(|hours| hours.0);
     let target_id = row.may::<Id>("target_id", faults).map(|id| id.0);
+    let takes_part = row.may::<Yes>("takes_part", faults).is_some();
     let email = row.may::<MailAddress>("email", faults).map(|email| ("email", email.0));
     let webhook = row.may::<WebhookAddress>("webhook", faults).map(|webhook| ("webhook", webhook.0));
     let addresses: Vec<_> = [email, webhook].into_iter().flatten().collect();
@@ -118,7 +122,20 @@ fn contact(row: &mut Row<'_>, faults: &mut Faults) -> Option<Contact> {
         min_level,
         hours,
         target_id,
+        takes_part,
     })
+}
+
+/// A cell that says yes, or nothing.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Yes;
+
+impl Word for Yes {
+    const EXPECTED: &'static str = "yes, or nothing";
+
+    fn parse(text: &str) -> Option<Self> {
+        (text == "yes").then_some(Yes)
+    }
 }
 
 /// A mail address. Quoted local parts are refused: nobody has one, and line

@@ -28,8 +28,8 @@ pub(crate) struct Device {
 }
 
 /// Reads it, if it is there.
-pub(crate) fn read(dir: &Path, faults: &mut Faults) -> Vec<Device> {
-    let Ok(Some(sheet)) = Sheet::optional(dir, FILE, COLUMNS, faults) else { return vec![] };
+pub(crate) fn read(dir: &Path, file: &str, faults: &mut Faults) -> Vec<Device> {
+    let Ok(Some(sheet)) = Sheet::optional(dir, file, COLUMNS, faults) else { return vec![] };
     let mut devices: Vec<Device> = vec![];
     let mut lines = BTreeMap::new();
     for mut row in sheet.rows() {

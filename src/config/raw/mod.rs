@@ -6,6 +6,7 @@ pub(crate) mod addresses;
 pub(crate) mod areas;
 pub(crate) mod contacts;
 pub(crate) mod devices;
+pub(crate) mod drill;
 pub(crate) mod forewarn_toml;
 pub(crate) mod limits;
 pub(crate) mod member;
@@ -24,6 +25,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::Purpose;
 use super::fault::{Fault, Faults, Place};
 
 /// Largest file read, bytes: a configuration of a nation's gauges is a tenth of it.
@@ -41,21 +43,63 @@ pub(crate) struct Raw {
     pub(crate) routes: Option<routes::Routes>,
     pub(crate) contacts: Option<contacts::Contacts>,
     pub(crate) messages: messages::Messages,
+    /// Which files hold what a drill has of its own.
+    pub(crate) files: Files,
+    /// What is live beside a drill, and whether it follows live gauges; none unless this is one.
+    pub(crate) beside: Option<Beside>,
+}
+
+/// Live settings beside those of a drill.
+pub(crate) struct Beside {
+    pub(crate) live: drill::Live,
+    pub(crate) mirror: bool,
+}
+
+/// The files that differ between the worlds, for faults.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Files {
+    /// Of what leads in and out: data, operator, sources, listener, http, email, webhook.
+    pub(crate) ways: &'static str,
+    pub(crate) routes: &'static str,
+    pub(crate) contacts: &'static str,
+}
+
+impl Files {
+    const LIVE: Files = Files { ways: forewarn_toml::FILE, routes: routes::FILE, contacts: contacts::FILE };
+    const DRILL: Files = Files { ways: drill::FILE, routes: drill::ROUTES, contacts: drill::CONTACTS };
 }
 
 impl Raw {
     /// Reads every file below `dir`.
-    pub(crate) fn read(dir: &Path, faults: &mut Faults) -> Raw {
-        Raw {
-            main: forewarn_toml::read(dir, faults),
+    pub(crate) fn read(dir: &Path, purpose: Purpose, faults: &mut Faults) -> Raw {
+        let main = forewarn_toml::read(dir, faults);
+        let raw = Raw {
+            main: None,
             sensors: sensors::read(dir, faults),
-            devices: devices::read(dir, faults),
+            devices: vec![],
             limits: limits::read(dir, faults),
             areas: areas::read(dir, faults),
             rules: rules::read(dir, faults),
-            routes: routes::read(dir, faults),
-            contacts: contacts::read(dir, faults),
+            routes: None,
+            contacts: None,
             messages: messages::read(dir, faults),
+            files: Files::LIVE,
+            beside: None,
+        };
+        match purpose {
+            Purpose::Live | Purpose::Play => Raw {
+                main,
+                devices: devices::read(dir, devices::FILE, faults),
+                routes: routes::read(dir, routes::FILE, faults),
+                contacts: contacts::read(dir, contacts::FILE, faults),
+                ..raw
+            },
+            Purpose::Drill => {
+                let drill::Written { main, mirror, routes, contacts, devices, live } =
+                    drill::read(dir, main, faults);
+                let beside = Some(Beside { live, mirror });
+                Raw { main, devices, routes, contacts, files: Files::DRILL, beside, ..raw }
+            }
         }
     }
 }

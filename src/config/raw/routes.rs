@@ -11,9 +11,9 @@ use crate::config::fault::Faults;
 pub(crate) const FILE: &str = "routes.toml";
 
 /// Reads it.
-pub(crate) fn read(dir: &Path, faults: &mut Faults) -> Option<Routes> {
-    let text = super::required(dir, FILE, faults)?;
-    Reader::document(&Arc::from(FILE), &text, faults)
+pub(crate) fn read(dir: &Path, file: &str, faults: &mut Faults) -> Option<Routes> {
+    let text = super::required(dir, file, faults)?;
+    Reader::document(&Arc::from(file), &text, faults)
 }
 
 raw! {

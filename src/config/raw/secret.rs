@@ -83,6 +83,15 @@ impl Read for SecretRef {
 pub(crate) type Found = (Secret, Option<Warning>);
 
 impl SecretRef {
+    /// Whether it leads to the same place as another.
+    pub(crate) fn is(&self, other: &SecretRef) -> bool {
+        match (self, other) {
+            (SecretRef::Env(one), SecretRef::Env(other)) => one.env.0 == other.env.0,
+            (SecretRef::File(one), SecretRef::File(other)) => one.file.0 == other.file.0,
+            (SecretRef::Env(_), SecretRef::File(_)) | (SecretRef::File(_), SecretRef::Env(_)) => false,
+        }
+    }
+
     /// Follows the reference. `env` reads environment variables.
     pub(crate) fn resolve(
         &self,

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use forewarn_core::event::{Decision, Input};
-use forewarn_core::ids::{Key, TargetIx};
+use forewarn_core::ids::{Key, LogId, OutputId, TargetIx};
 use forewarn_core::level::{Level, Status};
 use forewarn_core::time::Span;
-use forewarn_core::warning::{Death, Due, Kind, Outcome};
+use forewarn_core::warning::{About, Death, Due, Kind, Outcome, Revision, TroubleCode};
 use metrics_exporter_prometheus::PrometheusBuilder;
 
 use super::doubles::{Mood, all, target_id, until};
@@ -15,6 +15,7 @@ use super::stage::{Stage, alert, retry};
 use super::{output, revision};
 use crate::channels::Sent;
 use crate::courier::Limits;
+use crate::ports::Outstanding;
 
 #[tokio::test]
 async fn a_sick_target_changes_no_healthy_targets_times() {
@@ -46,6 +47,65 @@ async fn a_drill_never_leaves_by_the_live_door() {
     stage.idle().await;
     assert_eq!(stage.outcome(&drill, 0), Some(Outcome::Dead(Death::Forbidden)));
     assert_eq!(stage.channel.seen(), []);
+}
+
+/// What is decided after all that stands there already.
+fn revision_of_its_own() -> Arc<Revision> {
+    revision(500, 1, 500, Kind::Alert, Level::Yellow, &[0])
+}
+
+/// What the courier told the engine of the other world.
+fn told_of_the_other_world(stage: &Stage) -> Vec<String> {
+    let records = stage.log.records();
+    let inputs = records.iter().flat_map(|record| &record.inputs);
+    inputs
+        .filter_map(|input| match input {
+            Input::Trouble(report) if report.key.code == TroubleCode::OtherWorld => {
+                Some(report.detail.clone())
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn what_stands_in_the_projection_and_belongs_to_the_other_world_is_told_and_not_sent() {
+    let real = || (*alert(&[0])).clone();
+    let test = || Revision { about: About::NotifyTest, status: Status::Exercise, ..real() };
+    let foreign = |of: Revision| Revision { id: OutputId { log: LogId([8; 16]), ..of.id }, ..of };
+    for (what, revision, status, sent) in [
+        ("what is real", real(), Some(Status::Actual), true),
+        ("a test of notification", test(), Some(Status::Exercise), true),
+        ("a drill", Revision { status: Status::Exercise, ..real() }, Some(Status::Exercise), false),
+        (
+            "a drill whose row says real",
+            Revision { status: Status::Exercise, ..real() },
+            Some(Status::Actual),
+            false,
+        ),
+        ("what is real, and its row says drill", real(), Some(Status::Exercise), false),
+        ("a row without a word", real(), None, false),
+        ("another log's test of notification", foreign(test()), Some(Status::Exercise), false),
+        ("another log's warning", foreign(real()), Some(Status::Actual), false),
+    ] {
+        let mut stage = Stage::new(1);
+        let due = Due { target: TargetIx(0), round: 0 };
+        let smuggled = Arc::new(revision);
+        stage.smuggled = vec![Outstanding { revision: Arc::clone(&smuggled), due, status }];
+        stage.start();
+        let next = revision_of_its_own();
+        stage.log.decide(&[Arc::clone(&next)]);
+        until(what, || stage.outcome(&next, 0).is_some()).await;
+        stage.idle().await;
+        assert_eq!(stage.channel.seen().len(), 1 + usize::from(sent), "{what}");
+        let expected = if sent {
+            (Some(Outcome::Accepted), vec![])
+        } else {
+            let told = "deliveries that belong to the other world, and were not sent: 1".to_owned();
+            (None, vec![told])
+        };
+        assert_eq!((stage.outcome(&smuggled, 0), told_of_the_other_world(&stage)), expected, "{what}");
+    }
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 use crate::channels::door::{Live, Target};
 use crate::channels::{Channel, Envelope, Sent};
-use crate::config::plan::{Address, Devices, Http, Log, Setup, Store, Webhook};
+use crate::config::plan::{Address, Admits, Devices, Http, Log, Setup, Store, Webhook};
 use crate::courier::CourierClock;
 use crate::log::Record;
 use crate::ports::{Archive, Batch, Follow, Inbox, Outstanding};
@@ -309,7 +309,11 @@ impl FakeArchive {
             for (_, decision) in record.decisions.iter().filter(|_| record.last() <= upto) {
                 if let Decision::Revision(revision) = decision {
                     let revision = Arc::new(revision.clone());
-                    let row = |&due| Outstanding { revision: Arc::clone(&revision), due };
+                    let row = |&due| Outstanding {
+                        revision: Arc::clone(&revision),
+                        due,
+                        status: Some(revision.status),
+                    };
                     rows.extend(revision.due.iter().map(row));
                 }
             }
@@ -408,6 +412,7 @@ pub(super) fn setup(targets: u32, erased: &[u32]) -> Arc<Setup> {
         addresses: Arc::new(addresses),
         messages: Arc::default(),
         url: None,
+        admits: Admits::All,
         data: PathBuf::new(),
         host: String::new(),
         shell_accounts: vec![],

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
 use forewarn_core::event::Input;
-use forewarn_core::ids::{Key, Position, TargetIx};
+use forewarn_core::ids::{Key, LogId, Position, TargetIx};
 use forewarn_core::level::Level;
 use forewarn_core::time::Span;
 use forewarn_core::warning::{Kind, Outcome, Revision};
@@ -20,7 +20,7 @@ use super::revision;
 use crate::channels::Sent;
 use crate::config::plan::Setup;
 use crate::courier::{Courier, CourierClock, CourierHandle, Limits, Opener, Parts};
-use crate::ports::{Hold, Note, Resume};
+use crate::ports::{Hold, Note, Outstanding, Resume};
 
 /// A whole courier between doubles.
 pub(super) struct Stage {
@@ -31,6 +31,8 @@ pub(super) struct Stage {
     pub(super) setup: watch::Sender<Arc<Setup>>,
     pub(super) limits: Limits,
     pub(super) hold: Hold,
+    /// Rows that stand in the projection and no record released.
+    pub(super) smuggled: Vec<Outstanding>,
     pub(super) courier: Option<CourierHandle>,
     pub(super) notes: Option<Receiver<Note>>,
 }
@@ -45,6 +47,7 @@ impl Stage {
             setup: watch::channel(setup(targets, &[])).0,
             limits: Limits::default(),
             hold: Hold::No,
+            smuggled: vec![],
             log,
             courier: None,
             notes: None,
@@ -68,7 +71,7 @@ impl Stage {
             trusted: true,
             hold: self.hold,
             targets: (0..64).map(|target| (TargetIx(target), target_id(target))).collect(),
-            outstanding: open.take(self.limits.page).collect(),
+            outstanding: open.take(self.limits.page).chain(self.smuggled.clone()).collect(),
             told: told.into_iter().map(|((warning, target), number)| (warning, target, number)).collect(),
         };
         let (sender, notes) = sync_channel(64);
@@ -79,6 +82,7 @@ impl Stage {
             Courier::start(Parts {
                 current: self.setup.subscribe(),
                 channels: vec![Arc::clone(&self.channel) as Arc<_>],
+                log: LogId([7; 16]),
                 reopen: Opener(Arc::new(move |after: Position| log.follow(after))),
                 resume,
                 archive: Arc::new(FakeArchive(Arc::clone(&self.log))),

@@ -10,6 +10,7 @@ use tokio_util::codec::Encoder;
 use super::limits::{IN_FLIGHT_MAX, TOPIC_ALIAS_MAX};
 use super::refusal::{Fault, Reason};
 use super::wire::Version;
+use crate::config::plan::WORLD_PROPERTY;
 
 /// Why a CONNECT is turned away, where the peer can be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub(super) struct Welcome {
     pub(super) keep_alive: Option<u16>,
     /// How long its session is kept, seconds, where it asked for more.
     pub(super) expiry: Option<u32>,
+    /// `live` or `drill`: a drill's publisher leaves a live listener alone.
+    pub(super) world: &'static str,
 }
 
 /// Lets a client in. The session is never present: it would hold messages to
@@ -57,6 +60,7 @@ pub(super) fn welcome(version: Version, welcome: Welcome, out: &mut BytesMut) {
                 wildcard_subscription_available: false,
                 subscription_identifiers_available: false,
                 shared_subscription_available: false,
+                user_properties: vec![(WORLD_PROPERTY.into(), welcome.world.into())],
                 ..v5::ConnectAck::default()
             })),
             out,

@@ -96,6 +96,7 @@ where
         packet_max: desk.packet_max,
         keep_alive: given_keep_alive,
         expiry: (hello.expiry > 0).then_some(0),
+        world: desk.current.borrow().world(),
     };
     answer::welcome(hello.version, welcome, &mut out);
     answer::fits(0, &out, hello.peer_max)?;

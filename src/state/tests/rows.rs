@@ -122,7 +122,7 @@ fn no_address_stands_in_the_file() {
         .unwrap();
     assert_eq!(
         columns.join(" "),
-        "attempts.outcome deliveries.death deliveries.state incidents.phase meta.name notices.kind \
+        "attempts.outcome deliveries.death deliveries.state deliveries.status incidents.phase meta.name notices.kind \
          notices.words orders.kind orders.state quarantine.reason quarantine.topic revisions.kind revisions.reason revisions.status \
          targets.id troubles.code troubles.detail troubles.subject warnings.about warnings.status"
     );
