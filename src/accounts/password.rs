@@ -39,13 +39,15 @@ fn hashed(password: &str) -> Result<String> {
     Ok(hash.to_string())
 }
 
+/// What is hashed against where there is no account.
+static NOBODYS: OnceLock<Option<String>> = OnceLock::new();
+
 /// Whether the password is the one. Where there is no account it costs the same
 /// time, so that names cannot be told apart by it.
 pub(super) fn matches(kept: Option<&str>, password: &str) -> Result<bool> {
     if password.len() > PASSWORD_BYTES_MAX {
         return Ok(false);
     }
-    static NOBODYS: OnceLock<Option<String>> = OnceLock::new();
     let nobodys = || NOBODYS.get_or_init(|| hashed("the password of nobody").ok()).as_deref();
     let hash = kept.or_else(nobodys).ok_or(AccountsError::Hash)?;
     let same = Argon2::default().verify_password(password.as_bytes(), hash).is_ok();

@@ -24,9 +24,7 @@ impl Reach {
         match self {
             Reach::Everywhere => Scope::Everywhere,
             Reach::Areas(names) => {
-                let is_named = |ix: &AreaIx| {
-                    plan.area(*ix).is_some_and(|area| names.iter().any(|name| *name == area.id))
-                };
+                let is_named = |ix: &AreaIx| plan.area(*ix).is_some_and(|area| names.contains(&area.id));
                 Scope::Areas((0..plan.areas.len() as u32).map(AreaIx).filter(is_named).collect())
             }
         }

@@ -68,11 +68,11 @@ impl Desk {
         let by = caller.by();
         let response = match asked {
             Asked::Acknowledge { warning, contact } => {
-                self.allow(caller, self.warning_areas(&warning)?)?;
+                self.allow(caller, self.warning_areas(&warning)?.as_deref())?;
                 self.acknowledge(&warning, &contact, by).await
             }
             Asked::Resend { key } => {
-                self.allow(caller, self.delivery_areas(&key)?)?;
+                self.allow(caller, self.delivery_areas(&key)?.as_deref())?;
                 self.resend(&key, by).await
             }
             Asked::NotifyTest { contacts, targets, note } => {
@@ -93,9 +93,9 @@ impl Desk {
     }
 
     /// `None` is about the service as a whole.
-    fn allow(&self, caller: &Caller, areas: Option<Vec<AreaIx>>) -> Result<(), Problem> {
+    fn allow(&self, caller: &Caller, areas: Option<&[AreaIx]>) -> Result<(), Problem> {
         let plan = self.plan();
-        let ground = areas.as_deref().map_or(Ground::Service, Ground::Areas);
+        let ground = areas.map_or(Ground::Service, Ground::Areas);
         caller.check(Role::Operator, ground, &plan)
     }
 

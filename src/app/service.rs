@@ -1,7 +1,7 @@
 //! One running service: built in order, stopped in reverse.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -317,6 +317,7 @@ fn follow(
         picture: judging.picture.clone(),
         state: followers.archive.clone(),
         inbox: judging.inbox.clone(),
+        places: Mutex::default(),
     };
     teller.start(&judging.reader, after, intake.clone())?;
     Ok(hub)

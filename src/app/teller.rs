@@ -2,7 +2,8 @@
 //! so that nothing is told before it is durable, and a look at the sensors now
 //! and then, since the log has their readings and not their states.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use forewarn_core::event::{Decision, DeliveryOutcome, Input};
@@ -27,12 +28,17 @@ const LOOKED_APART: Duration = Duration::from_secs(5);
 /// Sensors that one look goes through.
 const LOOKED_THROUGH: usize = 1_000;
 
+/// Warnings whose place is kept in mind. Full: all are forgotten, and rows are asked.
+const PLACES_MAX: usize = 10_000;
+
 /// What happens is read here.
 pub(super) struct Teller {
     pub(super) hub: Arc<Hub>,
     pub(super) picture: watch::Receiver<Arc<Picture>>,
     pub(super) state: Arc<StateReader>,
     pub(super) inbox: Arc<DriverInbox>,
+    /// Where the warnings are that were told of: rows may not have them yet.
+    pub(super) places: Mutex<BTreeMap<Key, Where>>,
 }
 
 impl Teller {
@@ -90,7 +96,15 @@ impl Teller {
     fn decision(&self, decision: &Decision, record: &Record, plan: &Plan) -> Option<(Kind, Where, Value)> {
         let names = Names(plan);
         Some(match decision {
-            Decision::Revision(revision) => revised(revision, names),
+            Decision::Revision(revision) => {
+                let told = revised(revision, names);
+                let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+                if places.len() >= PLACES_MAX {
+                    places.clear();
+                }
+                places.insert(revision.warning.digest(), told.1.clone());
+                told
+            }
             Decision::Incident(incident) => stands(incident, record, names),
             Decision::Acknowledged { warning, number, target } => {
                 let (contact, channel) = names.target(*target);
@@ -138,6 +152,10 @@ impl Teller {
 
     /// Where a warning is; where that is not known, only those who see all are told.
     fn place_of(&self, warning: Key) -> Where {
+        let kept = self.places.lock().unwrap_or_else(PoisonError::into_inner).get(&warning).cloned();
+        if let Some(kept) = kept {
+            return kept;
+        }
         match self.state.warning_areas(warning) {
             Ok(Some(areas)) if !areas.is_empty() => Where::Areas(areas),
             Ok(_) | Err(_) => Where::Service,

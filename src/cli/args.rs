@@ -1,5 +1,6 @@
 //! The words of the command line.
 
+mod accounts;
 mod orders;
 mod warnings;
 
@@ -10,6 +11,7 @@ use clap_complete::Shell;
 use forewarn_core::level::Level;
 use forewarn_core::time::Span;
 
+pub use self::accounts::{AccountsAction, AccountsArgs, TokensAction, TokensArgs};
 pub use self::orders::{
     Maintained, MaintenanceAction, MaintenanceArgs, MuteAction, MuteArgs, Muted, Speaks, Written,
 };
@@ -52,6 +54,10 @@ pub enum Command {
     Schema(SchemaArgs),
     /// Add or list devices that may connect to the listener
     Devices(DevicesArgs),
+    /// Add, list or change accounts of people who may log in
+    Accounts(AccountsArgs),
+    /// Add, list or revoke tokens of programs that may ask the API
+    Tokens(TokensArgs),
     /// Send a test of notification, marked as an exercise, through the running service
     NotifyTest(NotifyTestArgs),
     /// List, show, end or correct warnings
@@ -184,6 +190,9 @@ pub struct SchemaArgs {
     /// The file, such as forewarn.toml, rules or sensors.csv; all if left out
     #[arg(value_name = "FILE")]
     pub file: Option<String>,
+    /// The description of the API instead.
+    #[arg(long, conflicts_with = "file", help = "Print the description of the API instead, as OpenAPI 3.1")]
+    pub openapi: bool,
 }
 
 /// `forewarn devices`.

@@ -4,6 +4,7 @@
 //! and `demo` are one. `warnings`, `sensors`, `quarantine`, `log` and `backup` read a data
 //! directory beside the service; what changes something goes through its control socket.
 
+mod accounts;
 mod args;
 mod backup;
 mod beside;
@@ -31,10 +32,11 @@ use forewarn_core::time::Timestamp;
 
 pub use args::CheckArgs;
 pub use args::{
-    BackupArgs, Cli, Command, CompletionsArgs, DemoArgs, DevicesAction, DevicesArgs, HealthArgs, Listing,
-    LogAction, LogArgs, LogFormat, Maintained, MaintenanceAction, MaintenanceArgs, MuteAction, MuteArgs,
-    Muted, NotifyTestArgs, Places, PlacesArgs, QuarantineAction, QuarantineArgs, ReloadArgs, RestoreArgs,
-    ResumeArgs, RunArgs, SchemaArgs, SensorsArgs, Speaks, WarningsAction, WarningsArgs, WhoArgs, Written,
+    AccountsAction, AccountsArgs, BackupArgs, Cli, Command, CompletionsArgs, DemoArgs, DevicesAction,
+    DevicesArgs, HealthArgs, Listing, LogAction, LogArgs, LogFormat, Maintained, MaintenanceAction,
+    MaintenanceArgs, MuteAction, MuteArgs, Muted, NotifyTestArgs, Places, PlacesArgs, QuarantineAction,
+    QuarantineArgs, ReloadArgs, RestoreArgs, ResumeArgs, RunArgs, SchemaArgs, SensorsArgs, Speaks,
+    TokensAction, TokensArgs, WarningsAction, WarningsArgs, WhoArgs, Written,
 };
 pub use show::Paint;
 
@@ -92,6 +94,8 @@ pub fn handle(command: Command, around: &mut Surroundings<'_>) -> Exit {
         Command::Check(args) => check::check(&args, around),
         Command::Who(args) => who::who(&args, around),
         Command::Schema(args) => schema::schema(&args, around),
+        Command::Accounts(args) => accounts::accounts(&args, around),
+        Command::Tokens(args) => accounts::tokens(&args, around),
         Command::Devices(args) => devices::devices(&args, around),
         Command::Completions(args) => completions(&args, around),
         Command::Demo(args) => demo::demo(&args, around),
@@ -151,6 +155,15 @@ mod tests {
             "schema",
             "schema rules",
             "devices list",
+            "accounts list --json",
+            "accounts add li --role operator --areas a,b --password-stdin",
+            "accounts role li --role viewer",
+            "accounts reset li",
+            "accounts remove li --data d",
+            "tokens add script --role viewer --lasts 30d",
+            "tokens list",
+            "tokens revoke token-1",
+            "schema --openapi",
             "devices add gw-1 --stations a,b",
             "notify-test --contact it-duty",
             "notify-test --target t-1",

@@ -1,12 +1,15 @@
 //! Who came, and who was turned away: a line each in the service's log, under
 //! the name `audit`. Accounts stand there by their opaque ids; what a stranger
-//! typed does not, since people type passwords into the wrong field.
+//! typed does not, since people type passwords into the wrong field. Of what
+//! strangers do there is a line at once and one in a while, so that no attack fills a disk.
 
 use std::net::IpAddr;
 
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 use crate::accounts::Holder;
+use crate::ingest::strangers::Strangers;
 
 /// Under which name the lines stand.
 const TARGET: &str = "audit";
@@ -15,12 +18,16 @@ pub(super) fn came(holder: &Holder, from: IpAddr) {
     info!(target: TARGET, account = holder.id, role = holder.role.word(), %from, "logged in");
 }
 
-pub(super) fn failed(from: IpAddr) {
-    warn!(target: TARGET, %from, "login failed");
+pub(super) fn failed(from: IpAddr, strangers: &Strangers) {
+    if let Some(times) = strangers.came(&format!("failed {from}"), Instant::now()) {
+        warn!(target: TARGET, %from, times, "login failed");
+    }
 }
 
-pub(super) fn waits(from: IpAddr) {
-    warn!(target: TARGET, %from, "login has to wait: too many failed");
+pub(super) fn waits(from: IpAddr, strangers: &Strangers) {
+    if let Some(times) = strangers.came(&format!("waits {from}"), Instant::now()) {
+        warn!(target: TARGET, %from, times, "login has to wait: too many failed");
+    }
 }
 
 pub(super) fn left(holder: &Holder) {
@@ -37,7 +44,13 @@ pub(super) fn denied(holder: &Holder, path: &str, why: &str) {
 }
 
 /// A page of another site made somebody's browser ask.
-pub(super) fn foreign(holder: Option<&Holder>, path: &str) {
-    let account = holder.map(|holder| holder.id.as_str()).unwrap_or_default();
-    warn!(target: TARGET, account, path, "denied: not from a page of this service");
+pub(super) fn foreign(holder: &Holder, path: &str) {
+    warn!(target: TARGET, account = holder.id, path, "denied: not from a page of this service");
+}
+
+/// The same of somebody who is not logged in.
+pub(super) fn foreign_form(strangers: &Strangers) {
+    if let Some(times) = strangers.came("form", Instant::now()) {
+        warn!(target: TARGET, times, "denied: a form that is not of this service");
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
@@ -50,15 +50,16 @@ pub(super) fn operator(headers: &HeaderMap, token: &Secret) -> Result<(), Proble
 
 /// Tells in the service's log of requests without a valid token, by path.
 pub(super) async fn note(State(strangers): State<Arc<Strangers>>, request: Request, next: Next) -> Response {
-    let path = request.uri().clone();
+    // As the router has it: whatever stands in a path is no name of its own here.
+    let path = request.extensions().get::<MatchedPath>().cloned();
     let has_token = request.headers().contains_key(header::AUTHORIZATION);
-    let why = if has_token { "its token is none of the configuration's" } else { "it has no token" };
+    let why = if has_token { "its token opens nothing" } else { "it has no token" };
     let response = next.run(request).await;
-    // Only the paths of the router ask for a token, so that these are few.
     if response.status() == StatusCode::UNAUTHORIZED
-        && let Some(times) = strangers.came(path.path(), Instant::now())
+        && let Some(path) = path.as_ref().map(MatchedPath::as_str).filter(|path| path.starts_with("/api/"))
+        && let Some(times) = strangers.came(path, Instant::now())
     {
-        warn!(path = path.path(), why, times, "HTTP request turned away");
+        warn!(path, why, times, "HTTP request turned away");
     }
     response
 }

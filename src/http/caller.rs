@@ -102,7 +102,7 @@ impl Caller {
         if origin::is_ours(headers, url) && is_form_token(given, secret.expose()) {
             return Ok(());
         }
-        audit::foreign(Some(&self.holder), &self.path);
+        audit::foreign(&self.holder, &self.path);
         Err(Problem::not_from_here())
     }
 }

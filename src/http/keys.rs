@@ -6,6 +6,7 @@ use tokio::sync::Semaphore;
 
 use super::problem::Problem;
 use crate::accounts::{Accounts, AccountsError, Lockout};
+use crate::ingest::strangers::Strangers;
 
 /// Passwords hashed at once: each takes 19 MiB and a whole core.
 const HASHING_MAX: usize = 2;
@@ -18,6 +19,7 @@ const LOGINS_MAX: usize = 32;
 pub struct Keys {
     pub(super) accounts: Arc<Accounts>,
     pub(super) lockout: Lockout,
+    pub(super) strangers: Strangers,
     waiting: Semaphore,
     hashing: Semaphore,
 }
@@ -28,6 +30,7 @@ impl Keys {
         Keys {
             accounts,
             lockout: Lockout::default(),
+            strangers: Strangers::default(),
             waiting: Semaphore::new(LOGINS_MAX),
             hashing: Semaphore::new(HASHING_MAX),
         }

@@ -29,10 +29,10 @@ pub enum SensorState {
     Silent,
     /// Every source it was heard through is down.
     CutOff,
+    /// Somebody works on it: what it says counts as unknown.
+    Maintenance,
     /// Not heard from since the service started.
     Awaited,
-    /// Somebody works on it: unknown, never safe.
-    Maintenance,
     /// No reading of it ever counted.
     Never,
 }
@@ -45,8 +45,8 @@ impl SensorState {
             SensorState::Late => "late",
             SensorState::Silent => "silent",
             SensorState::CutOff => "cut-off",
-            SensorState::Awaited => "awaited",
             SensorState::Maintenance => "maintenance",
+            SensorState::Awaited => "awaited",
             SensorState::Never => "never",
         }
     }
@@ -61,8 +61,8 @@ impl SensorState {
         match state.blind() {
             Some(Why::Silent(_)) => SensorState::Silent,
             Some(Why::SourceDown) => SensorState::CutOff,
-            Some(Why::Warming) => SensorState::Awaited,
             Some(Why::Maintenance) => SensorState::Maintenance,
+            Some(Why::Warming) => SensorState::Awaited,
             Some(Why::BadData | Why::TooFew | Why::Suspect | Why::Removed | Why::Old) | None => {
                 let patience = Span(interval.0.saturating_mul(LATE_PERCENT) / 100);
                 if now - last > patience { SensorState::Late } else { SensorState::Reporting }
@@ -137,7 +137,8 @@ pub struct RuleView {
     pub says: &'static str,
     /// The level of a breach.
     pub level: Option<&'static str>,
-    /// Why it is unknown: `warming`, `silent`, `source-down`, `bad-data`, `too-few`, `suspect`, `removed`, `old`.
+    /// Why it is unknown: `warming`, `silent`, `source-down`, `bad-data`, `too-few`, `suspect`, `removed`, `old`,
+    /// `maintenance`.
     pub why: Option<&'static str>,
     /// A level that it will reach unless something contradicts it.
     pub pending: Option<&'static str>,

@@ -212,6 +212,16 @@ const FAULTS: &[Row] = &[
     ),
     (
         "[webhook]",
+        "[orders]\napprove_within = \"0 s\"\nmute_max = \"30 d\"\n[webhook]",
+        "forewarn.toml:13: orders.approve_within is 0 s, expected more than 0 s, 1 d at most\nforewarn.toml:14: orders.mute_max is 30 d, expected more than 0 s, 7 d at most",
+    ),
+    (
+        "[webhook]",
+        "[orders]\nsend_unapproved = [\"purple\"]\n[webhook]",
+        "forewarn.toml:13: orders.send_unapproved is \"purple\", expected one of blue, yellow, orange, red",
+    ),
+    (
+        "[webhook]",
         "[influx]\nurl = \"http://u:canary-7f3a91@h\"\norg = \"o\"\nbucket = \"b\"\ntoken = { env = \"TOKEN\" }\n[webhook]",
         "forewarn.toml:13: influx.url is not a plain web address, expected an address such as \"https://warn.example.org\", without user or password in it",
     ),

@@ -1,4 +1,4 @@
-//! The description of the API, OpenAPI 3.1: its schemas are JSON Schema
+//! The description of the API, `OpenAPI` 3.1: its schemas are JSON Schema
 //! 2020-12, as `schemars` makes them of the views themselves, so that no second
 //! description of a field can differ from the first.
 

@@ -34,13 +34,14 @@ A token is made by <code>forewarn tokens add</code> and sent as <code>Authorizat
 
 fn section(path: &str, method: &str, operation: &Value) -> String {
     let text = |value: &Value| escaped(value.as_str().unwrap_or_default());
-    let parameters: String = operation["parameters"]
+    let rows: Vec<String> = operation["parameters"]
         .as_array()
         .into_iter()
         .flatten()
         .map(|it| format!("<tr><td><code>{}</code><td>{}", text(&it["name"]), text(&it["description"])))
         .collect();
-    let parameters = if parameters.is_empty() { parameters } else { format!("<table>{parameters}</table>") };
+    let parameters =
+        if rows.is_empty() { String::new() } else { format!("<table>{}</table>", rows.concat()) };
     format!(
         "<h2><code>{} {}</code></h2><p>{}. {}</p>{parameters}",
         method.to_uppercase(),

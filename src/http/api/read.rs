@@ -181,6 +181,7 @@ enum SensorStateAsked {
     Late,
     Silent,
     CutOff,
+    Maintenance,
     Awaited,
     Never,
 }
@@ -192,6 +193,7 @@ impl From<SensorStateAsked> for SensorState {
             SensorStateAsked::Late => SensorState::Late,
             SensorStateAsked::Silent => SensorState::Silent,
             SensorStateAsked::CutOff => SensorState::CutOff,
+            SensorStateAsked::Maintenance => SensorState::Maintenance,
             SensorStateAsked::Awaited => SensorState::Awaited,
             SensorStateAsked::Never => SensorState::Never,
         }
@@ -291,16 +293,13 @@ pub(super) async fn deliveries(
     Asked(asked): Asked<Deliveries>,
 ) -> Answer<Page<DeliveryView>> {
     let plan = doors.api.answers.plan();
-    let state = match asked.state.as_deref() {
-        None => None,
-        Some(word) => match ["queued", "accepted", "superseded", "dead"].into_iter().find(|it| *it == word) {
-            Some(state) => Some(state),
-            None => {
-                let what = format!("state is {word:?}, expected queued, accepted, superseded or dead");
-                return Err(Problem::bad_query(what));
-            }
-        },
-    };
+    let all = ["queued", "accepted", "superseded", "dead"];
+    let state = asked.state.as_deref().map(|word| {
+        all.into_iter().find(|known| *known == word).ok_or_else(|| {
+            Problem::bad_query(format!("state is {word:?}, expected queued, accepted, superseded or dead"))
+        })
+    });
+    let state = state.transpose()?;
     let wanted = DeliveriesAsked {
         areas: areas(&caller, &plan, asked.area.as_deref())?,
         state,

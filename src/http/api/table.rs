@@ -119,20 +119,17 @@ pub(in crate::http) fn table<C: JsonSchema>() -> Vec<Route> {
 
 /// The same, with schemas that the caller keeps.
 pub(super) fn described<C: JsonSchema>(schemas: &mut Schemas) -> Vec<Route> {
-    let mut routes = lists(schemas);
+    let mut routes = warnings(schemas);
+    routes.extend(orders(schemas));
+    routes.extend(service(schemas));
     routes.extend(sensors(schemas));
     routes.extend(changes::<C>(schemas));
     routes.extend(open(schemas));
     routes
 }
 
-fn lists(schemas: &mut Schemas) -> Vec<Route> {
+fn warnings(schemas: &mut Schemas) -> Vec<Route> {
     vec![
-        Route {
-            path: "/api/v1/status",
-            handler: get(read::status),
-            operation: looked("status", "How the service is", "", &[], schemas.json::<StatusView>()),
-        },
         Route {
             path: "/api/v1/warnings",
             handler: get(read::warnings),
@@ -185,6 +182,11 @@ fn lists(schemas: &mut Schemas) -> Vec<Route> {
                 schemas.json::<Page<DeliveryView>>(),
             ),
         },
+    ]
+}
+
+fn orders(schemas: &mut Schemas) -> Vec<Route> {
+    vec![
         Route {
             path: "/api/v1/mutes",
             handler: get(read::mutes),
@@ -217,6 +219,16 @@ fn lists(schemas: &mut Schemas) -> Vec<Route> {
                 &[AFTER, LIMIT],
                 schemas.json::<Page<NoteView>>(),
             ),
+        },
+    ]
+}
+
+fn service(schemas: &mut Schemas) -> Vec<Route> {
+    vec![
+        Route {
+            path: "/api/v1/status",
+            handler: get(read::status),
+            operation: looked("status", "How the service is", "", &[], schemas.json::<StatusView>()),
         },
         Route {
             path: "/api/v1/quarantine",
@@ -280,7 +292,10 @@ fn sensors(schemas: &mut Schemas) -> Vec<Route> {
                 &[
                     AREA,
                     text("search", "A part of the id."),
-                    text("state", "`reporting`, `late`, `silent`, `cut-off`, `awaited` or `never`."),
+                    text(
+                        "state",
+                        "`reporting`, `late`, `silent`, `cut-off`, `maintenance`, `awaited` or `never`.",
+                    ),
                     AFTER,
                     LIMIT,
                 ],

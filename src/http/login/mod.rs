@@ -70,22 +70,18 @@ pub(super) async fn enter(
     is_own_form(&doors, &headers, &form.form)?;
     let next = local(&form.next).to_owned();
     if let Err(Wait(wait)) = doors.keys.lockout.attempt(&form.name, from, Instant::now()) {
-        audit::waits(from);
+        audit::waits(from, &doors.keys.strangers);
         return Ok(waiting(Blank::new(&doors)?.login(&next, Said::Wait(wait))?, wait));
     }
     let name = form.name.clone();
     let checked = doors.keys.hash(move |accounts| accounts.checked(&form.name, &form.password)).await?;
-    match checked.map_err(|_| Problem::later())? {
-        Some(holder) => {
-            doors.keys.lockout.succeeded(&name, from);
-            audit::came(&holder, from);
-            begun(&doors, &holder, &next).await
-        }
-        None => {
-            audit::failed(from);
-            Ok((StatusCode::UNAUTHORIZED, Blank::new(&doors)?.login(&next, Said::Wrong)?).into_response())
-        }
-    }
+    let Some(holder) = checked.map_err(|_| Problem::later())? else {
+        audit::failed(from, &doors.keys.strangers);
+        return Ok((StatusCode::UNAUTHORIZED, Blank::new(&doors)?.login(&next, Said::Wrong)?).into_response());
+    };
+    doors.keys.lockout.succeeded(&name, from);
+    audit::came(&holder, from);
+    begun(&doors, &holder, &next).await
 }
 
 /// Begins the session of one who showed who they are.
@@ -146,7 +142,7 @@ pub(super) async fn make_first(
 ) -> Result<Response, Problem> {
     is_own_form(&doors, &headers, &form.form)?;
     if let Err(Wait(wait)) = doors.keys.lockout.attempt(FIRST, from, Instant::now()) {
-        audit::waits(from);
+        audit::waits(from, &doors.keys.strangers);
         return Ok(waiting(Blank::new(&doors)?.first(Said::Wait(wait))?, wait));
     }
     let now = doors.civil.civil();
@@ -161,7 +157,7 @@ pub(super) async fn make_first(
             begun(&doors, &holder, HOME).await
         }
         Ok(None) => {
-            audit::failed(from);
+            audit::failed(from, &doors.keys.strangers);
             Ok((StatusCode::UNAUTHORIZED, Blank::new(&doors)?.first(Said::Wrong)?).into_response())
         }
         Err(error) => {
@@ -215,7 +211,7 @@ fn is_own_form(doors: &Doors, headers: &HeaderMap, given: &str) -> Result<(), Pr
     if origin::is_ours(headers, url.as_deref()) && secret.is_some_and(|secret| is_form_token(given, secret)) {
         return Ok(());
     }
-    audit::foreign(None, "/login");
+    audit::foreign_form(&doors.keys.strangers);
     Err(Problem::not_from_here())
 }
 

@@ -123,7 +123,7 @@ fn no_address_stands_in_the_file() {
     assert_eq!(
         columns.join(" "),
         "attempts.outcome deliveries.death deliveries.state incidents.phase meta.name notices.kind \
-         notices.words quarantine.reason quarantine.topic revisions.kind revisions.reason revisions.status \
+         notices.words orders.kind orders.state quarantine.reason quarantine.topic revisions.kind revisions.reason revisions.status \
          targets.id troubles.code troubles.detail troubles.subject warnings.about warnings.status"
     );
 }
