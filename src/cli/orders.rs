@@ -88,7 +88,10 @@ pub(super) fn maintenance(args: &MaintenanceArgs, around: &mut Surroundings<'_>)
     }
 }
 
-fn one_of<const N: usize>(named: [(&Option<String>, fn(String) -> Named); N]) -> Option<Named> {
+/// A name as it was given, if it was, and what it is a name of.
+type Given<'a> = (&'a Option<String>, fn(String) -> Named);
+
+fn one_of<const N: usize>(named: [Given<'_>; N]) -> Option<Named> {
     named.into_iter().find_map(|(given, name)| given.clone().map(name))
 }
 

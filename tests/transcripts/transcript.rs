@@ -121,14 +121,13 @@ impl Transcript {
                 let text = format!("revision {number} again to {}", names(&[*due], plan));
                 let _ = self.line(after, "resent", &text);
             }
-            // No transcript has any person in it who orders something.
-            Decision::Refused(_)
+            // Its revision says it; and no transcript has any person in it who orders something.
+            Decision::Trouble(_)
+            | Decision::Refused(_)
             | Decision::Drafted(_)
             | Decision::Muted(_)
             | Decision::Noted(_)
             | Decision::Lapsed(_) => {}
-            // Its revision says it.
-            Decision::Trouble(_) => {}
         }
     }
 

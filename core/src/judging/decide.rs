@@ -288,7 +288,7 @@ impl AreaStage {
         // A correction holds for what is said further, until that is news.
         let corrected = former.and_then(|sent| sent.newest.texts.clone());
         let texts = corrected.filter(|_| !kind.is_last() && !is_news(reason));
-        Revision { muted, texts, ..revision }
+        Revision { texts, muted, ..revision }
     }
 
     /// Whether a trouble stands that an operator of the plan in force never heard of.

@@ -10,7 +10,7 @@ use super::{Listing, Places};
 /// Who speaks.
 #[derive(Debug, Clone, Args)]
 pub struct Speaks {
-    /// Account to speak as, one of orders.shell_accounts; the machine's own if left out
+    /// Account to speak as, one that [orders] lists; the machine's own if left out
     #[arg(long = "as", value_name = "ACCOUNT")]
     pub account: Option<String>,
 }

@@ -60,7 +60,7 @@ impl AreaStage {
             due: None,
             number: self.orders.numbered + 1,
         };
-        let due = self.draft_due(&draft);
+        let due = Some(self.draft_due(&draft));
         Ok(vec![Decision::Drafted(Draft { due, ..draft })])
     }
 
@@ -98,10 +98,10 @@ impl AreaStage {
     }
 
     /// Engine time at which approvers are reminded next, or its time is up.
-    fn draft_due(&self, draft: &Draft) -> Option<Timestamp> {
+    fn draft_due(&self, draft: &Draft) -> Timestamp {
         let end = draft.since + self.plan.settings.orders.approve_within;
         let next = REMINDERS.get(draft.reminded as usize).map(|&after| draft.since + after);
-        Some(next.map_or(end, |next| next.min(end)))
+        next.map_or(end, |next| next.min(end))
     }
 
     /// Somebody approves a draft as they had it before them.
@@ -166,7 +166,7 @@ impl AreaStage {
         let Some(draft) = self.orders.drafts.get(&id).filter(waits) else { return Vec::new() };
         if stamp.moment.at < draft.since + self.plan.settings.orders.approve_within {
             let reminded = Draft { reminded: draft.reminded + 1, ..draft.clone() };
-            let due = self.draft_due(&reminded);
+            let due = Some(self.draft_due(&reminded));
             return vec![Decision::Drafted(Draft { due, ..reminded })];
         }
         let goes_out = |issue: &Issue| {

@@ -32,7 +32,7 @@ const NAMES_MAX: usize = 10;
 #[derive(Debug, Clone, PartialEq, Default, Encode, Decode)]
 pub(in crate::judging) struct Mutes {
     #[n(0)]
-    mutes: BTreeMap<OutputId, Mute>,
+    all: BTreeMap<OutputId, Mute>,
     /// Those that are over, the oldest first.
     #[n(1)]
     over: VecDeque<OutputId>,
@@ -44,7 +44,7 @@ pub(in crate::judging) struct Mutes {
 impl Mutes {
     /// What is due by itself, and when.
     pub(super) fn dues(&self) -> impl Iterator<Item = (Timestamp, OutputId)> {
-        self.mutes.values().filter_map(|mute| match mute.phase {
+        self.all.values().filter_map(|mute| match mute.phase {
             MutePhase::Planned => Some((mute.from, mute.id)),
             MutePhase::Holding => Some((mute.until, mute.id)),
             MutePhase::Over(_) => None,
@@ -52,7 +52,7 @@ impl Mutes {
     }
 
     fn holding(&self) -> impl Iterator<Item = &Mute> {
-        self.mutes.values().filter(|mute| mute.phase == MutePhase::Holding)
+        self.all.values().filter(|mute| mute.phase == MutePhase::Holding)
     }
 
     pub(super) fn set(&mut self, mute: &Mute) {
@@ -60,10 +60,10 @@ impl Mutes {
             self.over.push_back(mute.id);
             self.hid.remove(&mute.id);
         }
-        self.mutes.insert(mute.id, mute.clone());
+        self.all.insert(mute.id, mute.clone());
         while self.over.len() > OVER_KEPT {
             if let Some(oldest) = self.over.pop_front() {
-                self.mutes.remove(&oldest);
+                self.all.remove(&oldest);
             }
         }
     }
@@ -77,7 +77,7 @@ impl Mutes {
 impl AreaStage {
     /// Every mute and maintenance window that is planned or holds, and those that ended lately.
     pub fn mutes(&self) -> impl Iterator<Item = &Mute> {
-        self.mutes.mutes.values()
+        self.mutes.all.values()
     }
 
     /// The sensors that somebody works on.
@@ -118,7 +118,7 @@ impl AreaStage {
 
     /// The areas that a mute is about; `None` where it is about all of them, or there is none such.
     pub(in crate::judging) fn mute_areas(&self, mute: OutputId) -> Option<Vec<AreaIx>> {
-        self.subject_areas(self.mutes.mutes.get(&mute)?.silence.what)
+        self.subject_areas(self.mutes.all.get(&mute)?.silence.what)
     }
 
     pub(super) fn check_silence(&self, silence: &Silence) -> Result<(), Refusal> {
@@ -189,7 +189,7 @@ impl AreaStage {
 
     /// A mute begins, or is over.
     pub(super) fn decide_mute(&self, id: OutputId, stamp: &Stamp) -> Vec<Decision> {
-        let Some(mute) = self.mutes.mutes.get(&id) else { return Vec::new() };
+        let Some(mute) = self.mutes.all.get(&id) else { return Vec::new() };
         let at = stamp.moment.at;
         let phase = match mute.phase {
             MutePhase::Planned | MutePhase::Holding if mute.until <= at => MutePhase::Over(None),
@@ -201,7 +201,7 @@ impl AreaStage {
 
     /// Somebody ends a mute before its time.
     pub(super) fn unmute(&self, id: OutputId, by: &By) -> Result<Vec<Decision>, Refusal> {
-        let mute = self.mutes.mutes.get(&id).ok_or(Refusal::Unknown)?;
+        let mute = self.mutes.all.get(&id).ok_or(Refusal::Unknown)?;
         if matches!(mute.phase, MutePhase::Over(_)) {
             return Err(Refusal::Decided);
         }
