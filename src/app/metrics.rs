@@ -16,7 +16,9 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 const COUNTERS: [&str; 13] = [
     "forewarn_listener_messages_total",
     "forewarn_http_refused_total",
+    "forewarn_event_readers_dropped_total",
     "forewarn_http_full_total",
+    "forewarn_looks_dropped_total",
     "forewarn_courier_notes_dropped_total",
     "forewarn_courier_log_faults_total",
     "forewarn_courier_log_full_total",

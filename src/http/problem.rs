@@ -31,7 +31,7 @@ impl Problem {
         Self::new(
             StatusCode::NOT_FOUND,
             "no such path",
-            "expected one of those that /api lists, such as /healthz, /api/v1/readings or /api/v1/warnings",
+            "expected /healthz, /readyz, /metrics, /api/v1/readings, /api/v1/warnings or another that /api lists",
         )
     }
 
