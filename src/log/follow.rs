@@ -45,7 +45,13 @@ impl LogReader {
         if from < first {
             return Err(LogError::Trimmed { wanted: from, first });
         }
-        Ok(Follower { common: Arc::clone(&self.common), from, rested: Instant::now(), place: None, fault: None })
+        Ok(Follower {
+            common: Arc::clone(&self.common),
+            from,
+            rested: Instant::now(),
+            place: None,
+            fault: None,
+        })
     }
 }
 

@@ -82,7 +82,8 @@ impl Session {
             source_name: source.name.clone(),
             reason: error.to_string(),
         };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(no_thread)?;
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(no_thread)?;
         let thread = std::thread::Builder::new().name("mqtt-session".into());
         let (from, mqtt) = (source.clone(), (**mqtt).clone());
         let life = move || {
