@@ -124,6 +124,17 @@ impl Service {
         self.status("VmHWM:") * 1.024 / 1e3
     }
 
+    /// Files and connections that it holds open.
+    pub(crate) fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.process.id())).expect("procfs").count()
+    }
+
+    /// Has it read its configuration again.
+    pub(crate) fn reload(&self) {
+        let sent = Command::new("kill").args(["-HUP", &self.process.id().to_string()]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "it runs");
+    }
+
     /// Forgets the most it ever had.
     pub(crate) fn forget_peak(&self) {
         std::fs::write(format!("/proc/{}/clear_refs", self.process.id()), "5").expect("procfs");

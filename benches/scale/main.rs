@@ -2,7 +2,8 @@
 //! at once, latency to the webhook, and what it costs. `FOREWARN_BENCH_SENSORS`
 //! says how many sensors, 100,000 otherwise, and `FOREWARN_BENCH_MILLIONS` how
 //! many millions of readings a start goes through, ten otherwise; a word on the
-//! command line chooses the parts whose names it is in.
+//! command line chooses the parts whose names it is in. `edge` and `soak` take so
+//! many minutes as `FOREWARN_BENCH_MINUTES` says, and run where it is set alone.
 
 #![expect(clippy::print_stdout, reason = "a bench's figures go to standard output")]
 
@@ -16,6 +17,7 @@ mod client;
 #[path = "../common/mod.rs"]
 mod common;
 mod crowd;
+mod edge;
 mod idle;
 #[path = "../service/load.rs"]
 #[allow(dead_code, reason = "the load of the bench beside this one; a few of its words are enough here")]
@@ -31,6 +33,7 @@ mod receiver;
 mod site;
 #[path = "../../tests/common/skip.rs"]
 mod skip;
+mod soak;
 mod storm;
 mod strangers;
 
@@ -77,6 +80,14 @@ fn main() {
         }
         if wanted("broker") {
             broker::measure().await;
+        }
+        let Some(minutes) = told("FOREWARN_BENCH_MINUTES") else { return };
+        let lasts = Duration::from_mins(u64::from(minutes));
+        if wanted("edge") {
+            edge::measure(sensors, lasts).await;
+        }
+        if wanted("soak") {
+            soak::measure(lasts).await;
         }
     });
 }

@@ -25,6 +25,8 @@ struct Heard {
     first: BTreeMap<String, Instant>,
     /// The newest post.
     newest: String,
+    /// Whether it takes nothing.
+    is_away: bool,
 }
 
 impl Receiver {
@@ -48,6 +50,11 @@ impl Receiver {
         lock(&self.heard).first.len()
     }
 
+    /// From now on it takes nothing, or takes it again.
+    pub(crate) fn is_away(&self, is_away: bool) {
+        lock(&self.heard).is_away = is_away;
+    }
+
     /// What the newest post says.
     pub(crate) fn newest(&self) -> String {
         lock(&self.heard).newest.clone()
@@ -57,6 +64,9 @@ impl Receiver {
 async fn take(State(heard): State<Arc<Mutex<Heard>>>, body: String) -> StatusCode {
     let now = Instant::now();
     let mut heard = lock(&heard);
+    if heard.is_away {
+        return StatusCode::SERVICE_UNAVAILABLE;
+    }
     if let Some(at) = body.find(heard.prefix) {
         let name = |character: &char| character.is_ascii_alphanumeric() || *character == '-';
         let area = body[at..].chars().take_while(name).collect();

@@ -151,6 +151,19 @@ cap_words! {
     }
 }
 
+impl Severity {
+    /// One step worse.
+    #[must_use]
+    pub const fn worse(self) -> Severity {
+        match self {
+            Severity::Minor => Severity::Moderate,
+            Severity::Moderate => Severity::Severe,
+            Severity::Severe | Severity::Extreme => Severity::Extreme,
+            Severity::Unknown => Severity::Unknown,
+        }
+    }
+}
+
 impl Level {
     /// The CAP severity of the default ladder.
     pub const fn severity(self) -> Severity {

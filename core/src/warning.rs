@@ -86,6 +86,13 @@ pub struct Incident {
     /// Engine time at which blindness was last told.
     #[n(12)]
     pub blind_told: Option<Timestamp>,
+    /// How many were told to be lost, one per failure domain.
+    #[n(13)]
+    #[cbor(default)]
+    pub lost: u32,
+    /// Engine time at which that was told.
+    #[n(14)]
+    pub loss_told: Option<Timestamp>,
 }
 
 /// What a revision is.
@@ -278,7 +285,8 @@ pub struct Ask {
     /// The channels that the route takes.
     #[n(3)]
     pub via: Vec<String>,
-    /// How many groups of the terms were told; one more than there are is the operator.
+    /// How many groups of the terms were told; one more than there are is the
+    /// operator, and two more say that nobody is left.
     #[n(4)]
     pub step: u32,
     /// Whether one of them has acknowledged.
@@ -297,6 +305,11 @@ impl Ask {
     /// All who were told, by the route or since.
     pub fn told(&self) -> impl Iterator<Item = TargetIx> {
         self.asked.iter().chain(&self.also).copied()
+    }
+
+    /// Whether nobody acknowledged it and nobody is left to be told.
+    pub fn is_exhausted(&self) -> bool {
+        !self.acknowledged && self.step as usize > self.terms.then.len() + 1
     }
 }
 
@@ -378,6 +391,10 @@ pub struct Revision {
     /// Who had acknowledged what was told before; `None` where this is news to all.
     #[n(20)]
     pub seen: Option<Seen>,
+    /// How many sensors there went blind since it began, one per failure domain.
+    #[n(22)]
+    #[cbor(default)]
+    pub lost: u32,
 }
 
 /// What became of a delivery.

@@ -38,7 +38,8 @@ pub(super) fn troubles(opened: &Opened, recovered: &Recovered) -> Vec<Input> {
         | TroubleCode::Conflict
         | TroubleCode::MessageTooLarge
         | TroubleCode::Held
-        | TroubleCode::Undelivered => false,
+        | TroubleCode::Undelivered
+        | TroubleCode::Unacknowledged => false,
     };
     let over = |key: &TroubleKey| {
         Input::Trouble(TroubleReport { key: key.clone(), present: false, detail: String::new() })

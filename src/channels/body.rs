@@ -109,6 +109,9 @@ pub struct RevisionBody {
     pub next_update: Option<Time>,
     /// Whether what it rests on can no longer be measured: treat as dangerous.
     pub stale: bool,
+    /// How many sensors there went blind since the danger began; those that share a
+    /// gateway or a power supply count once. From two on it is told as graver than its level.
+    pub lost_apart: u32,
     /// How many sensors breach a limit or did since it began, those listed included.
     pub sensors: u32,
     /// How many of those listed are measured at `level` or above it now: none
@@ -296,6 +299,7 @@ fn of_revision(revision: &Revision, setup: &Setup, words: &Words) -> RevisionBod
         expires: time(revision.expires),
         next_update: (!revision.kind.is_last()).then(|| time(naming::next_update(revision, setup))),
         stale: revision.stale,
+        lost_apart: revision.lost,
         sensors: revision.sensors,
         sensors_at_level: (!revision.kind.is_last() && cell.is_some())
             .then(|| AtLevel::of(revision, plan).seen as u32),

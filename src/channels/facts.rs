@@ -256,8 +256,19 @@ impl Teller<'_> {
         self.words.fill(path, &[("trend", &show::trend(per_hour, sensor.unit))])
     }
 
-    /// What can no longer be seen, each with its last word.
+    /// What can no longer be seen, each with its last word; before it, how many
+    /// of that place are lost, where that is of concern.
     fn unknown(&self) -> String {
+        let resting = self.unknown_evidence();
+        if !self.revision.is_of_concern() {
+            return resting;
+        }
+        let several = self.words.fill("text.lost_several", &[("count", &self.revision.lost.to_string())]);
+        let rests_on_some = self.revision.stale || self.revision.evidence.iter().any(|e| e.unknown);
+        if rests_on_some { [several, resting].join(self.words.get("join.list")) } else { several }
+    }
+
+    fn unknown_evidence(&self) -> String {
         let lost: Vec<_> =
             self.revision.evidence.iter().filter(|e| e.unknown).map(|e| self.lost(e)).collect();
         let nobody = self.revision.evidence.is_empty() && !self.revision.kind.is_last();

@@ -138,6 +138,7 @@ pub(super) fn flood(status: Status) -> Revision {
         due: vec![],
         peak: Level::Orange,
         seen: None,
+        lost: 0,
     }
 }
 

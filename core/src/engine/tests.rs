@@ -298,7 +298,7 @@ fn while_intake_is_stopped_nothing_clears_and_nobody_is_called_silent() {
     }
     // One that was under way when the disk ran full.
     run.read(0, 0.0);
-    pass(&mut run, 80);
+    pass(&mut run, 100);
     let told = |run: &Run| {
         let of_it = run.revisions[seen..].iter().filter(|it| it.about == About::Incident(Cell::default()));
         of_it.map(|it| it.reason).collect::<Vec<Reason>>()

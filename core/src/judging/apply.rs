@@ -1,6 +1,7 @@
 //! Making decisions so: the only place where incidents, revision numbers,
 //! target sets and rounds change.
 
+use super::concern::Losses;
 use super::votes::{Terms, Votes};
 use super::{AreaStage, cell_name, state_of};
 use crate::event::Decision;
@@ -22,6 +23,7 @@ impl AreaStage {
             Decision::Resent { warning, number: _, due } => self.warnings.resent(*warning, *due),
             Decision::Asked { warning, number: _, asks, due } => {
                 self.asking.set(*warning, asks);
+                self.tell_unacknowledged(*warning);
                 due.iter().for_each(|&due| self.warnings.resent(*warning, due));
             }
             Decision::Acknowledged { warning, number, target } => {
@@ -68,6 +70,7 @@ impl AreaStage {
         } else {
             state.incident = None;
             state.bereft = false;
+            state.losses = Losses::default();
             state.votes.close(at, &self.plan);
             troubles.end(TroubleCode::Orphaned, name.clone());
             troubles.end(TroubleCode::SensorSilent, name);
@@ -84,6 +87,7 @@ impl AreaStage {
         if ends {
             self.warnings.end(revision.warning);
             self.asking.set(revision.warning, &[]);
+            self.tell_unacknowledged(revision.warning);
         }
         match &revision.about {
             About::Incident(cell) => {

@@ -3,8 +3,9 @@
 //!
 //! Every route that wants one asks by itself. One of those it reached, or of
 //! those told since, is enough; until then it goes on from group to group, and
-//! last to the operator. A higher level asks anew: what was seen is not what
-//! now holds.
+//! last to the operator. Where the operator does not answer either, that is a
+//! trouble, and red is asked about anew. A higher level asks anew: what was seen
+//! is not what now holds.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +19,7 @@ use crate::event::Decision;
 use crate::ids::{OutputId, TargetIx};
 use crate::level::Level;
 use crate::time::{Span, Timestamp};
-use crate::warning::{About, Ask, Cell, Due, Revision};
+use crate::warning::{About, Ask, Cell, Due, Revision, TroubleCode};
 
 /// What is asked about every standing warning.
 #[derive(Debug, Clone, PartialEq, Default, Encode, Decode)]
@@ -182,15 +183,17 @@ impl AreaStage {
         let mut asks = self.asking.of(warning).to_vec();
         let mut told = BTreeSet::new();
         for ask in asks.iter_mut().filter(|ask| ask.is_due(at)) {
-            let now_told =
-                if ask.acknowledged { ask_again(ask, sent, at) } else { self.go_on(ask, sent, at) };
+            let is_over = ask.acknowledged || ask.is_exhausted();
+            let now_told = if is_over { ask_again(ask, sent, at) } else { self.go_on(ask, sent, at) };
             told.extend(now_told);
         }
         let due: Vec<Due> = told.into_iter().filter_map(|target| sent.due_again(target)).collect();
         vec![Decision::Asked { warning, number: sent.newest.number, asks, due }]
     }
 
-    /// Nobody acknowledged: the next group that has anybody in it is told, and after the last the operator.
+    /// Nobody acknowledged: the next group that has anybody in it is told, and
+    /// after the last the operator. Then nobody is left: what is red is asked
+    /// about anew, where the route says when.
     fn go_on(&self, ask: &mut Ask, sent: &Sent, at: Timestamp) -> Vec<TargetIx> {
         let area = match sent.newest.about {
             About::Incident(cell) => cell.area,
@@ -207,11 +210,32 @@ impl AreaStage {
                 next.into_iter().filter(|target| !ask.told().any(|told| told == *target)).collect();
             if !next.is_empty() {
                 ask.also.extend(&next);
-                ask.due = (ask.step as usize <= ask.terms.then.len()).then_some(at + ask.terms.within);
+                ask.due = Some(at + ask.terms.within);
                 return next;
             }
         }
+        ask.step = ask.terms.then.len() as u32 + 2;
+        ask.due = ask.terms.again.filter(|_| sent.newest.level == Level::Red).map(|again| at + again);
         Vec::new()
+    }
+
+    /// What the operator has to know where nobody acknowledges a warning: once
+    /// all were told, until somebody does.
+    pub(super) fn tell_unacknowledged(&mut self, warning: OutputId) {
+        let Some(sent) = self.warnings.get(warning) else { return };
+        let About::Incident(cell) = sent.newest.about else { return };
+        let (name, level) = (self.name(cell), sent.newest.level);
+        let asks = self.asking.of(warning);
+        if asks.iter().all(|ask| ask.acknowledged) {
+            self.troubles.end(TroubleCode::Unacknowledged, name);
+        } else if asks.iter().any(Ask::is_exhausted) {
+            let told: BTreeSet<TargetIx> = asks.iter().flat_map(Ask::told).collect();
+            let detail = format!(
+                "nobody has acknowledged {name} at {level}, and all who could be told were: {} addresses",
+                told.len()
+            );
+            self.troubles.raise(TroubleCode::Unacknowledged, name, detail);
+        }
     }
 
     /// What follows from an acknowledgement: nothing where it was said before,
@@ -241,7 +265,8 @@ impl AreaStage {
     }
 }
 
-/// It was acknowledged long ago: while it is red, those who were told are asked anew.
+/// It was acknowledged long ago, or nobody was left to be told: while it is red,
+/// those who were told are asked anew.
 fn ask_again(ask: &mut Ask, sent: &Sent, at: Timestamp) -> Vec<TargetIx> {
     ask.due = None;
     if sent.newest.level < Level::Red {

@@ -35,7 +35,42 @@ const ALERT: &str = "0 alert red Raised Observed -> t0 t3";
 
 #[test]
 fn unacknowledged_goes_to_the_next_and_last_to_the_operator() {
-    check(&[(0, "s0 red"), (60, "pass")], &[ALERT, "5 asked 0 t2", "10 asked 0 t1"]);
+    check(&[(0, "s0 red"), (14, "pass")], &[ALERT, "5 asked 0 t2", "10 asked 0 t1"]);
+}
+
+#[test]
+fn where_nobody_is_left_that_is_a_trouble_until_somebody_acknowledges() {
+    const ASKED: [&str; 3] = ["0 alert orange Raised Observed -> t0 t3", "5 asked 0 t2", "10 asked 0 t1"];
+    const TROUBLE: &str = "15 alert unacknowledged flood/ford -> t1";
+    let told = |last: &[&'static str]| [&ASKED[..], &[TROUBLE], last].concat();
+    check(
+        &[(0, "s0 orange"), (20, "ack t2"), (60, "pass")],
+        &told(&["20 acknowledged 1 t2", "20 all-clear unacknowledged flood/ford -> t1"]),
+    );
+    check(
+        &[(0, "s0 orange"), (20, "cancel"), (60, "pass")],
+        &told(&[
+            "20 cancel orange InError Likely -> t0 t1 t2 t3",
+            "20 all-clear unacknowledged flood/ford -> t1",
+        ]),
+    );
+}
+
+#[test]
+fn red_that_nobody_acknowledged_is_asked_about_anew() {
+    check(
+        &[(0, "s0 red"), (47, "ack t3"), (60, "pass")],
+        &[
+            ALERT,
+            "5 asked 0 t2",
+            "10 asked 0 t1",
+            "15 alert unacknowledged flood/ford -> t1",
+            "45 asked 1 t0",
+            "45 asked 1 t3",
+            "47 acknowledged 1 t3",
+            "47 all-clear unacknowledged flood/ford -> t1",
+        ],
+    );
 }
 
 #[test]
@@ -83,7 +118,7 @@ fn red_is_asked_about_again_though_acknowledged() {
         &[ALERT, "1 acknowledged 1 t0", "31 asked 1 t0", "31 asked 1 t3", "33 acknowledged 1 t3"],
     );
     check(
-        &[(0, "s0 red"), (1, "ack t0"), (37, "pass"), (60, "pass")],
+        &[(0, "s0 red"), (1, "ack t0"), (37, "pass"), (45, "pass")],
         &[ALERT, "1 acknowledged 1 t0", "31 asked 1 t0", "31 asked 1 t3", "36 asked 0 t2", "41 asked 0 t1"],
     );
 }
@@ -96,7 +131,7 @@ fn who_hears_first_what_was_routed_to_nobody_is_asked() {
         &["0 alert red Raised Observed ->", "0 alert unrouted flood/ford -> t1"],
     );
     world.replan(plan());
-    world.check(&[(20, "pass")], &["10 asked 0 t2", "15 asked 0 t1"]);
+    world.check(&[(19, "pass")], &["10 asked 0 t2", "15 asked 0 t1"]);
 }
 
 /// Its record rotted, and the one that asks again did not: else the engine
@@ -175,7 +210,7 @@ fn the_erased_and_the_absent_are_passed_over() {
     let mut without = plan();
     without.targets[2] = None;
     let mut world = World::new(without);
-    world.check(&[(0, "s0 red"), (12, "pass")], &[ALERT, "5 asked 0 t1"]);
+    world.check(&[(0, "s0 red"), (9, "pass")], &[ALERT, "5 asked 0 t1"]);
     let mut world = World::new(plan());
     world.act("s0 red");
     world.outcome(0, Outcome::Dead(Death::Erased));

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use minicbor::{Decode, Encode};
 
+use super::concern::Losses;
 use super::shared::Shared;
 use super::votes::Votes;
 use crate::ids::OutputId;
@@ -34,6 +35,10 @@ pub(super) struct CellState {
     #[n(5)]
     #[cbor(default)]
     pub(super) bereft: bool,
+    /// Who went blind since the incident opened.
+    #[n(6)]
+    #[cbor(default)]
+    pub(super) losses: Losses,
     /// When it has to be judged again; follows from the rest.
     #[cbor(skip)]
     pub(super) due: Option<Timestamp>,

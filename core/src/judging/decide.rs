@@ -5,7 +5,7 @@ use super::troubles::{Turn, level as trouble_level};
 use super::vote::Word;
 use super::votes::{Count, Terms};
 use super::warnings::{Sent, first_round};
-use super::{AreaStage, CellState, Work, routing};
+use super::{AreaStage, CellState, Work, concern, routing};
 use crate::event::{Command, Decision, PlanRef, TroubleReport};
 use crate::ids::{OutputId, TargetIx};
 use crate::level::{Certainty, Level, Status, Urgency};
@@ -38,6 +38,7 @@ struct Words<'a> {
     certainty: Certainty,
     onset: Timestamp,
     stale: bool,
+    lost: u32,
     evidence: (Vec<Evidence>, u32),
     detail: &'a str,
     seen: Option<Seen>,
@@ -172,6 +173,7 @@ impl AreaStage {
         let bereft = state.bereft && !state.is_supported(moment.at);
         Sight {
             votes: &state.votes,
+            losses: &state.losses,
             incident: state.incident.as_ref(),
             sent,
             ruled: if self.index.has_rule(cell) && !bereft { Ruled::Yes } else { Ruled::No },
@@ -242,6 +244,7 @@ impl AreaStage {
             certainty: certainty(kind, reason, incident, state, moment.at, self.terms()),
             onset: incident.onset,
             stale: incident.stale,
+            lost: if kind.is_last() { 0 } else { state.losses.apart(moment.at, &self.plan) },
             evidence: state.votes.evidence(incident, moment.at, &self.plan),
             detail,
             // What is news has been seen by nobody.
@@ -297,6 +300,7 @@ impl AreaStage {
             certainty: Certainty::Observed,
             onset: standing.map_or(stamp.moment.civil(), |trouble| trouble.since),
             stale: false,
+            lost: 0,
             evidence: (Vec::new(), 0),
             seen: former.filter(|_| turn != Turn::Grew).map(|sent| sent.seen(&self.plan)),
             // What is over is named by what stood.
@@ -322,6 +326,7 @@ impl AreaStage {
             certainty: Certainty::Observed,
             onset: stamp.moment.civil(),
             stale: false,
+            lost: 0,
             evidence: (Vec::new(), 0),
             detail: text,
             seen: None,
@@ -349,8 +354,16 @@ impl AreaStage {
             about: words.about,
             status: self.plan.settings.status,
             level: words.level,
-            urgency: if words.kind.is_last() { Urgency::Past } else { urgency(words.level) },
-            severity: words.level.severity(),
+            urgency: match (words.kind.is_last(), concern::is_of_concern(words.lost)) {
+                (true, _) => Urgency::Past,
+                (false, true) => Urgency::Immediate,
+                (false, false) => urgency(words.level),
+            },
+            severity: if concern::is_of_concern(words.lost) {
+                words.level.severity().worse()
+            } else {
+                words.level.severity()
+            },
             certainty: words.certainty,
             onset: words.onset,
             sent,
@@ -362,6 +375,7 @@ impl AreaStage {
             due,
             peak: words.peak,
             seen: words.seen,
+            lost: words.lost,
         }
     }
 }

@@ -35,7 +35,7 @@ pub(super) fn are_apart(
 }
 
 /// Into how many groups these sensors fall.
-fn groups(sensors: &[SensorIx], plan: &Plan) -> usize {
+pub(super) fn groups(sensors: &[SensorIx], plan: &Plan) -> usize {
     let firsts = firsts(sensors, plan);
     firsts.iter().enumerate().filter(|&(at, &first)| at == first).count()
 }

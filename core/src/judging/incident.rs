@@ -1,10 +1,12 @@
 //! The incident machine: what one cell becomes, and what is said of it.
 
-use super::Intake;
+use super::concern::Losses;
 use super::outages::delay;
 use super::vote::{Vote, Word};
 use super::votes::{Count, Held, Terms, Votes};
 use super::warnings::Sent;
+use super::{Intake, concern};
+use crate::ids::RuleIx;
 use crate::level::Level;
 use crate::plan::{OutageTell, Plan};
 use crate::time::{Moment, Timestamp};
@@ -14,6 +16,8 @@ use crate::warning::{Incident, Kind, Phase, Reason};
 #[derive(Debug)]
 pub(super) struct Sight<'a> {
     pub(super) votes: &'a Votes,
+    /// Who went blind since it opened.
+    pub(super) losses: &'a Losses,
     /// The open incident, if any.
     pub(super) incident: Option<&'a Incident>,
     /// Its warning as sent so far.
@@ -128,6 +132,7 @@ pub(super) fn due(sight: &Sight<'_>) -> Option<Timestamp> {
                 votes.good_since(incident, at).map(|back| back + hold).filter(|_| incident.intermittent),
             );
         }
+        dues.push(sight.losses.next(at, terms.plan));
         if sight.owed != Owed::Nothing {
             dues.push(match sight.routed {
                 Routed::NotBefore(hours) => Some(hours),
@@ -180,13 +185,13 @@ fn ongoing(incident: &Incident, raise: Level, sight: &Sight<'_>) -> Judged {
     } else {
         Phase::Easing
     };
-    let seen = blindness(&mut next, sight);
+    let (seen, lost) = (blindness(&mut next, sight), losses(&mut next, sight));
     let say = if next.phase == Phase::Closed {
         let reason = if next.confirmed { Reason::Eased } else { Reason::Unconfirmed };
         (next.stale, next.intermittent) = (false, false);
         Some((Kind::AllClear, reason))
     } else {
-        words(incident, &next, seen, sight).map(|reason| (Kind::Update, reason))
+        words(incident, &next, seen.or(lost), sight).map(|reason| (Kind::Update, reason))
     };
     Judged { incident: next, say }
 }
@@ -285,12 +290,35 @@ fn blindness(next: &mut Incident, sight: &Sight<'_>) -> Option<Reason> {
     }
 }
 
+/// Whether so many more sensors are lost that people have to hear of it, though
+/// the level does not rest on them. Once they are seen again for a whole hold,
+/// the next loss is news.
+fn losses(next: &mut Incident, sight: &Sight<'_>) -> Option<Reason> {
+    let &Sight { votes, losses, terms, .. } = sight;
+    let at = sight.moment.at;
+    let lost = losses.apart(at, terms.plan);
+    if concern::is_news(next.lost, lost) {
+        (next.lost, next.loss_told) = (lost, Some(at));
+        // What no rule supports any more was told as such.
+        let is_told = !next.orphaned && losses.rules().any(|rule| tells(rule, terms.plan));
+        return is_told.then_some(Reason::Blind);
+    }
+    let hold = votes.hold(next, at, terms.plan);
+    if !concern::is_of_concern(lost) && next.loss_told.is_some_and(|told| told + hold <= at) {
+        (next.lost, next.loss_told) = (0, None);
+    }
+    None
+}
+
 fn tells_targets(missed: &[&Vote], plan: &Plan) -> bool {
-    missed.iter().any(|vote| {
-        plan.rule(vote.finding.rule).is_none_or(|rule| match rule.outage {
-            OutageTell::SameTargets => true,
-            OutageTell::Operator => false,
-        })
+    missed.iter().any(|vote| tells(vote.finding.rule, plan))
+}
+
+/// Whether those who were warned are told where a rule cannot see.
+fn tells(rule: RuleIx, plan: &Plan) -> bool {
+    plan.rule(rule).is_none_or(|rule| match rule.outage {
+        OutageTell::SameTargets => true,
+        OutageTell::Operator => false,
     })
 }
 

@@ -10,6 +10,9 @@ mod asking;
 #[cfg(test)]
 mod asking_tests;
 mod cell;
+mod concern;
+#[cfg(test)]
+mod concern_tests;
 mod decide;
 mod domains;
 #[cfg(test)]
@@ -296,7 +299,8 @@ impl AreaStage {
         }
         let terms = Terms { plan: &self.plan, index: &self.index };
         let state = state_of(&mut self.cells, cell, &self.plan);
-        if state.votes.cast(finding, at, state.incident.as_ref(), terms) {
+        let is_lost_or_back = state.incident.is_some() && state.losses.take(&finding, at);
+        if state.votes.cast(finding, at, state.incident.as_ref(), terms) || is_lost_or_back {
             self.dirty.insert(cell);
         }
         if state.is_empty() {

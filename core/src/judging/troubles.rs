@@ -168,7 +168,8 @@ pub(super) fn level(code: TroubleCode) -> Level {
         | TroubleCode::Diverged
         | TroubleCode::Rot
         | TroubleCode::DiskLow
-        | TroubleCode::Undelivered => Level::Orange,
+        | TroubleCode::Undelivered
+        | TroubleCode::Unacknowledged => Level::Orange,
         TroubleCode::SensorSilent
         | TroubleCode::DomainSilent
         | TroubleCode::SourceDown

@@ -269,7 +269,8 @@ impl World {
                 self.command(&Command::Resend(warning, TargetIx(number(&target[1..]) as u32)));
             }
             ["ack", target, rest @ ..] => {
-                let sent = self.revisions.last().expect("something was sent");
+                let of_incident = |it: &&Revision| matches!(it.about, About::Incident(_));
+                let sent = self.revisions.iter().rfind(of_incident).expect("something was sent");
                 let seen = rest.first().map_or(sent.number, |seen| number(seen) as u32);
                 let target = TargetIx(number(&target[1..]) as u32);
                 self.command(&Command::Acknowledge(sent.warning, seen, target));

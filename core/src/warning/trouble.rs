@@ -59,11 +59,14 @@ pub enum TroubleCode {
     /// Warnings wait longer than promised, and are tried on.
     #[n(17)]
     Undelivered,
+    /// Nobody acknowledged a warning, and nobody is left to ask.
+    #[n(18)]
+    Unacknowledged,
 }
 
 impl TroubleCode {
     /// Every code, in order.
-    pub const ALL: [TroubleCode; 18] = [
+    pub const ALL: [TroubleCode; 19] = [
         TroubleCode::SensorSilent,
         TroubleCode::DomainSilent,
         TroubleCode::SourceDown,
@@ -82,6 +85,7 @@ impl TroubleCode {
         TroubleCode::Held,
         TroubleCode::ReloadRefused,
         TroubleCode::Undelivered,
+        TroubleCode::Unacknowledged,
     ];
 
     /// The word for logs, JSON, messages and pages.
@@ -105,6 +109,7 @@ impl TroubleCode {
             TroubleCode::Held => "held",
             TroubleCode::ReloadRefused => "reload-refused",
             TroubleCode::Undelivered => "undelivered",
+            TroubleCode::Unacknowledged => "unacknowledged",
         }
     }
 }

@@ -189,6 +189,23 @@ fn the_unknown_is_told_as_dangerous() {
 }
 
 #[test]
+fn several_that_were_lost_are_told_as_graver_than_the_level() {
+    let lost = Revision { lost: 3, ..sample::flood(Status::Actual) };
+    check(
+        &lost,
+        "zh",
+        &["自险情开始以来，当地已有 3 个互不共用网关的传感器测量中断"],
+        &["所列传感器均有测量"],
+    );
+    check(
+        &lost,
+        "en",
+        &["3 sensors there that share no gateway have gone blind since the danger began"],
+        &["every sensor listed"],
+    );
+}
+
+#[test]
 fn trends_say_which_way_and_how_fast() {
     for (trend, zh, en) in [
         (Some(0.62), "上升，+0.62 m/h", "rising, +0.62 m/h"),

@@ -53,5 +53,6 @@ pub(super) fn revision(
         due: targets.iter().map(|&target| Due { target: TargetIx(target), round: 0 }).collect(),
         peak: level,
         seen: None,
+        lost: 0,
     })
 }

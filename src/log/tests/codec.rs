@@ -328,5 +328,6 @@ fn revision(id: OutputId, cell: Cell) -> Revision {
         due: vec![Due { target: TargetIx(4), round: 0 }],
         peak: Level::Red,
         seen: None,
+        lost: 0,
     }
 }

@@ -60,6 +60,7 @@ fn revision(number: u32, position: u64, kind: Kind, targets: &[u32]) -> Revision
         due: targets.iter().map(|&target| Due { target: TargetIx(target), round: 0 }).collect(),
         peak: Level::Red,
         seen: None,
+        lost: 0,
     }
 }
 
