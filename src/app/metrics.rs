@@ -1,6 +1,7 @@
 //! The recorder of metrics: one a process, however many services run in it.
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use crate::courier::{self, OUTSTANDING_MAX, RED_MAX};
 use crate::driver::inbox::{CONTROL_MAX, READINGS_MAX};
@@ -10,6 +11,7 @@ use crate::state::{self, NOTES_MAX};
 use crate::stores::QUESTIONS_MAX;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio_util::sync::CancellationToken;
 
 /// Counters without labels: there from the start, at nought, so that a rise
 /// from nothing is seen as one. `tests/service/http.rs` holds this against `docs/metrics.md`.
@@ -44,6 +46,9 @@ const QUEUES: [(&str, usize); 9] = [
     ("mqtt_acks", BACKLOG_MAX),
 ];
 
+/// How often samples are counted.
+const KEEP_UP_EVERY: Duration = Duration::from_secs(5);
+
 static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
 
 /// Installs the recorder the first time, and gives the handle that renders it.
@@ -63,6 +68,15 @@ pub(super) fn install() -> PrometheusHandle {
             handle
         })
         .clone()
+}
+
+/// Counts what histograms have taken: the recorder keeps every sample until then,
+/// and where nobody scrapes nothing else would.
+pub(super) async fn keep_up(handle: PrometheusHandle, shutdown: CancellationToken) {
+    let mut turn = tokio::time::interval(KEEP_UP_EVERY);
+    while shutdown.run_until_cancelled(turn.tick()).await.is_some() {
+        handle.run_upkeep();
+    }
 }
 
 fn register() {

@@ -134,6 +134,7 @@ impl Service {
         sources.follow(&setup).await;
         let listener = listen(&setup, &current, &taking, &civil, &intake).await?;
         let hub = follow(&judging, &followers, &intake)?;
+        tokio::spawn(metrics::keep_up(metrics.clone(), intake.clone()));
         let doors = doors::open(doors::Parts {
             current: &current,
             judging: &judging,

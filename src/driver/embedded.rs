@@ -96,6 +96,9 @@ impl Embedded {
     /// Runs until the inbox is closed and all that was in it is committed.
     pub fn run(self) {
         let bounds = Bounds::of(&self.log);
+        if matches!(self.clock, Clock::Led(_)) {
+            self.log.wake_at_every_record();
+        }
         let mut this = Loop {
             bounds,
             tally: Tally::new(self.engine.plan()),

@@ -1,6 +1,7 @@
 //! Readers: from memory where they are close behind, else from the segments.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use forewarn_core::ids::{LogId, Position};
 use tokio::sync::watch;
@@ -8,7 +9,7 @@ use tokio::sync::watch;
 use super::codec;
 use super::error::LogError;
 use super::frame::RECORD;
-use super::recent::Common;
+use super::recent::{Common, QUIET_REST};
 use super::rot::Rot;
 use super::segment::{Segment, name};
 use super::walk::{Step, Walk};
@@ -44,7 +45,13 @@ impl LogReader {
         if from < first {
             return Err(LogError::Trimmed { wanted: from, first });
         }
-        Ok(Follower { common: Arc::clone(&self.common), from, place: None, fault: None })
+        Ok(Follower {
+            common: Arc::clone(&self.common),
+            from,
+            rested: Instant::now(),
+            place: None,
+            fault: None,
+        })
     }
 }
 
@@ -64,6 +71,8 @@ pub struct Follower {
     common: Arc<Common>,
     /// The next position wanted.
     from: Position,
+    /// Until when it lets quiet records gather before it looks at them.
+    rested: Instant,
     place: Option<Place>,
     fault: Option<LogError>,
 }
@@ -246,7 +255,8 @@ impl Follow for Follower {
             if self.fault.is_some() || matches!(self.find(), Found::Never) {
                 return None;
             }
-            self.common.wait(self.from);
+            self.common.wait(self.from, self.rested);
+            self.rested = Instant::now() + QUIET_REST;
         }
     }
 

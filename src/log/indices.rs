@@ -1,14 +1,13 @@
 //! Names and the dense indices that are theirs for good.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use foldhash::fast::FixedState;
 use forewarn_core::event::Assignment;
 use forewarn_core::ids::IndexKind;
 use minicbor::{Decode, Encode};
 
 use super::error::LogError;
+use super::names::Table;
 
 /// Names that one checkpoint frame holds at most; a table takes as many frames as it needs.
 const NAMES_A_FRAME_MAX: usize = 4096;
@@ -29,13 +28,6 @@ const KINDS: [IndexKind; 8] = [
 #[derive(Debug, Clone, Default)]
 pub struct Indices {
     tables: [Arc<Table>; KINDS.len()],
-}
-
-#[derive(Debug, Clone, Default)]
-struct Table {
-    by_name: HashMap<Arc<str>, u32, FixedState>,
-    /// By index; `None` where the assignment was lost to rot.
-    names: Vec<Option<Arc<str>>>,
 }
 
 /// A piece of a checkpoint.
@@ -63,23 +55,23 @@ impl Indices {
     /// stand in the log (`Input::Assign`) before the index is used.
     pub fn assign(&mut self, kind: IndexKind, name: &str) -> (u32, Option<Assignment>) {
         let table = &mut self.tables[table(kind)];
-        if let Some(index) = table.by_name.get(name) {
-            return (*index, None);
+        if let Some(index) = table.find(name) {
+            return (index, None);
         }
         let table = Arc::make_mut(table);
-        let index = u32::try_from(table.names.len()).expect("fewer names than 2^32 fit in memory");
+        let index = u32::try_from(table.places()).expect("fewer names than 2^32 fit in memory");
         table.own(name, index);
         (index, Some(Assignment { kind, index, name: name.to_owned() }))
     }
 
     /// The index of a name that has one.
     pub fn find(&self, kind: IndexKind, name: &str) -> Option<u32> {
-        self.tables[table(kind)].by_name.get(name).copied()
+        self.tables[table(kind)].find(name)
     }
 
     /// The name of an index that was assigned.
     pub fn name(&self, kind: IndexKind, index: u32) -> Option<&str> {
-        self.tables[table(kind)].names.get(index as usize)?.as_deref()
+        self.tables[table(kind)].name(index)
     }
 
     /// Takes in an assignment as recorded; the same one again changes nothing,
@@ -92,12 +84,12 @@ impl Indices {
                 "{kind:?} {name:?} is assigned index {index}, expected {other}: an index never changes hands"
             )))
         };
-        match table.by_name.get(name.as_str()) {
-            Some(had) if had == index => return Ok(()),
+        match table.find(name) {
+            Some(had) if had == *index => return Ok(()),
             Some(had) => return clash(&format!("its own, {had}")),
             None => {}
         }
-        if let Some(Some(owner)) = table.names.get(*index as usize) {
+        if let Some(owner) = table.name(*index) {
             return clash(&format!("one that {owner:?} does not have"));
         }
         Arc::make_mut(table).own(name, *index);
@@ -106,7 +98,7 @@ impl Indices {
 
     /// How many names have an index.
     pub fn len(&self) -> usize {
-        self.tables.iter().map(|table| table.by_name.len()).sum()
+        self.tables.iter().map(|table| table.len()).sum()
     }
 
     /// Whether nothing was ever assigned.
@@ -117,9 +109,8 @@ impl Indices {
     /// Every assignment, by kind and index.
     pub fn assignments(&self) -> impl Iterator<Item = Assignment> + '_ {
         KINDS.into_iter().flat_map(|kind| {
-            self.tables[table(kind)].names.iter().enumerate().filter_map(move |(index, name)| {
-                Some(Assignment { kind, index: index as u32, name: name.as_deref()?.to_owned() })
-            })
+            let names = self.tables[table(kind)].names();
+            names.map(move |(index, name)| Assignment { kind, index, name: name.to_owned() })
         })
     }
 
@@ -127,18 +118,6 @@ impl Indices {
     pub(crate) fn pieces(&self) -> Vec<Names> {
         let all: Vec<_> = self.assignments().collect();
         all.chunks(NAMES_A_FRAME_MAX).map(|piece| Names { assignments: piece.to_vec() }).collect()
-    }
-}
-
-impl Table {
-    /// Makes an index a name's own.
-    fn own(&mut self, name: &str, index: u32) {
-        let (name, at) = (Arc::<str>::from(name), index as usize);
-        if self.names.len() <= at {
-            self.names.resize(at + 1, None);
-        }
-        self.names[at] = Some(Arc::clone(&name));
-        self.by_name.insert(name, index);
     }
 }
 

@@ -13,6 +13,7 @@ mod indices;
 mod lock;
 mod memory;
 mod meta;
+mod names;
 mod open;
 mod packed;
 mod plans;

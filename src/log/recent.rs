@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
 
 use forewarn_core::event::{Decision, Input};
 use forewarn_core::ids::{LogId, Position};
@@ -22,12 +23,30 @@ pub const RECENT_BYTES_MAX: usize = 16 << 20;
 /// further ones are dropped, for the first of them already makes the Trouble.
 pub const ROT_REPORTS_MAX: usize = 256;
 
+/// How long a reader that was woken is left alone by records of which nobody
+/// downstream has to do anything at once. Waking every reader for every few
+/// readings costs more than all the rest of their way.
+pub(super) const QUIET_REST: Duration = Duration::from_millis(10);
+
 /// The writer's side tells, the readers' side waits.
 #[derive(Debug)]
 pub(crate) struct Common {
     state: Mutex<State>,
-    changed: Condvar,
+    /// For readers that have read all there is.
+    more: Condvar,
+    /// For readers at rest while quiet records come.
+    stirred: Condvar,
     committed: watch::Sender<Position>,
+}
+
+/// Which records wake readers at rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Wakes {
+    /// Those on which somebody downstream acts.
+    #[default]
+    Stirring,
+    /// All: somebody waits for the readers themselves.
+    Every,
 }
 
 #[derive(Debug, Default)]
@@ -38,10 +57,33 @@ pub(crate) struct State {
     pub(crate) segments: Vec<Arc<Segment>>,
     /// The newest durable position.
     pub(crate) last: Position,
+    /// The newest position at which readers were to be woken at once.
+    pub(super) stirring: Position,
+    pub(super) wakes: Wakes,
+    /// Readers that have read all there is.
+    pub(super) waiting: usize,
     /// Offset after the newest durable frame, in the newest segment.
     pub(crate) end: u64,
     pub(crate) closed: bool,
     pub(crate) rot: Vec<Rot>,
+}
+
+impl State {
+    /// A record is durable.
+    pub(super) fn keep(&mut self, record: Shared) {
+        self.last = record.last();
+        if self.wakes == Wakes::Every || is_stirring(&record) {
+            self.stirring = self.last;
+        }
+        self.recent.push(record);
+    }
+}
+
+/// Whether anybody downstream has something to do at once: more happened than
+/// readings that led to nothing.
+fn is_stirring(record: &Record) -> bool {
+    let is_quiet = |input: &Input| matches!(input, Input::Reading(_) | Input::Tick);
+    !record.decisions.is_empty() || !record.inputs.iter().all(is_quiet)
 }
 
 /// The newest records.
@@ -89,7 +131,7 @@ fn memory_of(record: &Record) -> usize {
 impl Common {
     pub(crate) fn new(state: State) -> Common {
         let (committed, _) = watch::channel(state.last);
-        Common { state: Mutex::new(state), changed: Condvar::new(), committed }
+        Common { state: Mutex::new(state), more: Condvar::new(), stirred: Condvar::new(), committed }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
@@ -99,17 +141,38 @@ impl Common {
     /// Tells of a change that readers may wait for.
     pub(crate) fn tell(&self, change: impl FnOnce(&mut State)) {
         let mut state = self.lock();
+        let before = state.stirring;
         change(&mut state);
         let last = state.last;
+        let has_waiting = state.waiting > 0;
+        let stirs = state.closed || state.stirring > before;
         drop(state);
-        self.changed.notify_all();
+        if has_waiting {
+            self.more.notify_all();
+        }
+        if stirs {
+            self.stirred.notify_all();
+        }
         self.committed.send_replace(last);
     }
 
-    /// Waits until `position` is durable or nothing more will come.
-    pub(crate) fn wait(&self, position: Position) {
-        let waiting = |state: &mut State| state.last < position && !state.closed;
-        drop(self.changed.wait_while(self.lock(), waiting).expect("no holder of this lock panics"));
+    /// Waits until `position` is durable or nothing more will come. Before
+    /// `rested`, quiet records are let gather.
+    pub(crate) fn wait(&self, position: Position, rested: Instant) {
+        let mut state = self.lock();
+        while !state.closed && state.stirring < position {
+            if state.last < position {
+                state.waiting += 1;
+                state = self.more.wait(state).expect("no holder of this lock panics");
+                state.waiting -= 1;
+                continue;
+            }
+            let rest = rested.saturating_duration_since(Instant::now());
+            if rest.is_zero() {
+                return;
+            }
+            state = self.stirred.wait_timeout(state, rest).expect("no holder of this lock panics").0;
+        }
     }
 
     /// The newest durable position, for tasks to await.

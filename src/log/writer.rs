@@ -16,7 +16,7 @@ use super::frame::{BODY_BYTES_MAX, HEAD_BYTES, Head, RECORD, frame_bytes};
 use super::indices::Indices;
 use super::lock::Lock;
 use super::meta::{Meta, Stamp};
-use super::recent::Common;
+use super::recent::{Common, Wakes};
 use super::rot::Rot;
 use super::segment::{Begin, Segment, begin, name, opening};
 use super::spares::Spares;
@@ -93,6 +93,12 @@ impl Log {
     /// The newest durable position, for tasks to await.
     pub fn committed(&self) -> watch::Receiver<Position> {
         self.common.committed()
+    }
+
+    /// Wakes readers at every record, also where nobody has to act on it at
+    /// once: for a clock that stands still until they have seen it.
+    pub fn wake_at_every_record(&self) {
+        self.common.tell(|state| state.wakes = Wakes::Every);
     }
 
     /// What readers met of rot since the last call.
@@ -260,10 +266,7 @@ impl Appender for Log {
             if !record.decisions.iter().any(is_told) {
                 return Done::Nothing;
             }
-            self.common.tell(|state| {
-                state.last = record.last();
-                state.recent.push(Arc::clone(&record));
-            });
+            self.common.tell(|state| state.keep(Arc::clone(&record)));
             Done::Something
         });
         self.write(frame)?;
@@ -272,9 +275,8 @@ impl Appender for Log {
         self.next = record.last().next();
         self.at = record.at;
         self.common.tell(|state| {
-            state.last = record.last();
             state.end = self.offset;
-            state.recent.push(record);
+            state.keep(record);
         });
         Ok(())
     }

@@ -260,11 +260,12 @@ async fn what_a_broker_had_kept_is_marked() {
     for version in BOTH {
         let Some(broker) = Mosquitto::open() else { return };
         let publisher = Publisher::connect(broker.port).await;
-        publisher.send(rumqttc::QoS::AtLeastOnce, true, "1").await;
+        // Before the broker has it, whoever subscribes gets it as new.
+        publisher.publish_to_keep("1").await;
         let inbox = FakeInbox::new(Durable::AtOnce);
         let session = UnderTest::start(mqtt(broker.port, version), &inbox);
         inbox.until("the retained", |came| came.values == [1.0]).await;
-        publisher.send(rumqttc::QoS::AtLeastOnce, false, "2").await;
+        publisher.publish("2").await;
         inbox.until("the new", |came| came.values == [1.0, 2.0]).await;
         inbox.look(|came| {
             assert!(came.marks[0].has(Marks::RETAINED));

@@ -262,7 +262,16 @@ impl Publisher {
 
     /// One message with QoS 1; returns once the broker has it.
     pub(crate) async fn publish(&self, payload: impl Into<Vec<u8>>) {
-        self.send(rumqttc::QoS::AtLeastOnce, false, payload).await;
+        self.publish_as(false, payload).await;
+    }
+
+    /// The same of a message that the broker keeps for who comes later.
+    pub(crate) async fn publish_to_keep(&self, payload: impl Into<Vec<u8>>) {
+        self.publish_as(true, payload).await;
+    }
+
+    async fn publish_as(&self, retained: bool, payload: impl Into<Vec<u8>>) {
+        self.send(rumqttc::QoS::AtLeastOnce, retained, payload).await;
         let published = {
             let mut published = self.published.lock().expect("lock");
             *published += 1;

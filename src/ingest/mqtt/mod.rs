@@ -22,7 +22,7 @@ mod tls;
 
 use std::sync::Arc;
 
-use tokio::task::JoinHandle;
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 pub use self::gate::BACKLOG_MAX;
@@ -32,9 +32,13 @@ use crate::config::plan::{self, Source};
 use crate::ports::{CivilClock, Current, Inbox};
 
 /// A running session with an outside broker: it reconnects for ever, until told to stop.
+///
+/// It has a thread of its own. Among the others' tasks each message and each
+/// acknowledgement would wake one worker, which wakes the next to look for
+/// more: that cost more than the session itself.
 #[derive(Debug)]
 pub struct Session {
-    task: JoinHandle<()>,
+    ended: oneshot::Receiver<()>,
 }
 
 /// A source that is no session with a broker, or cannot be one.
@@ -46,6 +50,14 @@ pub enum StartError {
     /// A persistent session needs a name.
     #[error("source {0:?} has an empty client id, expected one of its own")]
     NoClientId(String),
+    /// The system gives no thread, or nothing to wait on sockets with.
+    #[error("source {source_name:?} has no thread of its own: {reason}")]
+    NoThread {
+        /// Which source.
+        source_name: String,
+        /// What the system says.
+        reason: String,
+    },
 }
 
 impl Session {
@@ -66,18 +78,32 @@ impl Session {
         if client_id.is_empty() {
             return Err(StartError::NoClientId(source.name.clone()));
         }
-        let (source, mqtt) = (source.clone(), (**mqtt).clone());
+        let no_thread = |error: std::io::Error| StartError::NoThread {
+            source_name: source.name.clone(),
+            reason: error.to_string(),
+        };
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(no_thread)?;
+        let thread = std::thread::Builder::new().name("mqtt-session".into());
+        let (from, mqtt) = (source.clone(), (**mqtt).clone());
         let life = move || {
-            let taking = Taking::new(&source, &mqtt, current.clone(), inbox.clone(), clock.clone());
+            let taking = Taking::new(&from, &mqtt, current.clone(), inbox.clone(), clock.clone());
             Supervisor::new(mqtt.clone(), client_id.clone(), taking, shutdown.clone())
         };
-        Ok(Session { task: tokio::spawn(keep_alive(life)) })
+        let (ends, ended) = oneshot::channel();
+        let session = move || {
+            runtime.block_on(keep_alive(life));
+            // Whoever waits for it may have gone.
+            let _ = ends.send(());
+        };
+        thread.spawn(session).map_err(no_thread)?;
+        Ok(Session { ended })
     }
 
     /// Resolves once it has stopped: cancel its token first.
     pub async fn stopped(self) {
         // What goes wrong in a life of it was reported there.
-        let _ = self.task.await;
+        let _ = self.ended.await;
     }
 }
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use forewarn_core::ids::Position;
+use forewarn_core::event::Input;
+use forewarn_core::ids::{Position, SourceIx};
 use forewarn_core::time::Timestamp;
 
 use super::sim::{Honesty, SimDisk};
@@ -11,7 +12,7 @@ use super::{SMALL, append, bytes_of, firsts, open, record};
 use crate::log::segment::name;
 use crate::log::{
     Appender as _, CommitError, Decisions as _, FrameIs, Frames, Lane, Lock, Log, LogError, MemoryLog,
-    RECENT_RECORDS_MAX, Reader as _, Records, Stamp, segments,
+    RECENT_RECORDS_MAX, Reader as _, Record, Records, Stamp, segments,
 };
 use crate::ports::Follow;
 
@@ -161,6 +162,37 @@ fn a_follower_that_waits_is_woken() {
         std::thread::yield_now();
     }
     assert!(reader.is_finished(), "a closed log ends its followers");
+}
+
+/// A reader that was woken rests; a quiet record leaves it so, one that
+/// somebody has to act on does not.
+#[test]
+fn a_follower_at_rest_is_woken_by_what_matters() {
+    let disk = SimDisk::new(1, Honesty::Honest);
+    let (mut log, _) = open(&disk, Position(0));
+    let common = Arc::clone(&log.reader().common);
+    let never = Instant::now() + Duration::from_hours(1);
+    let waits_for = |position: u64| {
+        let common = Arc::clone(&common);
+        std::thread::spawn(move || common.wait(Position(position), never))
+    };
+    let quiet = |first| record(Position(first), 1);
+    log.append(quiet(1)).unwrap();
+    let resting = waits_for(1);
+    log.append(quiet(2)).unwrap();
+    assert_eq!(common.lock().stirring, Position(0), "readings alone stir nobody");
+    assert!(!resting.is_finished(), "it rests for an hour");
+    common.wait(Position(2), Instant::now());
+    let up = Input::Source(SourceIx(1), true);
+    log.append(Arc::new(Record { inputs: vec![up], flagged: vec![], ..(*quiet(3)).clone() })).unwrap();
+    resting.join().unwrap();
+    log.wake_at_every_record();
+    let resting = waits_for(4);
+    log.append(quiet(4)).unwrap();
+    resting.join().unwrap();
+    let resting = waits_for(5);
+    drop(log);
+    resting.join().unwrap();
 }
 
 #[test]

@@ -26,6 +26,8 @@ const FULL_READINGS: usize = 1 << 14;
 const PICKS_MAX: usize = 1_024;
 /// Dense indices beyond this are nobody's.
 pub(super) const SENSORS_MAX: usize = 1 << 24;
+/// By how many readings a head grows at least.
+const ROWS_MORE: usize = 4;
 /// Emptied buffers kept for the next heads.
 const SPARES_MAX: usize = 1_024;
 
@@ -102,6 +104,10 @@ impl Heads {
                     after: self.kept,
                     received: kept.received,
                 });
+            }
+            if head.rows.len() == head.rows.capacity() {
+                // Doubled, all heads together would have half as much room again for nothing.
+                head.rows.reserve_exact(ROWS_MORE.max(head.rows.len() / 4));
             }
             head.rows.push(Row::of(kept));
             if head.rows.len() == CHUNK_READINGS {
