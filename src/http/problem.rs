@@ -107,7 +107,7 @@ impl Problem {
         Self::new(
             StatusCode::FORBIDDEN,
             "not switched on",
-            "http.operator_token is not configured, expected a secret reference; or use SIGHUP",
+            "http.operator_token is not configured, expected a secret reference; or use an administrator's token, or SIGHUP",
         )
     }
 
