@@ -28,11 +28,11 @@ async fn what_is_not_durable_comes_again_and_what_is_does_not() {
         let session = UnderTest::start(mqtt(broker.port, version), &inbox);
         inbox.until("up", |came| came.standings == [true]).await;
         let publisher = Publisher::connect(broker.port).await;
-        for value in ["1", "2", "3"] {
+        // One batch a message: each is waited for.
+        for (value, all) in [("1", &[1.0][..]), ("2", &[1.0, 2.0]), ("3", &[1.0, 2.0, 3.0])] {
             publisher.publish(value).await;
+            inbox.until("each", |came| came.values == all).await;
         }
-        inbox.until("all three", |came| came.values == [1.0, 2.0, 3.0]).await;
-        // One batch a message: each was waited for.
         let mut waiting = inbox.waiting();
         let third = waiting.split_off(2);
         sync(&waiting);
