@@ -180,7 +180,8 @@ fn a_follower_at_rest_is_woken_by_what_matters() {
     log.append(quiet(1)).unwrap();
     let resting = waits_for(1);
     log.append(quiet(2)).unwrap();
-    assert_eq!(common.lock().stirring, Position(0), "readings alone stir nobody");
+    let stirring = common.lock().stirring;
+    assert_eq!(stirring, Position(0), "readings alone stir nobody");
     assert!(!resting.is_finished(), "it rests for an hour");
     common.wait(Position(2), Instant::now());
     let up = Input::Source(SourceIx(1), true);
