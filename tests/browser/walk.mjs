@@ -75,6 +75,8 @@ const WALKS = {
     const there = await context({ locale: 'en-GB', viewport: DESK });
     const page = await there.newPage();
     await page.goto('/');
+    // The page focuses the name by itself, some time after it has loaded.
+    await page.waitForFunction(() => document.activeElement?.id === 'name');
     await page.keyboard.type(name);
     await page.keyboard.press('Tab');
     await page.keyboard.type(password);
