@@ -11,7 +11,7 @@ use crate::orders::{Digest, Draft, Ending, Mute, Note, Proposal, Refusal, Texts}
 use crate::plan::{Plan, PlanId};
 use crate::reading::Reading;
 use crate::time::{Span, Timestamp};
-use crate::warning::{Ask, Cell, Due, Incident, Outcome, Revision, TroubleKey};
+use crate::warning::{Ask, Cell, Due, Incident, Outcome, Reach, Revision, TroubleKey};
 
 /// One input, stamped and numbered.
 #[derive(Debug, Clone)]
@@ -274,6 +274,11 @@ pub enum Decision {
         /// At which address it had reached them.
         #[n(2)]
         target: TargetIx,
+        /// What that adds to its reach; `None` where this person had acknowledged
+        /// it before, or had an earlier revision before them.
+        #[n(3)]
+        #[cbor(default)]
+        reach: Option<Reach>,
     },
     /// What was asked for is refused.
     #[n(9)]

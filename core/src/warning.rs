@@ -12,7 +12,7 @@ use crate::ids::{AreaIx, HazardIx, OutputId, RuleIx, SensorIx, TargetIx};
 use crate::level::{Certainty, Level, Severity, Status, Urgency};
 use crate::orders::Texts;
 use crate::plan::AckTerms;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// One hazard in one area: where incidents happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Encode, Decode)]
@@ -281,6 +281,18 @@ pub struct Seen {
     /// Were told.
     #[n(1)]
     pub of: u32,
+}
+
+/// How far a warning had come when one more person acknowledged what was last
+/// news in it, for the first time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct Reach {
+    /// How long after it was told, by engine time.
+    #[n(0)]
+    pub after: Span,
+    /// How many have by now, this one among them.
+    #[n(1)]
+    pub seen: Seen,
 }
 
 /// One revision of a warning, complete in itself, with its frozen targets.

@@ -290,7 +290,7 @@ fn visitor(caller: &Caller) -> Visitor {
     }
 }
 
-fn counted(plan: &Plan, (told, acknowledged): &crate::state::Seen) -> Seen {
+fn counted(plan: &Plan, (told, acknowledged): &crate::state::Told) -> Seen {
     Seen {
         by: plan.contacts(acknowledged.iter().map(|(target, _)| *target)),
         of: plan.contacts(told.iter().copied()),

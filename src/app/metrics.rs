@@ -7,15 +7,16 @@ use crate::courier::{self, OUTSTANDING_MAX, RED_MAX};
 use crate::driver::inbox::{CONTROL_MAX, READINGS_MAX};
 use crate::ingest::listener::Reason;
 use crate::ingest::mqtt::BACKLOG_MAX;
-use crate::state::{self, NOTES_MAX};
+use crate::state::{self, NOTES_MAX, REACH_WITHIN};
 use crate::stores::QUESTIONS_MAX;
 
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use forewarn_core::time::Span;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio_util::sync::CancellationToken;
 
 /// Counters without labels: there from the start, at nought, so that a rise
 /// from nothing is seen as one. `tests/service/http.rs` holds this against `docs/metrics.md`.
-const COUNTERS: [&str; 17] = [
+const COUNTERS: [&str; 18] = [
     "forewarn_listener_messages_total",
     "forewarn_http_refused_total",
     "forewarn_audit_dropped_total",
@@ -33,6 +34,7 @@ const COUNTERS: [&str; 17] = [
     "forewarn_store_questions_dropped_total",
     "forewarn_poison_inputs_total",
     "forewarn_readings_total",
+    "forewarn_people_told_total",
 ];
 
 /// Queues in memory whose bound stands in the code, with that bound.
@@ -61,7 +63,12 @@ pub(super) fn install() -> PrometheusHandle {
                 .set_buckets(&[
                     0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0,
                 ])
-                .expect("the list of buckets is not empty");
+                .expect("the list of buckets is not empty")
+                .set_buckets_for_metric(
+                    Matcher::Full("forewarn_acknowledgement_seconds".to_owned()),
+                    &REACH_WITHIN.map(Span::as_secs_f64),
+                )
+                .expect("the list of times is not empty");
             let recorder = builder.build_recorder();
             let handle = recorder.handle();
             // Another recorder (a test's own) may stand already; then this one renders nothing.

@@ -20,7 +20,7 @@ use crate::http::api::{Happened, Hub, Kind, Where};
 use crate::log::{LogReader, Record};
 use crate::ports::Follow as _;
 use crate::state::StateReader;
-use crate::views::{IncidentView, Names, SensorState, SensorView, TroubleView, WarningView};
+use crate::views::{IncidentView, Names, ReachView, SensorState, SensorView, TroubleView, WarningView};
 
 /// How often sensors are looked at.
 const LOOKED_APART: Duration = Duration::from_secs(5);
@@ -106,10 +106,11 @@ impl Teller {
                 told
             }
             Decision::Incident(incident) => stands(incident, record, names),
-            Decision::Acknowledged { warning, number, target } => {
+            Decision::Acknowledged { warning, number, target, reach } => {
                 let (contact, channel) = names.target(*target);
                 let data = json!({
                     "warning": warning.digest().to_string(), "number": number, "contact": contact, "channel": channel,
+                    "reach": reach.map(ReachView::of),
                 });
                 (Kind::Acknowledged, self.place_of(warning.digest()), data)
             }

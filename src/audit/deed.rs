@@ -190,7 +190,7 @@ impl Teller<'_> {
             Decision::Asked { warning: id, number, asks: _, due } => {
                 Told::new("asked", format!("{}#{number}", warning(id)), self.dues(due))
             }
-            Decision::Acknowledged { warning: id, number, target } => {
+            Decision::Acknowledged { warning: id, number, target, reach: _ } => {
                 Told::new("acknowledged", format!("{}#{number}", warning(id)), self.target(*target))
             }
             Decision::Refused(refusal) => Told::new("refused", "", refusal.word()),

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use forewarn_core::ids::SensorIx;
 use forewarn_core::level::Level;
 use forewarn_core::plan::{LimitRow, Sensor, Side};
-use forewarn_core::time::Timestamp;
+use forewarn_core::time::{Span, Timestamp};
 use forewarn_core::warning::{About, Cell, Evidence, Kind, Revision, Seen};
 use minijinja::{Value, context};
 
@@ -81,6 +81,9 @@ pub fn draw(scene: &Scene<'_>, shown: &Shown, words: &Words) -> Option<Draft> {
         acknowledgements => shown.detail.acknowledgements.iter().map(|it| context! {
             number => it.number, who => voice.target(it.target), at => voice.time(it.at),
         }).collect::<Vec<_>>(),
+        reach => shown.detail.reach(voice.plan()).map(|(within, seen)| context! {
+            minutes => within.0 / Span::from_mins(1).0, by => seen.by, of => seen.of,
+        }),
         waiting => waiting(&voice, shown),
         may_end => cell.is_some() && !ended,
     };
@@ -223,11 +226,7 @@ fn revision(voice: &Voice<'_>, it: &Revision) -> Value {
 fn waiting(voice: &Voice<'_>, shown: &Shown) -> Vec<String> {
     let plan = voice.plan();
     let contact = |ix| plan.target(ix).map(|target| target.contact.clone());
-    let newest = shown.detail.revisions.iter().rev().find(|it| {
-        use forewarn_core::warning::Reason;
-        matches!(it.reason, Reason::Raised | Reason::Upgraded | Reason::TroubleRaised)
-    });
-    let since = newest.map_or(0, |it| it.number);
+    let since = shown.detail.news();
     let have: BTreeSet<String> = shown
         .detail
         .acknowledgements

@@ -287,7 +287,7 @@ fn decided(names: &Names, decision: &Decision) -> String {
         Decision::Lapsed(warning) => {
             format!("warning {} comes to its stated end", &warning.digest().to_string()[..8])
         }
-        Decision::Acknowledged { warning, number, target } => format!(
+        Decision::Acknowledged { warning, number, target, reach: _ } => format!(
             "warning {} revision {number} is acknowledged by {}",
             &warning.digest().to_string()[..8],
             names.target(*target),

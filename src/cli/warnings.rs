@@ -248,11 +248,17 @@ fn print_acknowledgements(
     writeln!(around.out, "\nacknowledged")?;
     for it in &found.acknowledgements {
         let (at, who) = (names.time(it.at), names.target(it.target));
-        writeln!(around.out, "  {at}  revision {} by {who}", it.number)?;
+        let reach = it.reach.map_or(String::new(), |reach| {
+            format!(", {} after it was told, {} of {}", reach.after, reach.seen.by, reach.seen.of)
+        });
+        writeln!(around.out, "  {at}  revision {} by {who}{reach}", it.number)?;
     }
     if found.acknowledgements.is_empty() {
         writeln!(around.out, "  by nobody")?;
     }
+    let reached = found.reach(&names.0);
+    let reached = reached.map(|(within, seen)| format!("{} of {} within {within}", seen.by, seen.of));
+    writeln!(around.out, "  reach: {}", reached.join(", "))?;
     Ok(())
 }
 

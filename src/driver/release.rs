@@ -58,7 +58,7 @@ pub(super) fn tell(decision: &Decision) {
             );
         }
         Decision::PlanRefused(why) => warn!(why, "plan refused"),
-        Decision::Acknowledged { warning, number, target } => {
+        Decision::Acknowledged { warning, number, target, reach: _ } => {
             counter!("forewarn_acknowledgements_total").increment(1);
             info!(warning = %warning.digest(), number, target = target.0, "acknowledged");
         }

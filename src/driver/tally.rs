@@ -1,12 +1,12 @@
 //! What was committed, in numbers for whoever watches: readings, those that do
 //! not count with the reason, what was not understood, what was given up.
 
-use forewarn_core::event::{DeliveryOutcome, Input};
+use forewarn_core::event::{Decision, DeliveryOutcome, Input};
 use forewarn_core::plan::Plan;
 use forewarn_core::sensing::Aside;
 use forewarn_core::time::{Moment, Span};
 use forewarn_core::warning::{Death, Kind, Outcome};
-use metrics::{Counter, counter};
+use metrics::{Counter, Histogram, counter, histogram};
 
 use crate::log::Record;
 use crate::ports::Ground;
@@ -18,6 +18,8 @@ pub(super) struct Tally {
     aside: [Counter; Aside::ALL.len()],
     /// In the order of [`Death::ALL`].
     dead: [Counter; Death::ALL.len()],
+    people_told: Counter,
+    acknowledged_after: Histogram,
     /// The shortest `max_age` of any sensor: what is younger is too old for none.
     youngest_old: Span,
 }
@@ -36,6 +38,8 @@ impl Tally {
             aside: Aside::ALL
                 .map(|reason| counter!("forewarn_readings_not_judged_total", "reason" => reason.word())),
             dead: Death::ALL.map(|death| counter!("forewarn_dead_letters_total", "cause" => death.word())),
+            people_told: counter!("forewarn_people_told_total"),
+            acknowledged_after: histogram!("forewarn_acknowledgement_seconds"),
             youngest_old: youngest_old(plan),
         }
     }
@@ -68,6 +72,7 @@ impl Tally {
                 | Input::Intake(_) => {}
             }
         }
+        record.decisions.iter().for_each(|(_, decision)| self.reach(decision, plan));
         let mut aside = [0; Aside::ALL.len()];
         let young = moment.civil() - self.youngest_old;
         // Almost every reading is a plain one, and its sensor need not be looked at.
@@ -79,6 +84,35 @@ impl Tally {
         self.readings.increment(record.flagged.len() as u64);
         let some = self.aside.iter().zip(aside).filter(|(_, times)| *times > 0);
         some.for_each(|(counter, times)| counter.increment(times));
+    }
+}
+
+impl Tally {
+    /// Counts whom a warning was to reach, and how soon it did.
+    fn reach(&self, decision: &Decision, plan: &Plan) {
+        match decision {
+            Decision::Revision(told) if told.reason.is_news() && told.muted.is_none() => {
+                let people = plan.contacts(told.due.iter().map(|due| due.target));
+                self.people_told.increment(u64::from(people));
+            }
+            Decision::Acknowledged { reach: Some(reach), .. } => {
+                self.acknowledged_after.record(reach.after.as_secs_f64());
+            }
+            Decision::Acknowledged { .. }
+            | Decision::Revision(_)
+            | Decision::Incident(_)
+            | Decision::Trouble(_)
+            | Decision::WouldHave(_)
+            | Decision::PlanRefused(_)
+            | Decision::Resumed
+            | Decision::Resent { .. }
+            | Decision::Asked { .. }
+            | Decision::Refused(_)
+            | Decision::Drafted(_)
+            | Decision::Muted(_)
+            | Decision::Noted(_)
+            | Decision::Lapsed(_) => {}
+        }
     }
 }
 

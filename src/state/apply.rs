@@ -162,10 +162,14 @@ fn apply(transaction: &Transaction<'_>, record: &Record, added: &mut Added) -> R
             }
             // Asked in vain: the log says so.
             Decision::Refused(_) => {}
-            Decision::Acknowledged { warning, number, target } => {
-                let insert = "INSERT OR IGNORE INTO acknowledgements (warning, number, target, at, position)
-                              VALUES (?1, ?2, ?3, ?4, ?5)";
-                let row = params![id_blob(warning), number, target.0, place.civil().0, place.position()];
+            Decision::Acknowledged { warning, number, target, reach } => {
+                let insert = "INSERT OR IGNORE INTO acknowledgements
+                              (warning, number, target, at, position, after, seen_by, seen_of)
+                              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+                let (id, at, position) = (id_blob(warning), place.civil().0, place.position());
+                let (after, by, of) =
+                    (reach.map(|it| it.after.0), reach.map(|it| it.seen.by), reach.map(|it| it.seen.of));
+                let row = params![id, number, target.0, at, position, after, by, of];
                 transaction.prepare_cached(insert)?.execute(row)?;
             }
         }

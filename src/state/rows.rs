@@ -4,8 +4,12 @@ use forewarn_core::finding::WouldHave;
 use forewarn_core::ids::{Key, LogId, OutputId, Position, RunId, SourceIx, TargetIx};
 use forewarn_core::level::Status;
 use forewarn_core::orders::Note;
-use forewarn_core::time::Timestamp;
-use forewarn_core::warning::{Death, Phase, Revision};
+use forewarn_core::plan::Plan;
+use forewarn_core::time::{Span, Timestamp};
+use forewarn_core::warning::{Death, Phase, Reach, Revision, Seen};
+
+/// Reach is told for these times after the newest news: how many had acknowledged it by then.
+pub const REACH_WITHIN: [Span; 3] = [Span::from_mins(5), Span::from_mins(15), Span::from_mins(60)];
 
 /// A warning with its newest revision.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +39,25 @@ pub struct WarningDetail {
     pub notes: Vec<Note>,
 }
 
+impl WarningDetail {
+    /// The newest revision that was news; 0 where none was.
+    pub fn news(&self) -> u32 {
+        let newest = self.revisions.iter().rev().find(|it| it.reason.is_news());
+        newest.map_or(0, |it| it.number)
+    }
+
+    /// How many of how many people had acknowledged the newest news within each of [`REACH_WITHIN`].
+    pub fn reach(&self, plan: &Plan) -> [(Span, Seen); REACH_WITHIN.len()] {
+        let news = self.news();
+        let of = plan.contacts(self.deliveries.iter().map(|it| it.target));
+        REACH_WITHIN.map(|within| {
+            let by = self.acknowledgements.iter().filter(|it| it.number >= news);
+            let by = by.filter_map(|it| it.reach).filter(|it| it.after <= within).count();
+            (within, Seen { by: by as u32, of })
+        })
+    }
+}
+
 /// That somebody has a warning before them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Acknowledgement {
@@ -44,6 +67,8 @@ pub struct Acknowledgement {
     pub target: TargetIx,
     /// Civil time of it.
     pub at: Timestamp,
+    /// What it added to the warning's reach, where it added anything.
+    pub reach: Option<Reach>,
 }
 
 /// Where a delivery stands, as the log has it.

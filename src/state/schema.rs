@@ -3,7 +3,7 @@
 use forewarn_core::time::Span;
 
 /// Rises whenever a table changes: an older file is rebuilt from the log.
-pub(super) const SCHEMA_VERSION: i64 = 3;
+pub(super) const SCHEMA_VERSION: i64 = 4;
 
 /// Rows kept of each kind of news (`ledger`, `notices`); the oldest go.
 pub const NEWS_ROWS_MAX: i64 = 10_000;
@@ -57,6 +57,7 @@ CREATE INDEX deliveries_queued ON deliveries (position, ordinal, target, round) 
 CREATE INDEX deliveries_dead ON deliveries (decided) WHERE state = 'dead';
 CREATE TABLE acknowledgements (
     warning BLOB NOT NULL, number INTEGER NOT NULL, target INTEGER NOT NULL, at INTEGER NOT NULL,
+    after INTEGER, seen_by INTEGER, seen_of INTEGER,
     position INTEGER NOT NULL, PRIMARY KEY (warning, target, position)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE attempts (

@@ -1,7 +1,8 @@
 //! Who has seen what: the page of one delivery, read from the projection.
 
 use forewarn_core::ids::{Key, OutputId, TargetIx};
-use forewarn_core::time::Timestamp;
+use forewarn_core::time::{Span, Timestamp};
+use forewarn_core::warning::{Reach, Reason, Seen};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::StateError;
@@ -9,7 +10,7 @@ use super::reader::{DELIVERY, StateReader, delivery};
 use super::rows::{Acknowledgement, DeliveryPage, DeliveryRow, id_blob};
 
 /// Who was told, and who of them has it before them, with civil time.
-pub type Seen = (Vec<TargetIx>, Vec<(TargetIx, Timestamp)>);
+pub type Told = (Vec<TargetIx>, Vec<(TargetIx, Timestamp)>);
 
 impl StateReader {
     /// Who acknowledged a warning, oldest first.
@@ -18,10 +19,18 @@ impl StateReader {
         connection: &Connection,
         warning: [u8; 36],
     ) -> Result<Vec<Acknowledgement>, StateError> {
-        let select = "SELECT number, target, at FROM acknowledgements WHERE warning = ?1 ORDER BY position";
+        let select = "SELECT number, target, at, after, seen_by, seen_of FROM acknowledgements
+                      WHERE warning = ?1 ORDER BY position";
         self.rows(connection, select, [warning], |row| {
+            let after: Option<i64> = row.get(3)?;
+            let reach = match after {
+                Some(after) => {
+                    Some(Reach { after: Span(after), seen: Seen { by: row.get(4)?, of: row.get(5)? } })
+                }
+                None => None,
+            };
             let target = TargetIx(row.get(1)?);
-            Ok(Acknowledgement { number: row.get(0)?, target, at: Timestamp(row.get(2)?) })
+            Ok(Acknowledgement { number: row.get(0)?, target, at: Timestamp(row.get(2)?), reach })
         })
     }
 
@@ -42,25 +51,28 @@ impl StateReader {
     }
 
     /// Everyone who was told of a warning, and those who acknowledged it as it holds now.
-    pub fn seen(&self, warning: &OutputId) -> Result<Seen, StateError> {
+    pub fn seen(&self, warning: &OutputId) -> Result<Told, StateError> {
         let connection = self.lock();
         let transaction = connection.unchecked_transaction().map_err(|source| self.fault(source))?;
         self.told(&transaction, id_blob(warning))
     }
 
-    fn told(&self, transaction: &Connection, warning: [u8; 36]) -> Result<Seen, StateError> {
+    fn told(&self, transaction: &Connection, warning: [u8; 36]) -> Result<Told, StateError> {
         let told = "SELECT DISTINCT target FROM deliveries WHERE warning = ?1 ORDER BY target";
         let told = self.rows(transaction, told, [warning], |row| Ok(TargetIx(row.get(0)?)))?;
         // As the engine has it: what came before the newest revision that was
         // news, or before the target was asked again, says nothing now.
-        let acknowledged = "SELECT a.target, max(a.at) FROM acknowledgements a
-            WHERE a.warning = ?1
-              AND a.number >= (SELECT coalesce(max(number), 0) FROM revisions
-                               WHERE warning = ?1 AND reason IN ('raised', 'upgraded'))
-              AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.warning = ?1 AND d.target = a.target
-                              AND d.round > 0 AND d.released > a.position)
-            GROUP BY a.target ORDER BY a.target";
-        let acknowledged = self.rows(transaction, acknowledged, params![warning], |row| {
+        let news = Reason::NEWS.map(|reason| format!("'{}'", reason.word())).join(", ");
+        let acknowledged = format!(
+            "SELECT a.target, max(a.at) FROM acknowledgements a
+             WHERE a.warning = ?1
+               AND a.number >= (SELECT coalesce(max(number), 0) FROM revisions
+                                WHERE warning = ?1 AND reason IN ({news}))
+               AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.warning = ?1 AND d.target = a.target
+                               AND d.round > 0 AND d.released > a.position)
+             GROUP BY a.target ORDER BY a.target"
+        );
+        let acknowledged = self.rows(transaction, &acknowledged, params![warning], |row| {
             Ok((TargetIx(row.get(0)?), Timestamp(row.get(1)?)))
         })?;
         Ok((told, acknowledged))

@@ -20,5 +20,6 @@ pub use reading::ReadingView;
 pub use sensor::{RuleView, SensorDetailView, SensorState, SensorView};
 pub use service::{QuarantineView, QuarantinedView, StatusView, TroubleView};
 pub use warning::{
-    AcknowledgementView, DeliveryView, EvidenceView, RevisionView, WarningDetailView, WarningView,
+    AcknowledgementView, DeliveryView, EvidenceView, ReachView, ReachedView, RevisionView, WarningDetailView,
+    WarningView,
 };

@@ -1,6 +1,7 @@
 //! Warnings, their revisions, and what became of them.
 
-use forewarn_core::warning::{Evidence, Revision};
+use forewarn_core::time::Span;
+use forewarn_core::warning::{Evidence, Reach, Revision, Seen};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -39,6 +40,8 @@ pub struct WarningDetailView {
     pub deliveries: Vec<DeliveryView>,
     /// Oldest first.
     pub acknowledged: Vec<AcknowledgementView>,
+    /// By how many, within 5, 15 and 60 minutes.
+    pub reach: Vec<ReachedView>,
 }
 
 /// One revision, complete in itself.
@@ -153,6 +156,31 @@ pub struct AcknowledgementView {
     pub channel: Option<String>,
     /// When.
     pub at: String,
+    /// What it added to the warning's reach; `null` where this person had
+    /// acknowledged it before, or had an earlier revision before them.
+    pub reach: Option<ReachView>,
+}
+
+/// How far a warning had come when one more person acknowledged it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ReachView {
+    /// Seconds after what was news had been told.
+    pub after_secs: i64,
+    /// How many people had acknowledged it by then, this one among them.
+    pub by: u32,
+    /// How many had been told.
+    pub of: u32,
+}
+
+/// How many people had acknowledged what was last news within a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ReachedView {
+    /// Minutes after it had been told.
+    pub within_mins: i64,
+    /// How many had by then.
+    pub by: u32,
+    /// How many have been told.
+    pub of: u32,
 }
 
 impl WarningView {
@@ -194,6 +222,7 @@ impl WarningDetailView {
                 .iter()
                 .map(|it| AcknowledgementView::of(it, names))
                 .collect(),
+            reach: found.reach(names.0).map(ReachedView::of).to_vec(),
         })
     }
 }
@@ -280,6 +309,21 @@ impl DeliveryView {
 impl AcknowledgementView {
     fn of(it: &Acknowledgement, names: Names<'_>) -> AcknowledgementView {
         let (contact, channel) = names.target(it.target);
-        AcknowledgementView { number: it.number, contact, channel, at: names.time(it.at) }
+        let reach = it.reach.map(ReachView::of);
+        AcknowledgementView { number: it.number, contact, channel, at: names.time(it.at), reach }
+    }
+}
+
+impl ReachView {
+    /// Of what an acknowledgement added.
+    pub fn of(it: Reach) -> ReachView {
+        ReachView { after_secs: it.after.0 / Span::from_secs(1).0, by: it.seen.by, of: it.seen.of }
+    }
+}
+
+impl ReachedView {
+    /// Of what is counted.
+    pub fn of((within, seen): (Span, Seen)) -> ReachedView {
+        ReachedView { within_mins: within.0 / Span::from_mins(1).0, by: seen.by, of: seen.of }
     }
 }

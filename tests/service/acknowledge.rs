@@ -1,6 +1,9 @@
 //! A warning reaches a person: the link in the message, the page behind it,
 //! the acknowledgement, and what happens where nobody gives one.
 
+use forewarn::state::StateReader;
+use forewarn_core::time::Span;
+use forewarn_core::warning::{About, Seen};
 use reqwest::{Client, RequestBuilder, StatusCode, redirect};
 
 use crate::common::house::{Device, Folder, Posted, Receiver, level};
@@ -134,6 +137,15 @@ async fn unacknowledged_goes_on_to_the_next_and_says_why() {
     let html = client().get(&page).send().await.expect("an answer").text().await.expect("a page");
     assert!(html.contains("You acknowledged this at") && html.contains("1 of 3 who were told"), "{html}");
 
-    // They all hear the end, and what was acknowledged.
     service.stop().await;
+
+    // How far it reached stands in the record.
+    let state = StateReader::open_read_only(&folder.data().join("state.db")).expect("a projection");
+    let rows = state.recent_warnings(10).expect("it reads");
+    let row = rows.iter().find(|row| matches!(row.newest.about, About::Incident(_))).expect("the flood");
+    let detail = state.warning(row.digest).expect("it reads").expect("it is kept");
+    let [mayors] = detail.acknowledgements.as_slice() else { panic!("{:?}", detail.acknowledgements) };
+    let reach = mayors.reach.expect("the first of hers");
+    assert_eq!(reach.seen, Seen { by: 1, of: 3 });
+    assert!(reach.after >= Span::from_secs(1), "she was told after a second: {}", reach.after);
 }

@@ -337,8 +337,8 @@ pub(super) fn nameless(decision: &Decision) -> Decision {
         }
         Decision::Resent { number, due, .. } => Decision::Resent { warning: none, number, due },
         Decision::Asked { number, asks, due, .. } => Decision::Asked { warning: none, number, asks, due },
-        Decision::Acknowledged { number, target, .. } => {
-            Decision::Acknowledged { warning: none, number, target }
+        Decision::Acknowledged { number, target, reach, .. } => {
+            Decision::Acknowledged { warning: none, number, target, reach }
         }
         Decision::Drafted(it) => Decision::Drafted(Draft { id: none, ..it }),
         Decision::Muted(it) => Decision::Muted(Mute { id: none, ..it }),

@@ -26,7 +26,7 @@ impl AreaStage {
                 self.tell_unacknowledged(*warning);
                 due.iter().for_each(|&due| self.warnings.resent(*warning, due));
             }
-            Decision::Acknowledged { warning, number, target } => {
+            Decision::Acknowledged { warning, number, target, reach: _ } => {
                 self.warnings.acknowledged(*warning, *number, *target);
             }
             Decision::Drafted(_) | Decision::Muted(_) | Decision::Noted(_) | Decision::Lapsed(_) => {

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use minicbor::{Decode, Encode};
 
-use super::decide::{Stamp, is_news};
+use super::decide::Stamp;
 use super::shared::Shared;
 use super::warnings::Sent;
 use super::{AreaStage, routing};
@@ -151,7 +151,7 @@ impl AreaStage {
     pub(super) fn asked_by(&self, revision: &Revision, stamp: &Stamp) -> Option<Decision> {
         let cells = revision.about.cells();
         let comes_first = self.warnings.get(revision.warning).is_some_and(Sent::is_unheard);
-        let is_news = is_news(revision.reason) || comes_first;
+        let is_news = revision.reason.is_news() || comes_first;
         if cells.is_empty() || !is_news || revision.kind.is_last() || revision.muted.is_some() {
             return None;
         }
@@ -258,7 +258,8 @@ impl AreaStage {
         let sent = self.warnings.get(warning).filter(|_| !self.held);
         let Some(sent) = sent.filter(|sent| sent.is_unseen(target, number)) else { return Vec::new() };
         let number = number.min(sent.newest.number);
-        let acknowledged = Decision::Acknowledged { warning, number, target };
+        let reach = sent.reach(number, target, &self.plan, at);
+        let acknowledged = Decision::Acknowledged { warning, number, target, reach };
         let mut asks = self.asking.of(warning).to_vec();
         let same = |other: TargetIx| self.plan.contacts([other, target].into_iter()) == 1;
         let answered = |ask: &&mut Ask| !ask.acknowledged && ask.number <= number && ask.told().any(same);

@@ -6,7 +6,7 @@ use crate::event::Decision;
 use crate::ids::OutputId;
 use crate::plan::{AckTerms, Group, Plan, Route};
 use crate::time::Span;
-use crate::warning::{Death, Outcome, Seen};
+use crate::warning::{Death, Outcome, Reach, Seen};
 
 /// The duty officer (`t0`, and `t3` by webhook) has five minutes, then the
 /// mayor (`t2`), then the operator (`t1`); red is asked about again half an
@@ -241,4 +241,37 @@ fn further_revisions_say_who_has_seen_it() {
         assert!(newest.number > 1, "{deeds:?}: something was said since");
         assert_eq!(newest.seen, Some(Seen { by, of }), "{deeds:?}");
     }
+}
+
+#[test]
+fn reach_counts_each_person_once_for_each_piece_of_news() {
+    let reach = |minutes, by, of| {
+        Some(Reach { after: Span::from_mins(minutes), seen: Seen { by, of } })
+    };
+    let mut world = World::new(plan());
+    for (minute, deed) in [
+        (0, "s0 orange"),
+        // The mayor is told after five minutes.
+        (6, "ack t2"),
+        (7, "ack t0"),
+        // The duty officer again, by the other channel: the same person.
+        (8, "ack t3"),
+        // News: who had the former revision before them has not seen it.
+        (10, "s0 red"),
+        (11, "ack t0 1"),
+        (12, "ack t0 2"),
+    ] {
+        world.pass_to(minute);
+        world.act(deed);
+    }
+    let said: Vec<(u32, Option<Reach>)> = world
+        .decisions
+        .iter()
+        .filter_map(|decision| match decision {
+            Decision::Acknowledged { number, reach, .. } => Some((*number, *reach)),
+            _ => None,
+        })
+        .collect();
+    let expected = [(1, reach(6, 1, 2)), (1, reach(7, 2, 2)), (1, None), (2, reach(2, 1, 2))];
+    assert_eq!(said, expected);
 }

@@ -255,7 +255,7 @@ impl AreaStage {
         // Whoever heard of the danger hears of its end.
         let muted = if kind.is_last() { None } else { self.silenced(incident, || evidence.clone()) };
         let goes_to_all = kind == Kind::Alert
-            || is_news(reason)
+            || reason.is_news()
             || (kind == Kind::Update && former.is_some_and(Sent::is_unheard));
         let routed = if goes_to_all {
             let Cell { hazard, area } = incident.cell;
@@ -282,12 +282,12 @@ impl AreaStage {
             evidence,
             detail: notes.as_deref().unwrap_or(detail),
             // What is news has been seen by nobody.
-            seen: former.filter(|_| !is_news(reason)).map(|sent| sent.seen(&self.plan)),
+            seen: former.filter(|_| !reason.is_news()).map(|sent| sent.seen(&self.plan)),
         };
         let revision = self.revision(words, former.map(|sent| &sent.newest), due, id, moment);
         // A correction holds for what is said further, until that is news.
         let corrected = former.and_then(|sent| sent.newest.texts.clone());
-        let texts = corrected.filter(|_| !kind.is_last() && !is_news(reason));
+        let texts = corrected.filter(|_| !kind.is_last() && !reason.is_news());
         Revision { texts, muted, ..revision }
     }
 
@@ -419,9 +419,4 @@ impl AreaStage {
             lost: words.lost,
         }
     }
-}
-
-/// Whether a level was reached that people have not heard of.
-pub(super) fn is_news(reason: Reason) -> bool {
-    matches!(reason, Reason::Raised | Reason::Upgraded | Reason::Manual)
 }

@@ -4,14 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use minicbor::{Decode, Encode};
 
-use super::decide::is_news;
 use super::shared::Shared;
 use crate::event::DeliveryOutcome;
 use crate::ids::{OutputId, TargetIx};
 use crate::level::Level;
 use crate::plan::{Plan, Settings};
 use crate::time::{Moment, Span, Timestamp};
-use crate::warning::{Death, Due, Kind, Outcome, Revision, Seen};
+use crate::warning::{Death, Due, Kind, Outcome, Reach, Revision, Seen};
 
 /// Ended warnings kept for late outcomes and for `resend`; the oldest go first.
 const ENDED_MAX: usize = 1024;
@@ -40,6 +39,10 @@ pub(super) struct Sent {
     #[n(4)]
     #[cbor(default)]
     told: Option<Level>,
+    /// Engine time at which that newest news was made.
+    #[n(5)]
+    #[cbor(default)]
+    news_at: Timestamp,
 }
 
 /// What one target was due of a warning.
@@ -120,6 +123,18 @@ impl Sent {
         Seen { by: plan.contacts(seen.map(|(&it, _)| it)), of: plan.contacts(told.map(|(&it, _)| it)) }
     }
 
+    /// What it adds to the reach of what is news that somebody acknowledges this
+    /// revision at this address: nothing, where they did before or had less before them.
+    pub(super) fn reach(&self, number: u32, target: TargetIx, plan: &Plan, at: Timestamp) -> Option<Reach> {
+        let same = |other: TargetIx| plan.contacts([other, target].into_iter()) == 1;
+        let mut others = self.heard.iter().filter(|(_, heard)| heard.seen >= Some(self.news));
+        if number < self.news || others.any(|(&other, _)| same(other)) {
+            return None;
+        }
+        let seen = self.seen(plan);
+        Some(Reach { after: at - self.news_at, seen: Seen { by: seen.by + 1, of: seen.of } })
+    }
+
     /// Engine time at which it is renewed: before it expires by either clock, the
     /// civil one only where it can be trusted.
     pub(super) fn renewal(&self, settings: &Settings, moment: Moment) -> Timestamp {
@@ -177,8 +192,14 @@ impl Warnings {
 
     /// A revision goes out.
     pub(super) fn record(&mut self, revision: &Revision, at: Timestamp) {
-        let fresh =
-            || Sent { newest: revision.clone(), made: at, heard: BTreeMap::new(), news: 0, told: None };
+        let fresh = || Sent {
+            newest: revision.clone(),
+            made: at,
+            heard: BTreeMap::new(),
+            news: 0,
+            told: None,
+            news_at: at,
+        };
         let sent = self.sent.entry(revision.warning).or_insert_with(|| Shared::new(fresh())).edit();
         sent.told = match (revision.muted, sent.told, revision.number) {
             (None, ..) => None,
@@ -187,8 +208,8 @@ impl Warnings {
         };
         sent.newest = revision.clone();
         sent.made = at;
-        if is_news(revision.reason) {
-            sent.news = revision.number;
+        if revision.reason.is_news() {
+            (sent.news, sent.news_at) = (revision.number, at);
         }
         revision.due.iter().for_each(|&due| sent.deliver(due));
     }

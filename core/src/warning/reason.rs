@@ -64,6 +64,15 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// What says that a level was reached of which people have not heard: it asks
+    /// anew for an acknowledgement, and what came before acknowledges nothing now.
+    pub const NEWS: [Reason; 3] = [Reason::Raised, Reason::Upgraded, Reason::Manual];
+
+    /// Whether it is one of [`Reason::NEWS`].
+    pub fn is_news(self) -> bool {
+        Reason::NEWS.contains(&self)
+    }
+
     /// The word for logs, JSON, rows, messages and pages.
     pub const fn word(self) -> &'static str {
         match self {

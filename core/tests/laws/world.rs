@@ -308,8 +308,8 @@ pub fn nameless(decision: &Decision) -> Decision {
         Decision::Revision(it) => Decision::Revision(Revision { id: none, warning: none, ..it }),
         Decision::Resent { number, due, .. } => Decision::Resent { warning: none, number, due },
         Decision::Asked { number, asks, due, .. } => Decision::Asked { warning: none, number, asks, due },
-        Decision::Acknowledged { number, target, .. } => {
-            Decision::Acknowledged { warning: none, number, target }
+        Decision::Acknowledged { number, target, reach, .. } => {
+            Decision::Acknowledged { warning: none, number, target, reach }
         }
         other => other,
     }

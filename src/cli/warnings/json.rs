@@ -8,6 +8,7 @@ use super::state;
 use crate::channels::show;
 use crate::cli::beside::Names;
 use crate::state::{DeliveryRow, DeliveryState, WarningDetail};
+use crate::views::{ReachView, ReachedView};
 
 pub(super) fn warning_json(names: &Names, id: Key, ended: bool, newest: &Revision) -> Value {
     json!({
@@ -29,7 +30,9 @@ pub(super) fn detail_json(names: &Names, found: &WarningDetail) -> Value {
         "deliveries": found.deliveries.iter().map(|it| delivery_json(names, it)).collect::<Vec<_>>(),
         "acknowledged": found.acknowledgements.iter().map(|it| json!({
             "revision": it.number, "by": names.target(it.target), "at": names.time_json(it.at),
+            "reach": it.reach.map(ReachView::of),
         })).collect::<Vec<_>>(),
+        "reach": found.reach(&names.0).map(ReachedView::of),
     })
 }
 
