@@ -207,19 +207,20 @@ fn several_rules_in_one_file_have_names_of_their_own() {
 }
 
 /// There is no expression to blow up: stations are named, never matched. What
-/// is refused is quoted in part, however long it is.
+/// is refused is quoted in part, however long it is; what is too long to have
+/// been written by a person is not read at all.
 #[test]
 fn abuse_40_pattern_that_never_ends() {
     let long = format!("[{}]", "a-".repeat(25 << 20));
-    for (pattern, shown) in [("(a+)+$", "(a+)+$"), (&"(a+)+$".repeat(170_000), "(a+)+$"), (&long, "[a-a-a")] {
+    let whole = "(a+)+$".repeat(170_000);
+    for (pattern, said) in [("(a+)+$", "(a+)+$"), (&whole, "(a+)+$"), (&long, "has 50 MiB, expected at most 8 MiB")]
+    {
         let dir = sound();
         let stations = format!("[rule]\nstations = ['{pattern}']\n");
         write(dir.path(), "rules/river.toml", RULE.replace("[rule]\n", &stations).as_bytes());
-        let began = std::time::Instant::now();
         let faults =
             loads(dir.path(), &mut FreshIndices::default()).expect_err("no name of a station").to_string();
-        assert!(faults.contains(shown) && faults.len() < 1_000, "{}", &faults[..faults.len().min(2_000)]);
-        assert!(began.elapsed() < std::time::Duration::from_secs(5), "{:?}", began.elapsed());
+        assert!(faults.contains(said) && faults.len() < 1_000, "{}", &faults[..faults.len().min(2_000)]);
     }
     // As little in the sensors.
     let dir = sound();

@@ -28,8 +28,10 @@ use std::sync::Arc;
 use super::Purpose;
 use super::fault::{Fault, Faults, Place};
 
-/// Largest file read, bytes: a configuration of a nation's gauges is a tenth of it.
+/// Largest table or map read, bytes: a configuration of a nation's gauges is a tenth of it.
 const FILE_MAX: u64 = 256 * 1024 * 1024;
+/// Largest TOML file read, bytes. People write these by hand, and what is in them is read as a whole.
+const TOML_MAX: u64 = 8 * 1024 * 1024;
 
 /// Everything as written. A file that could not be read at all is `None`;
 /// what leans on it is then not judged, so that one fault makes no hundred.
@@ -149,9 +151,10 @@ fn text(dir: &Path, file: &str) -> Result<Option<String>, Fault> {
     if !found.is_file() {
         return Err(Fault::new(place(), "is not a file", "a file"));
     }
-    if found.len() > FILE_MAX {
+    let most = if path.extension().is_some_and(|it| it == "toml") { TOML_MAX } else { FILE_MAX };
+    if found.len() > most {
         let what = format!("has {} MiB", found.len() >> 20);
-        return Err(Fault::new(place(), what, format!("at most {} MiB", FILE_MAX >> 20)));
+        return Err(Fault::new(place(), what, format!("at most {} MiB", most >> 20)));
     }
     let bytes = fs::read(&path)
         .map_err(|error| Fault::new(place(), format!("cannot be read ({error})"), "a readable file"))?;
