@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 const MAY_KNOW: &[(&str, &[&str])] = &[
     ("accounts", &[]),
     ("audit", &["log"]),
-    ("backup", &["log"]),
+    ("backup", &["accounts", "log"]),
     ("board", &["channels", "state"]),
     ("channels", &["clock"]),
     ("clock", &[]),

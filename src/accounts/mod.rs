@@ -23,6 +23,7 @@ mod tests;
 mod tokens;
 
 use std::fmt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -122,4 +123,15 @@ impl fmt::Debug for Accounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Accounts(…)")
     }
+}
+
+/// Takes out of the copy of a data directory, where it has accounts, what is
+/// good at its original alone: sessions, and the token for the first administrator.
+pub fn forget_sessions(copy: &Path) -> Result<()> {
+    let path = copy.join(FILE);
+    if path.exists() {
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+        Connection::open(&path)?.execute_batch("DELETE FROM sessions; DELETE FROM first; VACUUM")?;
+    }
+    Ok(())
 }

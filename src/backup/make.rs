@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags};
 
 use super::{BackupError, Entry, FORMAT, MANIFEST, Manifest, sum};
+use crate::accounts;
 use crate::log::{Identity, Records, segments};
 use crate::ports::Copied;
 
 /// Databases, copied as they stand at one moment.
-const DATABASES: [&str; 2] = ["state.db", "readings.db"];
+const DATABASES: [&str; 3] = ["state.db", "readings.db", accounts::FILE];
 
 /// Files copied as they are, where they are there.
 const FILES: [&str; 3] = ["log.meta", "targets.toml", "release"];
@@ -35,6 +36,7 @@ pub fn make(
     for database in DATABASES {
         copy.database(database)?;
     }
+    accounts::forget_sessions(to)?;
     // Behind the log, which tells it the rest; and its head not beyond its lines.
     copy.folder("audit", "json")?;
     copy.folder("audit", "jsonl")?;

@@ -21,6 +21,7 @@ use forewarn_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::accounts::AccountsError;
 use crate::config::targets::hex;
 use crate::log::LogError;
 use crate::ports::Copied;
@@ -83,6 +84,9 @@ pub enum BackupError {
         /// What it said.
         source: rusqlite::Error,
     },
+    /// The accounts could not be copied.
+    #[error(transparent)]
+    Accounts(#[from] AccountsError),
     /// The log could not be read.
     #[error(transparent)]
     Log(#[from] LogError),

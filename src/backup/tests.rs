@@ -1,9 +1,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use forewarn_core::authority::Role;
 use forewarn_core::time::{Span, Timestamp};
 
 use super::{BackupError, MANIFEST, make, restore};
+use crate::accounts::{self, Accounts, Reach};
 use crate::config::plan;
 use crate::log::{Lock, Log, Stamp};
 
@@ -35,6 +37,26 @@ fn what_comes_back_is_what_was_there_but_for_its_place() {
     assert!(!back.join("place").exists(), "it does not know where it is, so it will be held");
     let mode = std::os::unix::fs::MetadataExt::mode(&fs::metadata(&back).unwrap());
     assert_eq!(mode & 0o777, 0o700);
+}
+
+#[test]
+fn accounts_come_back_and_sessions_do_not() {
+    let base = tempfile::tempdir().unwrap();
+    let (data, to, back) = (data(base.path()), base.path().join("backup"), base.path().join("back"));
+    let now = Timestamp(7_000_000);
+    let accounts = Accounts::open(&data).unwrap();
+    accounts.add("li", Role::Operator, &Reach::Everywhere, "example-password", now).unwrap();
+    let li = accounts.checked("li", "example-password").unwrap().unwrap();
+    let session = accounts.begin_session(&li.id, now).unwrap();
+    make(&data, &to, now, &|_| {}).unwrap();
+    restore(&to, &back, &|_| {}).unwrap();
+    let mode = std::os::unix::fs::MetadataExt::mode(&fs::metadata(back.join(accounts::FILE)).unwrap());
+    assert_eq!(mode & 0o777, 0o600);
+    let copied = Accounts::open(&back).unwrap();
+    let names: Vec<String> = copied.accounts().unwrap().into_iter().map(|it| it.name).collect();
+    assert_eq!(names, ["li"]);
+    assert!(accounts.session(session.expose(), now).unwrap().is_some());
+    assert!(copied.session(session.expose(), now).unwrap().is_none());
 }
 
 #[test]
