@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests need and the machine lacks: a C compiler, mosquitto,
-# a browser, the packages of the SMTP test server and of the browser's walk, InfluxDB 2. Does nothing the second time.
+# a browser, what the drill of the README needs, the packages of the SMTP test server and of the browser's walk, InfluxDB 2. Does nothing the second time.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -9,6 +9,8 @@ command -v cc >/dev/null || missing+=(build-essential)
 { command -v mosquitto || [ -x /usr/sbin/mosquitto ]; } >/dev/null || missing+=(mosquitto)
 command -v mosquitto_pub >/dev/null || missing+=(mosquitto-clients)
 { command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null || missing+=(chromium fonts-noto-cjk)
+command -v python3 >/dev/null || missing+=(python3)
+command -v curl >/dev/null || missing+=(curl)
 [ -e /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)
 if [ ${#missing[@]} -gt 0 ]; then
 	echo "prepare: installing ${missing[*]}"

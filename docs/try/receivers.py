@@ -1,13 +1,16 @@
-"""Takes mail on 127.0.0.1:1025 and webhooks on 127.0.0.1:9000, and prints what came.
+"""Takes mail on 127.0.0.1:1025 and webhooks on 127.0.0.1:9000, and prints what came,
+of a mail with the link to its page.
 
 For trying Forewarn on one machine; nothing leaves it. Python 3.9 or later, no packages.
 """
 
+import argparse
 import base64
 import hashlib
 import hmac
 import json
 import os
+import re
 import socketserver
 import threading
 from email import message_from_bytes, policy
@@ -30,6 +33,9 @@ class Mail(socketserver.StreamRequestHandler):
                     lines.append(line[1:] if line.startswith(b"..") else line)
                 mail = message_from_bytes(b"".join(lines), policy=policy.default)
                 print(f"mail    to {mail['To']}: {mail['Subject']}", flush=True)
+                text = mail.get_body(("plain",)).get_content()
+                for link in re.findall(r"https?://\S+/a/\S+", text):
+                    print(f"        {link}", flush=True)
                 self.say("250 taken")
             elif verb == b"QUIT":
                 self.say("221 bye")
@@ -69,8 +75,15 @@ def is_genuine(secret, headers, body):
 
 
 if __name__ == "__main__":
+    ports = argparse.ArgumentParser(description=__doc__)
+    ports.add_argument("--mail", type=int, default=1025, metavar="PORT")
+    ports.add_argument("--webhook", type=int, default=9000, metavar="PORT")
+    ports = ports.parse_args()
     socketserver.ThreadingTCPServer.allow_reuse_address = True
-    mail = socketserver.ThreadingTCPServer(("127.0.0.1", 1025), Mail)
+    mail = socketserver.ThreadingTCPServer(("127.0.0.1", ports.mail), Mail)
     threading.Thread(target=mail.serve_forever, daemon=True).start()
-    print("mail on 127.0.0.1:1025, webhooks on http://127.0.0.1:9000/, until Ctrl-C", flush=True)
-    ThreadingHTTPServer(("127.0.0.1", 9000), Webhook).serve_forever()
+    webhooks = ThreadingHTTPServer(("127.0.0.1", ports.webhook), Webhook)
+    print(
+        f"mail on 127.0.0.1:{ports.mail}, webhooks on http://127.0.0.1:{ports.webhook}/, until Ctrl-C", flush=True
+    )
+    webhooks.serve_forever()

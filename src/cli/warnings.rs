@@ -7,6 +7,7 @@ use std::io;
 
 use forewarn_core::ids::Key;
 use forewarn_core::level::Status;
+use forewarn_core::time::Span;
 use forewarn_core::warning::{About, Evidence, Revision};
 use serde_json::Value;
 
@@ -249,7 +250,8 @@ fn print_acknowledgements(
     for it in &found.acknowledgements {
         let (at, who) = (names.time(it.at), names.target(it.target));
         let reach = it.reach.map_or(String::new(), |reach| {
-            format!(", {} after it was told, {} of {}", reach.after, reach.seen.by, reach.seen.of)
+            let after = Span::from_secs(reach.after.0 / Span::from_secs(1).0);
+            format!(", {after} after it was told, {} of {}", reach.seen.by, reach.seen.of)
         });
         writeln!(around.out, "  {at}  revision {} by {who}{reach}", it.number)?;
     }
