@@ -21,9 +21,8 @@ pub use pages::{DeliveriesAsked, DeliveryPlace, WarningPlace, WarningsAsked};
 pub use reader::StateReader;
 pub(crate) use rows::phase_word;
 pub use rows::{
-    Acknowledgement, DeliveryPage, DeliveryRow, DeliveryState, LedgerRow, Notice, QuarantineRow, REACH_WITHIN,
-    TroubleRow,
-    WarningDetail, WarningRow,
+    Acknowledgement, DeliveryPage, DeliveryRow, DeliveryState, LedgerRow, Notice, QuarantineRow,
+    REACH_WITHIN, TroubleRow, WarningDetail, WarningRow,
 };
 pub use schema::{
     ATTEMPTS_ROWS_MAX, ENDED_KEPT, NEWS_ROWS_MAX, ORDERS_ROWS_MAX, QUARANTINE_BYTES_MAX, QUARANTINE_ROWS_MAX,

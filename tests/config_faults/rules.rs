@@ -213,7 +213,8 @@ fn several_rules_in_one_file_have_names_of_their_own() {
 fn abuse_40_pattern_that_never_ends() {
     let long = format!("[{}]", "a-".repeat(25 << 20));
     let whole = "(a+)+$".repeat(170_000);
-    for (pattern, said) in [("(a+)+$", "(a+)+$"), (&whole, "(a+)+$"), (&long, "has 50 MiB, expected at most 8 MiB")]
+    for (pattern, said) in
+        [("(a+)+$", "(a+)+$"), (&whole, "(a+)+$"), (&long, "has 50 MiB, expected at most 8 MiB")]
     {
         let dir = sound();
         let stations = format!("[rule]\nstations = ['{pattern}']\n");

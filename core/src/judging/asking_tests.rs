@@ -245,9 +245,7 @@ fn further_revisions_say_who_has_seen_it() {
 
 #[test]
 fn reach_counts_each_person_once_for_each_piece_of_news() {
-    let reach = |minutes, by, of| {
-        Some(Reach { after: Span::from_mins(minutes), seen: Seen { by, of } })
-    };
+    let reach = |minutes, by, of| Some(Reach { after: Span::from_mins(minutes), seen: Seen { by, of } });
     let mut world = World::new(plan());
     for (minute, deed) in [
         (0, "s0 orange"),
