@@ -53,7 +53,7 @@ fn accounts_come_back_and_sessions_do_not() {
     let mode = std::os::unix::fs::MetadataExt::mode(&fs::metadata(back.join(accounts::FILE)).unwrap());
     assert_eq!(mode & 0o777, 0o600);
     let copied = Accounts::open(&back).unwrap();
-    let names: Vec<String> = copied.accounts().unwrap().into_iter().map(|it| it.name).collect();
+    let names: Vec<String> = copied.accounts().unwrap().into_iter().map(|it| it.holder.name).collect();
     assert_eq!(names, ["li"]);
     assert!(accounts.session(session.expose(), now).unwrap().is_some());
     assert!(copied.session(session.expose(), now).unwrap().is_none());
