@@ -1,9 +1,12 @@
 //! The abuse cases of the threat model by their numbers: where the test of each
 //! stands, or what it waits for. A test bears its case's number in its name.
 
+#[path = "common/named.rs"]
+mod named;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::{Path, PathBuf};
+
+use named::every_test;
 
 /// What is done about a case.
 enum Case {
@@ -15,6 +18,8 @@ enum Case {
 use Case::{Held, Waits};
 
 const LISTENER: &str = "tests/listener/abuse.rs";
+const FLAT: &str = "core/tests/station_flat.rs";
+const ACCESS: &str = "tests/api/abuse.rs";
 const SERVICE: &str = "tests/service/abuse.rs";
 const POISON: &str = "tests/service/poison.rs";
 const WEBHOOK: &str = "src/channels/webhook/tests.rs";
@@ -61,7 +66,17 @@ const CASES: &[(u8, &str, Case)] = &[
     (16, "topics against the rules", Held(&[(LISTENER, "abuse_16_topics_against_the_rules")])),
     (17, "a will on an alarm's topic", Held(&[(LISTENER, "abuse_17_a_will_is_never_evidence")])),
     (18, "a unit that flips in mid-stream", Held(&[(POISON, "abuse_18_unit_flips_in_mid_stream")])),
-    (20, "a sensor stuck at one value", Waits("the check for a value that stays the same")),
+    (
+        20,
+        "a sensor stuck at one value",
+        Held(&[
+            (FLAT, "abuse_20_stuck_sensor_is_no_sign_of_safety"),
+            (FLAT, "abuse_20_stuck_sensor_lowers_no_danger"),
+            (FLAT, "abuse_20_stuck_sensor_that_moves_warns_at_once"),
+            ("tests/transcripts/losses.rs", "abuse_20_stuck_gauge_after_a_flood_gives_no_all_clear"),
+            (SERVICE, "abuse_20_stuck_sensor_is_shown_as_suspect"),
+        ]),
+    ),
     (
         21,
         "a webhook to where nothing public is",
@@ -96,9 +111,24 @@ const CASES: &[(u8, &str, Case)] = &[
     (32, "a name that is markup", Held(&[(RENDER, "abuse_32_name_that_is_markup")])),
     (33, "CAP with an external entity", Waits("the import of CAP")),
     (35, "a signature wrapped around another element", Waits("the import of CAP")),
-    (36, "an operator approves his own draft", Waits("manual warnings")),
-    (38, "a viewer approves, or reads another tenant's targets", Waits("roles")),
-    (39, "a page of another site sends", Waits("a login by cookie: there is none to ride on")),
+    (
+        36,
+        "an operator approves his own draft",
+        Held(&[
+            (ACCESS, "abuse_36_two_tabs_of_one_user"),
+            ("tests/api/permits.rs", "abuse_36_nobody_approves_their_own_draft_nor_below_their_role"),
+        ]),
+    ),
+    (
+        38,
+        "a viewer approves, or reads another tenant's targets",
+        Held(&[(ACCESS, "abuse_38_viewer_approves_and_a_neighbour_reads_by_id")]),
+    ),
+    (
+        39,
+        "a page of another site sends",
+        Held(&[("tests/api/login.rs", "abuse_39_another_site_makes_nobody_do_anything")]),
+    ),
     (
         40,
         "a pattern that never ends",
@@ -137,48 +167,12 @@ const CASES: &[(u8, &str, Case)] = &[
 /// How many cases the threat model has.
 const COUNT: usize = 38;
 
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// Every function below a folder that is named as the test of an abuse case, with its file.
-fn named(dir: &Path, found: &mut BTreeMap<String, String>) {
-    for entry in fs::read_dir(dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display())) {
-        let path = entry.expect("a readable entry").path();
-        if path.is_dir() {
-            named(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = fs::read_to_string(&path).expect("readable");
-            let file = path.strip_prefix(root()).expect("below the root").display().to_string();
-            for name in tests(&text).filter(|name| name.starts_with("abuse_")) {
-                let twice = found.insert(name.to_owned(), file.clone());
-                assert_eq!(twice, None, "{name} stands twice");
-            }
-        }
-    }
-}
-
-/// Functions that run as tests: the attribute stands on the lines right above.
-fn tests(text: &str) -> impl Iterator<Item = &str> {
-    let lines: Vec<&str> = text.lines().map(str::trim).collect();
-    let name = |line: &str| line.split_once("fn ").is_some_and(|(before, _)| matches!(before, "" | "async "));
-    let mut found = vec![];
-    for (at, line) in text.lines().enumerate().filter(|(_, line)| name(line.trim())) {
-        let above =
-            lines[..at].iter().rev().take_while(|line| line.starts_with("#[") || line.starts_with("//"));
-        if above.into_iter().any(|line| line.starts_with("#[test]") || line.starts_with("#[tokio::test")) {
-            let after = line.split_once("fn ").map_or("", |(_, after)| after);
-            found.push(after.split(['(', '<']).next().unwrap_or_default());
-        }
-    }
-    found.into_iter()
-}
-
 #[test]
 fn every_abuse_case_has_its_test() {
     let mut found = BTreeMap::new();
-    for dir in ["src", "core", "simulations", "tests"] {
-        named(&root().join(dir), &mut found);
+    for (file, name) in every_test().into_iter().filter(|(_, name)| name.starts_with("abuse_")) {
+        let twice = found.insert(name.clone(), file);
+        assert_eq!(twice, None, "{name} stands twice");
     }
     let numbers: BTreeSet<u8> = CASES.iter().map(|(number, _, _)| *number).collect();
     assert_eq!((numbers.len(), CASES.len()), (COUNT, COUNT), "each case stands here once");

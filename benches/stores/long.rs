@@ -121,6 +121,7 @@ fn plan() -> Plan {
             suspect: None,
             outage_intervals: 3,
             conversions: vec![],
+            flat: None,
         })
     };
     Plan {

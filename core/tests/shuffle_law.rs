@@ -11,11 +11,14 @@
 //!   ignored): late readings are refused, settled verdicts differ;
 //! - `Trace::advance` keeping the memory of suspect readings: settled, rate;
 //! - `Admission` inserting a known instant again instead of refusing it: m of n
-//!   met by one measurement, settled.
+//!   met by one measurement, settled;
+//! - `Watch::follow_anew` beginning with no past, as if nothing had been before
+//!   the window: settled.
 
 mod common;
 
 use common::{Bench, GAUGE, LEVELS, START, at, gauge, plan, rule};
+use forewarn_core::checks::Flat;
 use forewarn_core::finding::{Verdict, Why};
 use forewarn_core::ids::SourceIx;
 use forewarn_core::level::Level;
@@ -101,6 +104,32 @@ fn measure(kind: &AnyRule, points: &[(Timestamp, f64)]) -> Option<f64> {
     Some(if slopes.len() % 2 == 1 { slopes[half] } else { f64::midpoint(slopes[half - 1], slopes[half]) })
 }
 
+/// Whether the last of some readings that measured something is one too many
+/// that says the same: the first of them in front, each with whether it stood
+/// at an end of the span.
+fn flat_line(seen: &[(Timestamp, f64, bool)], sensor: &Sensor) -> Quality {
+    let Some(flat) = sensor.flat else { return Quality::Good };
+    let same = |a: f64, b: f64| (a - b).abs() <= flat.within;
+    // Each reading goes with the first that it is like, unless something else came in between.
+    let mut first = 0;
+    for (nth, (_, value, at_end)) in seen.iter().enumerate() {
+        let may_stay = *at_end || flat.normal.is_some_and(|normal| same(*value, normal));
+        if may_stay {
+            first = nth + 1;
+        } else if !same(*value, seen[first].1) {
+            first = nth;
+        }
+    }
+    let Some(run) = seen.get(first..).filter(|run| !run.is_empty()) else { return Quality::Good };
+    let lasted = run[run.len() - 1].0.0 - run[0].0.0;
+    let is_for = |span: Span| lasted >= span.0 && run.len() as i64 * sensor.interval.0 > span.0;
+    match (flat.fail.is_some_and(is_for), is_for(flat.suspect)) {
+        (true, _) => Quality::Bad,
+        (false, true) => Quality::Suspect,
+        (false, false) => Quality::Good,
+    }
+}
+
 /// Evaluates sorted readings from the beginning.
 fn reference(readings: &[Reading], sensor: &Sensor, rule: &Rule) -> Verdict {
     let sign = if rule.side == Side::Above { 1.0 } else { -1.0 };
@@ -113,10 +142,19 @@ fn reference(readings: &[Reading], sensor: &Sensor, rule: &Rule) -> Verdict {
     // The same without suspect readings, only to know what a credible rise is.
     let (mut sound_bits, mut sound_since, mut sound_held) = (bits.clone(), since.clone(), held);
     let mut pinned = false;
+    let mut seen: Vec<(Timestamp, f64, bool)> = vec![];
     for (nth, reading) in readings.iter().enumerate() {
         // A rise older than sixteen readings proves nothing.
         let recent = readings[nth.saturating_sub(16)].observed;
-        let (quality, value, end) = quality(reading.value, sensor);
+        let (mut quality, value, end) = quality(reading.value, sensor);
+        if quality != Quality::Bad {
+            seen.push((reading.observed, value, end.is_some()));
+            quality = match (quality, flat_line(&seen, sensor)) {
+                (_, Quality::Bad) => Quality::Bad,
+                (Quality::Suspect, _) | (_, Quality::Suspect) => Quality::Suspect,
+                (quality, Quality::Good) => quality,
+            };
+        }
         let last = good
             .iter()
             .rev()
@@ -207,8 +245,8 @@ impl std::fmt::Debug for History {
         writeln!(f, "raise {raise:?} deadband {deadband}")?;
         writeln!(
             f,
-            "lateness {}, credible {:?}, snapshot at {snapshot_at}",
-            sensor.lateness, sensor.suspect
+            "lateness {}, credible {:?}, {:?}, snapshot at {snapshot_at}",
+            sensor.lateness, sensor.suspect, sensor.flat
         )?;
         arrivals.iter().try_for_each(|Arrival { due, reading }| {
             writeln!(f, "{due} s: {} at {} s", reading.value, reading.observed.as_secs() - START)
@@ -234,6 +272,18 @@ fn raises() -> impl Strategy<Value = Raise> {
 }
 
 prop_compose! {
+    fn flats()(
+        suspect in 3_i64..40,
+        more in prop::option::of(1_i64..20),
+        within in prop::sample::select(vec![0.0, 0.25, 0.6]),
+        normal in prop::option::of(prop::sample::select(vec![2.0, 5.0])),
+    ) -> Flat {
+        let fail = more.map(|more| Span::from_mins(suspect + more));
+        Flat { suspect: Span::from_mins(suspect), fail, within, normal }
+    }
+}
+
+prop_compose! {
     fn rules()(
         kind in kinds(),
         raise in prop::array::uniform4(raises()),
@@ -256,9 +306,12 @@ prop_compose! {
         rule in rules(),
         lateness in prop::sample::select(vec![0_i64, 60, 300, 600]),
         narrow in any::<bool>(),
+        flat in prop::option::of(flats()),
+        // So often the gauge says what it said before.
+        stays in prop::sample::select(vec![0.0, 0.6, 0.9, 0.98]),
         steps in prop::collection::vec(
             // Seconds after the one before, step of the walk, a leap instead, seconds late, a repeat so much later.
-            (31_i64..130, -4_i32..=5, prop::option::weighted(0.12, -1_i32..=44), 0.0..=1.0_f64, prop::option::weighted(0.2, 0_i64..400)),
+            (31_i64..130, -4_i32..=5, prop::option::weighted(0.12, -1_i32..=44), (0.0..=1.0_f64, 0.0..=1.0_f64), prop::option::weighted(0.2, 0_i64..400)),
             1..70,
         ),
         snapshot_at in 0_usize..70,
@@ -267,13 +320,14 @@ prop_compose! {
             lateness: Span::from_secs(lateness),
             max_age: Span::from_hours(24),
             suspect: narrow.then_some((1.0, 9.0)),
+            flat,
             ..gauge()
         };
         let mut arrivals = vec![];
         let (mut secs, mut walk) = (0, 8_i32);
-        for (nth, (gap, step, leap, late, repeat)) in steps.into_iter().enumerate() {
+        for (nth, (gap, step, leap, (late, chance), repeat)) in steps.into_iter().enumerate() {
             secs += gap;
-            walk = (walk + step).clamp(0, 40);
+            walk = (walk + if chance < stays { 0 } else { step }).clamp(0, 40);
             let value = f64::from(leap.unwrap_or(walk)) / 4.0;
             let reading = Reading { source: SourceIx(nth as u32 % 2), ..at(secs, value) };
             let due = secs + (late * lateness as f64) as i64;

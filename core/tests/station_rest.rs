@@ -1,10 +1,12 @@
 //! Rules rest while nothing stirs; that must never be noticed. A stage whose
 //! rules may rest is held against one in which none ever does, as a rule that
-//! keeps sums stands beside them and keeps them all sitting.
+//! keeps sums stands beside them and keeps them all sitting. Shown to fail when
+//! `Watch::quiet` took a flat line for quiet.
 
 mod common;
 
 use common::{Bench, GAUGE, START, at, gauge, plan, rule, threshold};
+use forewarn_core::checks::Flat;
 use forewarn_core::finding::{Finding, Found};
 use forewarn_core::ids::{RuleIx, SourceIx};
 use forewarn_core::plan::{LimitRow, Plan, Raise, Sensor, Side};
@@ -21,6 +23,8 @@ enum Deed {
     Runs(u8, f64, f64),
     /// It wavers about a value, so far and so many seconds apart, for so many readings.
     Wavers(u8, f64, f64, i64),
+    /// It says the same for so many minutes.
+    Stays(u8, f64),
     /// A reading from so many seconds ago.
     Late(i64, f64, Marks),
     /// The last late one once more, with the device's own counter.
@@ -47,6 +51,7 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
             2 => (1..4_u8, value(), -0.2..0.2).prop_map(|(count, from, by)| Deed::Runs(count, from, by)),
             4 => (1..40_u8, 0.4..1.5, 0.0..0.06, 40..80_i64).prop_map(|(count, about, by, apart)| Deed::Wavers(count, about, by, apart)),
             1 => (5..30_u8, 0.4..1.5, -0.06..0.06).prop_map(|(count, from, by)| Deed::Runs(count, from, by)),
+            3 => (1..70_u8, prop_oneof![Just(1.0), 0.4..1.5, 2.0..10.5]).prop_map(|(count, value)| Deed::Stays(count, value)),
             2 => (prop_oneof![0..600_i64, Just(900), 600..6_000_i64], value(), marks).prop_map(|(secs, value, marks)| Deed::Late(secs, value, marks)),
             1 => (0..3_u64).prop_map(Deed::Again),
             2 => (1..180_i64).prop_map(Deed::Idles),
@@ -75,7 +80,9 @@ fn judged() -> Plan {
     low.subjects[0].limits[0].levels = [Some(0.3), None, None, Some(0.1)];
     low.raise = [Raise { m: 2, n: 3, lasting: Span::ZERO }; 4];
     let slope = rule(AnyRule::Slope(Slope { window: Span::from_mins(10) }));
-    let gauge = Sensor { max_age: Span::from_mins(2), ..gauge() };
+    let (suspect, fail) = (Span::from_mins(12), Some(Span::from_mins(50)));
+    let flat = Flat { suspect, fail, within: 0.02, normal: Some(1.0) };
+    let gauge = Sensor { max_age: Span::from_mins(2), flat: Some(flat), ..gauge() };
     let mut plan = plan(gauge, vec![seasonal, low, slope]);
     plan.sources = vec!["broker".into()];
     plan
@@ -107,6 +114,12 @@ fn play(plan: Plan, deeds: &[Deed]) -> (Vec<Found>, Vec<Checked>, Vec<Option<Tim
                 for nth in 0..i64::from(count) {
                     secs += apart + nth * 31 % 7;
                     let value = about + by * ((nth * nth * 37 % 11) as f64 / 11.0);
+                    checked.push(bench.wait(secs).hand(at(secs, value)));
+                }
+            }
+            Deed::Stays(count, value) => {
+                for _ in 0..count {
+                    secs += 60;
                     checked.push(bench.wait(secs).hand(at(secs, value)));
                 }
             }

@@ -50,11 +50,13 @@ pub fn draw(scene: &Scene<'_>, ix: SensorIx, readings: Option<&[Kept]>, words: &
             value => show::amount(it.value, sensor.unit), observed => voice.time(it.observed),
         }),
         heard => state.last_seen().map(|last| voice.time(last + moment.offset)),
+        flat => state.flat_since().map(|since| voice.time(since)),
         trend => state.trend().map(|trend| show::trend(trend, sensor.unit)),
         interval => voice.span(sensor.interval),
         silent_after => voice.span(sensor.interval.times(i64::from(sensor.outage_intervals))),
         lateness => voice.span(sensor.lateness),
         max_age => voice.span(sensor.max_age),
+        flat_after => sensor.flat.map(|flat| voice.span(flat.suspect)),
         span => sensor.span.map(|(low, high)| {
             format!("{} – {}", show::amount(low, sensor.unit), show::amount(high, sensor.unit))
         }),

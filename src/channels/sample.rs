@@ -57,6 +57,7 @@ pub(super) fn plan() -> Plan {
             suspect: None,
             outage_intervals: 3,
             conversions: vec![],
+            flat: None,
         })
     };
     Plan {

@@ -198,6 +198,13 @@ fn detail(
         None => writeln!(out, "  newest     none that counts")?,
     }
     writeln!(out, "  expected   {}", words::expected(sensor))?;
+    if let Some(since) = seen.state.flat_since() {
+        writeln!(
+            out,
+            "  flat       the same value since {}: suspect, no sign of safety",
+            names.instant(since)
+        )?;
+    }
     print_rules(shown, seen, around)?;
     print_readings(shown, seen, around)?;
     let rows = beside.state()?.quarantine(QUARANTINE_LOOKED_AT)?;

@@ -150,5 +150,9 @@ mod tests {
             plan.sensors.iter().flatten().find(|sensor| sensor.id == "qj-02/level").expect("is there");
         assert_eq!(dukou.conversions.len(), 2);
         assert_eq!(dukou.outage_intervals, 3);
+        assert_eq!(
+            dukou.flat.map(|flat| (flat.suspect, flat.fail)),
+            Some((forewarn_core::time::Span::from_hours(1), None))
+        );
     }
 }

@@ -203,9 +203,8 @@ fn a_command_that_is_quarantined_is_answered_with_no_decision() {
     assert_eq!(*answered.lock().expect("no test panics in it"), Some((true, vec![])), "not taken for done");
 }
 
-/// History *poison-input*.
 #[test]
-fn what_the_engine_stumbles_over_is_quarantined_and_its_neighbours_are_served() {
+fn poison_input_is_quarantined_and_its_neighbours_are_served() {
     let data = tempfile::tempdir().expect("a temporary directory");
     STUMBLES.set(true);
     let acknowledged = run(data.path(), &[&[64.0], &[64.1, POISON, 72.5], &[72.6]]);
@@ -225,7 +224,7 @@ fn what_the_engine_stumbles_over_is_quarantined_and_its_neighbours_are_served() 
 
 /// The same, met when the log is stepped again.
 #[test]
-fn poison_in_recovery_is_passed_over() {
+fn poison_input_in_recovery_is_passed_over() {
     let data = tempfile::tempdir().expect("a temporary directory");
     run(data.path(), &[&[64.0, POISON, 72.5]]);
     std::fs::remove_dir_all(data.path().join("snapshots")).expect("there is one");
@@ -264,9 +263,8 @@ fn a_plan_that_is_lost_stops_no_start_and_what_was_decided_under_it_stands() {
     assert_eq!(state(&engine), [(Phase::Active, Level::Red)]);
 }
 
-/// History *bad-snapshot*.
 #[test]
-fn where_the_newest_snapshot_is_bad_the_second_newest_serves() {
+fn bad_snapshot_and_the_second_newest_serves() {
     let data = tempfile::tempdir().expect("a temporary directory");
     run(data.path(), &[&[64.0]]);
     run(data.path(), &[&[72.5]]);
@@ -283,7 +281,7 @@ fn where_the_newest_snapshot_is_bad_the_second_newest_serves() {
 
 /// The same, with none that serves.
 #[test]
-fn with_no_good_snapshot_and_a_log_that_begins_late_the_projection_serves() {
+fn bad_snapshot_beside_no_good_one_and_the_projection_serves() {
     let data = tempfile::tempdir().expect("a temporary directory");
     run(data.path(), &[&[72.5]]);
     let incidents: Vec<Decision> =

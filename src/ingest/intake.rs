@@ -8,7 +8,7 @@ use forewarn_core::reading::Marks;
 use sha2::{Digest, Sha256};
 
 use crate::config::plan::{Admits, Catalog, CatalogEntry, DRILL_TOPIC, Decode, Setup, is_drill_topic};
-use crate::formats::{Decoded, Message, Offered, Refusal, Session, Sink};
+use crate::formats::{Decoded, Format, Message, Offered, Refusal, Session, Sink};
 use crate::ports::{Batch, Ground, REFUSED_BYTES_MAX, Refused, Taken};
 
 /// What is kept of the topic of a message that was not understood.
@@ -85,16 +85,7 @@ pub fn take(
         fault: None,
         faults: 0,
     };
-    // A payload that trips a bug of ours would come again after every reconnect:
-    // better quarantined with its bytes than a crash loop.
-    let read =
-        catch_unwind(AssertUnwindSafe(|| decode.format.as_dyn().decode(session, message, &mut sorter)));
-    let read = match read {
-        Ok(read) => read.map_err(|Refusal(reason)| (Ground::Format, reason)),
-        Err(_) => {
-            Err((Ground::Stumbled, "the decoder stumbled over this message: please report it".to_owned()))
-        }
-    };
+    let read = read(decode.format.as_dyn(), session, message, &mut sorter);
     let Sorter { fault, faults, .. } = sorter;
     match read {
         // What does not parse may be anything: none of it counts.
@@ -113,6 +104,23 @@ pub fn take(
                 };
                 batch.refused.push(refuse(origin.source, message, ground, reason + &more));
             }
+        }
+    }
+}
+
+/// Decodes it; else why not, and on which ground.
+fn read(
+    format: &dyn Format,
+    session: &mut Session,
+    message: &Message<'_>,
+    sink: &mut dyn Sink,
+) -> Result<(), (Ground, String)> {
+    // A payload that trips a bug of ours would come again after every reconnect:
+    // better quarantined with its bytes than a crash loop.
+    match catch_unwind(AssertUnwindSafe(|| format.decode(session, message, sink))) {
+        Ok(read) => read.map_err(|Refusal(reason)| (Ground::Format, reason)),
+        Err(_) => {
+            Err((Ground::Stumbled, "the decoder stumbled over this message: please report it".to_owned()))
         }
     }
 }
@@ -331,6 +339,52 @@ mod tests {
         assert_eq!(check("qj-1", "level", Some("cm"), any), (Offered::Taken, vec![15.0], None));
         assert_eq!(check("qj-1", "battery", None, any), (Offered::UnknownQuantity, vec![], None));
         assert_eq!(check("qj-9", "level", None, any), (Offered::UnknownStation, vec![], None));
+    }
+
+    /// A format with a bug: it gives what it got of a message, and falls over the rest.
+    #[derive(Debug)]
+    struct Stumbles;
+
+    impl Format for Stumbles {
+        fn decode(&self, _: &mut Session, it: &Message<'_>, sink: &mut dyn Sink) -> Result<(), Refusal> {
+            sink.fault("the first of two".into());
+            assert!(it.payload != b"poison", "the decoder stumbles");
+            Ok(())
+        }
+    }
+
+    /// Counts faults, and takes nothing.
+    #[derive(Debug, Default)]
+    struct Faults(usize);
+
+    impl Sink for Faults {
+        fn reading(&mut self, _: Decoded<'_>) {}
+
+        fn offer(&mut self, _: Decoded<'_>) -> Offered {
+            Offered::UnknownStation
+        }
+
+        fn knows(&self, _: &str, _: &str) -> bool {
+            false
+        }
+
+        fn fault(&mut self, _: String) {
+            self.0 += 1;
+        }
+    }
+
+    #[test]
+    fn poison_input_in_decode_is_refused_and_the_next_is_read() {
+        let (mut session, mut faults) = (Session::default(), Faults::default());
+        let mut read = |payload: &'static [u8]| {
+            let message = Message { topic: "t", payload, received: Timestamp(0), retained: false };
+            read(&Stumbles, &mut session, &message, &mut faults).map_err(|(ground, _)| ground)
+        };
+        for _ in 0..3 {
+            assert_eq!(read(b"poison"), Err(Ground::Stumbled), "however often it comes");
+        }
+        assert_eq!(read(b"sound"), Ok(()));
+        assert_eq!(faults.0, 4, "each was begun");
     }
 
     #[test]

@@ -102,6 +102,8 @@ pub struct SensorView {
     pub observed: Option<String>,
     /// Its QARTOD flag.
     pub flag: Option<u8>,
+    /// Since when it has said the same value, where that is longer than it may.
+    pub flat_since: Option<String>,
     /// Slope of the last readings, in `unit` an hour.
     pub trend_per_hour: Option<f64>,
     /// When it was last heard with a reading that was judged.
@@ -120,6 +122,8 @@ pub struct SensorDetailView {
     pub silent_after_intervals: u32,
     /// Lowest and highest value that it can measure.
     pub span: Option<(f64, f64)>,
+    /// For how long it may say the same value, seconds; `null`: for ever.
+    pub flat_after_secs: Option<f64>,
     /// What it depends on: gateway, power.
     pub domains: Vec<String>,
     /// Every rule on it.
@@ -172,6 +176,7 @@ impl SensorView {
             datum: sensor.datum.as_ref().map(|datum| datum.0.clone()),
             observed: newest.map(|it| names.time(it.observed)),
             flag: newest.map(|it| it.flag.number()),
+            flat_since: state.flat_since().map(|since| names.time(since)),
             trend_per_hour: state.trend().filter(|trend| trend.is_finite()),
             last_heard: state.last_seen().map(|last| names.time(last + moment.offset)),
         })
@@ -190,6 +195,7 @@ impl SensorDetailView {
             interval_secs: sensor.interval.0 as f64 / 1e6,
             silent_after_intervals: sensor.outage_intervals,
             span: sensor.span,
+            flat_after_secs: sensor.flat.map(|flat| flat.suspect.0 as f64 / 1e6),
             domains: station.domains.iter().filter_map(domain).collect(),
             rules: state.rules(moment).map(|rule| RuleView::of(&rule, Names(plan))).collect(),
         })

@@ -9,12 +9,12 @@ use crate::world::{In, PASSWORD, World, client};
 
 /// A browser: keeps its cookies, and reads the form before it sends it.
 #[derive(Debug, Default)]
-struct Browser {
+pub(crate) struct Browser {
     cookies: Vec<(String, String)>,
 }
 
 impl Browser {
-    fn with_cookies(&self, request: RequestBuilder) -> RequestBuilder {
+    pub(crate) fn with_cookies(&self, request: RequestBuilder) -> RequestBuilder {
         let pairs: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         request.header("cookie", pairs.join("; "))
     }
@@ -32,7 +32,7 @@ impl Browser {
         }
     }
 
-    async fn open(&mut self, world: &World, path: &str) -> (u16, String) {
+    pub(crate) async fn open(&mut self, world: &World, path: &str) -> (u16, String) {
         let request = self.with_cookies(client().get(world.url(path))).header("accept", "text/html");
         let response = request.send().await.expect("an answer");
         self.keep(response.headers());
@@ -59,7 +59,7 @@ impl Browser {
         response
     }
 
-    async fn log_in(&mut self, world: &World, name: &str, password: &str) -> u16 {
+    pub(crate) async fn log_in(&mut self, world: &World, name: &str, password: &str) -> u16 {
         let (_, page) = self.open(world, "/login").await;
         let form = field(&page, "form");
         let fields = [("form", form.as_str()), ("name", name), ("password", password), ("next", "/logout")];
@@ -82,7 +82,7 @@ fn encoded(text: &str) -> String {
 }
 
 /// The value of a hidden field.
-fn field(page: &str, name: &str) -> String {
+pub(crate) fn field(page: &str, name: &str) -> String {
     let (_, rest) =
         page.split_once(&format!("name=\"{name}\" value=\"")).unwrap_or_else(|| panic!("{name}: {page}"));
     rest.split_once('"').expect("closed").0.to_owned()
@@ -132,7 +132,7 @@ async fn the_first_administrator_is_made_once_and_then_people_log_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_site_makes_nobody_do_anything() {
+async fn abuse_39_another_site_makes_nobody_do_anything() {
     let mut world = World::new().await;
     world.flood().await;
     world.account("Li", Role::Operator, In::Everywhere);

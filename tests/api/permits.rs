@@ -159,7 +159,7 @@ async fn everybody_commands_what_their_role_says_in_their_areas_and_nothing_else
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_approves_their_own_draft_nor_below_their_role() {
+async fn abuse_36_nobody_approves_their_own_draft_nor_below_their_role() {
     let mut world = World::new().await;
     world.flood().await;
     let (author, other) = (world.token(Role::Approver, In::Town), world.token(Role::Approver, In::Town));

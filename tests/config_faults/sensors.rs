@@ -17,7 +17,7 @@ const FAULTS: &[Row] = &[
     (
         "quantity,",
         "quantty,",
-        "sensors.csv:1: column quantity is missing, expected what is measured: level, rain ...\nsensors.csv:1: unknown column \"quantty\", expected one of station, quantity, name_zh, name_en, lat, lon, area, unit, datum, interval, lateness, max_age, min, max, suspect_min, suspect_max, gateway, power, outage_intervals, device_unit, zero, scale, offset, valid_from, did you mean \"quantity\"?",
+        "sensors.csv:1: column quantity is missing, expected what is measured: level, rain ...\nsensors.csv:1: unknown column \"quantty\", expected one of station, quantity, name_zh, name_en, lat, lon, area, unit, datum, interval, lateness, max_age, min, max, suspect_min, suspect_max, flat_suspect, flat_fail, flat_within, flat_normal, gateway, power, outage_intervals, device_unit, zero, scale, offset, valid_from, did you mean \"quantity\"?",
     ),
     ("a,level,甲,A,", "a,level,,,", "sensors.csv:2: station \"a\" has no name, expected name_zh or name_en"),
     (
@@ -130,6 +130,31 @@ const FAULTS: &[Row] = &[
         "b,rain",
         "c,rain",
         "sensors.csv:4: area is empty, expected a value in one row of the station\nsensors.csv:4: lat is empty, expected a value in one row of the station\nsensors.csv:4: lon is empty, expected a value in one row of the station\nsensors.csv:4: station \"c\" has no name, expected name_zh or name_en",
+    ),
+    (
+        "suspect_max,gateway,",
+        "suspect_max,flat_suspect,",
+        "sensors.csv:2: flat_suspect is \"gw-1\", expected a length of time such as \"15 min\" (ms, s, min, h, d)\nsensors.csv:3: flat_suspect is \"gw-2\", expected a length of time such as \"15 min\" (ms, s, min, h, d)",
+    ),
+    (
+        "lateness,min,max,suspect_min,suspect_max,gateway,device_unit,zero,scale,valid_from\na,level,甲,A,28.9,118.7,town,m,local,5 min,10 min,0,20,1,19,gw-1,,,,\nb,level,乙,,28.9,118.8,town,m,local,5 min,,,,,,gw-2,,,,\nb,rain,,,,,,mm/h,,10 min,,,,,,,,,,",
+        "lateness,flat_suspect,flat_fail,flat_within,flat_normal\na,level,甲,A,28.9,118.7,town,m,local,5 min,10 min,10 min,,,\nb,level,乙,,28.9,118.8,town,m,local,5 min,,,,,\nb,rain,,,,,,mm/h,,10 min,,,,,",
+        "sensors.csv:2: flat_suspect 10 min is less than 3 intervals, expected 15 min at least, as fewer readings are the same by chance",
+    ),
+    (
+        "lateness,min,max,suspect_min,suspect_max,gateway,device_unit,zero,scale,valid_from\na,level,甲,A,28.9,118.7,town,m,local,5 min,10 min,0,20,1,19,gw-1,,,,\nb,level,乙,,28.9,118.8,town,m,local,5 min,,,,,,gw-2,,,,\nb,rain,,,,,,mm/h,,10 min,,,,,,,,,,",
+        "lateness,flat_suspect,flat_fail,flat_within,flat_normal\na,level,甲,A,28.9,118.7,town,m,local,5 min,10 min,1 h,1 h,,\nb,level,乙,,28.9,118.8,town,m,local,5 min,,,,,\nb,rain,,,,,,mm/h,,10 min,,,,,",
+        "sensors.csv:2: flat_fail 1 h is not longer than flat_suspect, 1 h, expected a longer time, or nothing",
+    ),
+    (
+        "lateness,min,max,suspect_min,suspect_max,gateway,device_unit,zero,scale,valid_from\na,level,甲,A,28.9,118.7,town,m,local,5 min,10 min,0,20,1,19,gw-1,,,,\nb,level,乙,,28.9,118.8,town,m,local,5 min,,,,,,gw-2,,,,\nb,rain,,,,,,mm/h,,10 min,,,,,,,,,,",
+        "lateness,flat_suspect,flat_fail,flat_within,flat_normal\na,level,甲,A,28.9,118.7,town,m,local,5 min,10 min,1 h,,-0.1,\nb,level,乙,,28.9,118.8,town,m,local,5 min,,,,,\nb,rain,,,,,,mm/h,,10 min,,,,,",
+        "sensors.csv:2: flat_within is -0.1, expected 0 or more",
+    ),
+    (
+        "lateness,min,max,suspect_min,suspect_max,gateway,device_unit,zero,scale,valid_from\na,level,甲,A,28.9,118.7,town,m,local,5 min,10 min,0,20,1,19,gw-1,,,,\nb,level,乙,,28.9,118.8,town,m,local,5 min,,,,,,gw-2,,,,\nb,rain,,,,,,mm/h,,10 min,,,,,,,,,,",
+        "lateness,flat_suspect,flat_fail,flat_within,flat_normal\na,level,甲,A,28.9,118.7,town,m,local,5 min,10 min,,2 h,,3\nb,level,乙,,28.9,118.8,town,m,local,5 min,,,,,\nb,rain,,,,,,mm/h,,10 min,,,,,",
+        "sensors.csv:2: has flat_fail and no flat_suspect, expected how long it may say the same value, such as 1 h\nsensors.csv:2: has flat_normal and no flat_suspect, expected how long it may say the same value, such as 1 h",
     ),
 ];
 

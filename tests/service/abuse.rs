@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use forewarn::app::listening::Listening;
+use forewarn_core::authority::Role;
 use forewarn_core::event::Input;
 use forewarn_core::reading::{Marks, Reading};
 use forewarn_core::time::Span;
@@ -14,7 +15,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::child::Running;
-use crate::common::house::{Folder, level, level_at, wait_for};
+use crate::common::house::{Device, Folder, level, level_at, wait_for};
 use crate::common::packet::{packet, text};
 use crate::mosquitto::Mosquitto;
 use crate::publisher::{Message, Publisher};
@@ -271,4 +272,67 @@ async fn abuse_44_line_in_a_field_of_the_log() {
         }
         assert!(said.contains("turned away"), "it is told who knocked: {said}");
     }
+}
+
+/// A gauge says the very same for longer than it may: those who look see that
+/// it is suspect and since when, and nobody is shown it as normal.
+#[tokio::test(flavor = "multi_thread")]
+async fn abuse_20_stuck_sensor_is_shown_as_suspect() {
+    let recorder = Recorder::start(Mood::Accepts).await;
+    let folder = Folder::new(&recorder.url, "");
+    folder.write(
+        "sensors.csv",
+        "station,quantity,name_zh,name_en,lat,lon,area,unit,datum,interval,lateness,flat_suspect\n\
+         qj-1,level,曲江站,Qujiang gauge,28.9,118.8,town,m,1985-national,1 min,1 min,10 min\n",
+    );
+    let secret = folder.add_device("gauge-1", "qj-1");
+    let service = folder.start().await;
+    let mut device = Device::connect(service.mqtt_addr().expect("the listener is on"), "gauge-1", &secret);
+    let began = forewarn::clock::wall() - Span::from_mins(20);
+    let now = forewarn::clock::wall();
+    let everywhere = forewarn::accounts::Reach::Everywhere;
+    let token = service.accounts().add_token("test", Role::Viewer, &everywhere, Span::from_hours(1), now);
+    let token = token.expect("it can be made").0.expose().to_owned();
+    let base = format!("http://{}", service.http_addr());
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let page = async |path: &str| {
+        let request = reqwest::Client::new().get(format!("{base}{path}")).bearer_auth(&token);
+        request.send().await.expect("an answer").text().await.expect("a body")
+    };
+    let shown = async || {
+        let text = page("/api/v1/sensors/qj-1/level").await;
+        serde_json::from_str::<serde_json::Value>(&text).expect("JSON")
+    };
+    for minute in 0..20 {
+        let value = if minute < 5 { 50.0 + f64::from(minute) / 100.0 } else { 50.5 };
+        let at = began + Span::from_mins(i64::from(minute));
+        device.publish("river/qj-1", level_at("qj-1", value, at)).await;
+        device.acknowledged().await;
+        if minute == 14 {
+            let sensor = shown().await;
+            assert_eq!((&sensor["level"], &sensor["flag"]), (&"normal".into(), &1.into()), "{sensor}");
+            assert!(sensor["flat_since"].is_null(), "{sensor}");
+        }
+    }
+    let sensor = shown().await;
+    assert_eq!((&sensor["level"], &sensor["flag"]), (&serde_json::Value::Null, &3.into()), "{sensor}");
+    assert_eq!(sensor["rules"][0]["why"], "suspect", "{sensor}");
+    let since = sensor["flat_since"].as_str().expect("since when");
+    let board = page("/sensors/qj-1/level").await;
+    for words in ["读数不变，自", "可疑"] {
+        assert!(board.contains(words), "no {words}: {board}");
+    }
+    let flat = |readings: &[forewarn_core::reading::Checked]| -> Vec<u8> {
+        readings.iter().map(|checked| checked.flag.number()).collect()
+    };
+    let mut command = Command::new(env!("CARGO_BIN_EXE_forewarn"));
+    command.args(["sensors", "qj-1/level", "--config"]).arg(folder.config()).arg("--data").arg(folder.data());
+    let told = command.output().expect("the binary was built");
+    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    assert!(told.contains("flat       the same value since"), "{told}");
+    assert!(told.contains(&since[11..16]), "{since}: {told}");
+    service.stop().await;
+    let kept: Vec<_> = records(&folder.data()).into_iter().flat_map(|record| record.flagged).collect();
+    assert_eq!(flat(&kept), [&[1; 15][..], &[3; 5]].concat(), "and kept as such");
+    assert!(revisions(&records(&folder.data())).is_empty(), "nobody is woken for it");
 }

@@ -29,6 +29,7 @@ mod disk;
 mod drill;
 mod first;
 mod http;
+mod led;
 mod mail;
 mod orders;
 mod outage;

@@ -37,6 +37,7 @@ pub(crate) fn plan() -> Plan {
         suspect: None,
         outage_intervals: 3,
         conversions: vec![],
+        flat: None,
     };
     Plan {
         stations: stations

@@ -1,12 +1,13 @@
 //! What falls silent together.
 
+use forewarn_core::checks::Flat;
 use forewarn_core::ids::SensorIx;
 use forewarn_core::level::Level;
 use forewarn_core::time::Span;
-use forewarn_core::warning::{Kind, Reason, TroubleCode};
+use forewarn_core::warning::{About, Kind, Reason, TroubleCode};
 
 use crate::bench::{Bench, mins};
-use crate::site::{LEVELS, area, gauge, river_level, route, rule, site};
+use crate::site::{LEVELS, area, ford, gauge, river_level, route, rule, site};
 
 /// 120 gauges behind `gw-north`, twenty behind `gw-south`; one of the north is in flood.
 #[test]
@@ -100,4 +101,49 @@ fn k_of_n_behind_one_gateway() {
         "Two gauges of one gateway cry wolf for an hour; later all three see a flood.",
     );
     bench.replays();
+}
+
+/// The flood takes the gauge with it: what it says from then on is low, always
+/// the same, and no sign of safety.
+#[test]
+fn abuse_20_stuck_gauge_after_a_flood_gives_no_all_clear() {
+    let play = |flat: Option<Flat>, hours: i64| {
+        let mut plan = ford();
+        plan.sensors[0].as_mut().expect("the gauge").flat = flat;
+        let mut bench = Bench::start(plan);
+        for round in 0..6 * hours {
+            bench.pass(mins(10 * round));
+            let ripple = f64::from((round % 7) as u8) / 100.0;
+            bench.read(
+                SensorIx(0),
+                match round {
+                    ..6 => 2.0 + ripple,
+                    6..18 => 4.5 + ripple,
+                    18..72 => 2.0,
+                    72.. => 2.1 + ripple,
+                },
+            );
+        }
+        bench.replays();
+        bench
+    };
+    // Nobody said how long it may stay the same: over by a gauge that is dead.
+    assert_eq!(play(None, 12).reasons(), [Reason::Raised, Reason::Eased]);
+    let hour = Flat { suspect: mins(60), fail: None, within: 0.0, normal: None };
+    let stuck = play(Some(hour), 12);
+    // For eight hours of the same no all-clear, and what stands is renewed before it expires.
+    assert_eq!(stuck.reasons(), [Reason::Raised, Reason::Blind, Reason::Renewed]);
+    // The hour is over with the reading of 4:00; as of any gauge that is lost, it is told five minutes later.
+    assert_eq!(stuck.said()[1].0, 245);
+    let of_it = stuck.revisions.iter().filter(|(_, it)| matches!(it.about, About::Incident(_)));
+    let told: Vec<(Level, bool)> = of_it.map(|(_, it)| (it.level, it.stale)).collect();
+    let (seen, lost) = ((Level::Yellow, false), (Level::Yellow, true));
+    assert_eq!(told, [seen, lost, lost], "to be taken for as high as it was");
+    // Mended at noon: seen again, and over by what lives, one hold later.
+    let mended = play(Some(hour), 16);
+    let reasons = [Reason::Raised, Reason::Blind, Reason::Renewed, Reason::Seen, Reason::Eased];
+    assert_eq!(mended.reasons(), reasons);
+    let after = mended.said();
+    assert_eq!(after[3].0, 720);
+    assert!((780..=820).contains(&after[4].0), "{after:?}");
 }

@@ -86,6 +86,7 @@ pub fn gauge(plan: &mut Plan, station: &str, area: AreaIx, domains: &[&str]) -> 
         suspect: None,
         outage_intervals: 3,
         conversions: vec![],
+        flat: None,
     }));
     SensorIx(plan.sensors.len() as u32 - 1)
 }

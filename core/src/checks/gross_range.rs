@@ -82,6 +82,7 @@ mod tests {
             suspect,
             outage_intervals: 3,
             conversions: vec![],
+            flat: None,
         };
         let got = GrossRange.check(value, &sensor);
         assert_eq!((got.flag.number(), got.end), (flag, end), "{value} in {span:?}, credible {suspect:?}");

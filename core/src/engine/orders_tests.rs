@@ -88,9 +88,9 @@ fn nobody_approves_their_own_draft() {
     assert_eq!(due(&revision), [0, 2], "the duty officer and, at red, the mayor");
 }
 
-/// History *two-approvers-race*: both clicks, or the same one twice, on a lagging page.
+/// Both clicks, or the same one twice, on a lagging page.
 #[test]
-fn two_who_approve_at_once_decide_once() {
+fn two_approvers_race() {
     let mut run = started(plan());
     draft(&mut run, Proposal::Warning(issue(None)));
     let waiting = run.draft(0).expect("a draft waits").clone();
@@ -299,9 +299,9 @@ fn an_end_is_told_through_a_mute_to_those_who_heard() {
     assert_eq!((said(&run).kind, due(&said(&run))), (Kind::AllClear, vec![0]));
 }
 
-/// History *mute-untrusted*: a mute set before the clock was lost ends by engine time.
+/// A mute set before the clock was lost ends by engine time.
 #[test]
-fn no_clock_moves_the_end_of_a_mute() {
+fn mute_untrusted() {
     let mut run = started(plan());
     draft(&mut run, mute_of(Subject::Area(AreaIx(0)), Level::Orange));
     run.act(&run::Deed::Clock(-90, false));

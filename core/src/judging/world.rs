@@ -85,6 +85,7 @@ fn sensor(ix: u32) -> Sensor {
         suspect: None,
         outage_intervals: 3,
         conversions: vec![],
+        flat: None,
     }
 }
 

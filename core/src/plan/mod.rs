@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 
 use minicbor::{Decode, Encode};
 
+use crate::checks::Flat;
 use crate::ids::{AreaIx, DomainIx, HazardIx, RuleIx, SensorIx, StationIx, TargetIx};
 use crate::level::Status;
 use crate::rules::AnyRule;
@@ -198,6 +199,9 @@ pub struct Sensor {
     /// From the device's value to the sensor's, each from its civil instant on, in order; never empty.
     #[n(11)]
     pub conversions: Vec<Conversion>,
+    /// How long it may say the same; `None`: for ever.
+    #[n(12)]
+    pub flat: Option<Flat>,
 }
 
 /// How a device's value becomes the sensor's: `value * scale + offset`, after

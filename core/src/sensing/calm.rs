@@ -9,7 +9,7 @@ use super::judge::Rest;
 use super::limits::{holds_until, in_force};
 use super::trace::{Bench, to_rule_unit};
 use super::window::{Ring, View};
-use crate::checks::{self, Band};
+use crate::checks::{self, Band, Patience};
 use crate::plan::{LimitRow, Rule, Side};
 use crate::reading::{Flag, Marks, Reading};
 use crate::rules::{Corridor, Recall};
@@ -36,6 +36,8 @@ pub(crate) struct Calm {
     corridor: Option<Corridor>,
     pub(crate) lateness: Span,
     pub(crate) outage_after: Span,
+    /// How long the same value is still a quiet one.
+    pub(crate) patience: Option<Patience>,
     max_age: Span,
     /// When the newest reading was observed, here too, so that the window need not be looked at.
     pub(crate) newest: Timestamp,
@@ -56,6 +58,7 @@ impl Calm {
             corridor: Some(Corridor::OPEN),
             lateness: bench.sensor.lateness,
             outage_after: super::watch::outage_after(bench),
+            patience: checks::patience(bench.sensor),
             max_age: bench.sensor.max_age,
             newest: newest.observed,
         };

@@ -127,8 +127,11 @@ fn change(
     let room = Room::of(sensor, posts.iter().filter_map(|post| new.rule(post.rule)));
     match old.sensor(ix) {
         None => *watch = Watch::new(room, moment),
-        Some(before) if measures_alike(before, sensor) => watch.resize(room),
+        Some(before) if measures_alike(before, sensor) => watch.resize(room, before),
         Some(_) => watch.empty(room, moment),
+    }
+    if old.sensor(ix).is_some_and(|before| before.flat != sensor.flat) {
+        watch.look_back_anew(sensor);
     }
     let keeps = old.sensor(ix).is_some_and(|before| judged_alike(before, sensor));
     let bench = Bench { plan: new, ix, sensor, moment };

@@ -327,6 +327,11 @@ impl<'a> SensorState<'a> {
         trace::trend(&self.watch.ring, self.interval)
     }
 
+    /// Civil time since when it has said the same value, where that is longer than it may.
+    pub fn flat_since(&self) -> Option<Timestamp> {
+        self.watch.flat_since(self.plan.sensor(self.ix)?)
+    }
+
     /// Why nothing is known of it, where that is not for its readings to say.
     pub fn blind(&self) -> Option<Why> {
         self.watch.blind.map(|blind| blind.why)

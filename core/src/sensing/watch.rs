@@ -1,6 +1,8 @@
 //! One sensor under watch: its window, its rules' memories, its silence.
 
+mod past;
 mod quiet;
+mod stepped;
 
 use minicbor::{Decode, Encode};
 
@@ -10,9 +12,10 @@ use super::judge::{Blind, Judge, Rest, Standing};
 use super::memory_size::Room;
 use super::trace::Bench;
 use super::window::{Edition, Ring, Sample};
-use crate::checks::{self, Checkup, End};
+use crate::checks::{self, Checkup, End, Past};
 use crate::finding::{Found, Why};
 use crate::ids::SourceIx;
+use crate::plan::Sensor;
 use crate::reading::{Checked, Flag, Marks, Reading};
 use crate::time::{Moment, Span, Timestamp};
 
@@ -62,6 +65,14 @@ pub(crate) struct Watch {
     #[n(11)]
     #[cbor(default)]
     rests: Vec<Rest>,
+    /// What checks remember up to the newest reading.
+    #[n(12)]
+    #[cbor(default)]
+    past: Past,
+    /// The same up to the last reading that left the window.
+    #[n(13)]
+    #[cbor(default)]
+    before: Past,
 }
 
 /// A plan has at most this many sources, counting those that left it: which of
@@ -97,6 +108,7 @@ impl Watch {
             | None => false,
         };
         self.ring = fresh.ring;
+        self.forget_past();
         self.settled = 0;
         self.watermark = fresh.watermark;
         self.kept = room.kept;
@@ -108,51 +120,13 @@ impl Watch {
         }
     }
 
-    /// Whether what is kept here, or settled, is from the future: a clock that
-    /// was fast had stamped it, and was set back.
-    pub(crate) fn is_ahead(&self, bench: &Bench<'_>) -> bool {
-        let until = latest(bench);
-        if bench.moment.trusted {
-            return self.watermark > until
-                || self.ring.newest().is_some_and(|newest| newest.observed > until);
-        }
-        self.ring.iter().rev().take_while(|sample| sample.observed > until).any(is_stamped_by_us)
-    }
-
-    /// Moves what we stamped ourselves by as much as the clock was moved, drops
-    /// what is ahead of a trusted clock all the same, and judges anew by what is
-    /// left; where that is not all, how things stand is for the next reading to say.
-    pub(crate) fn restamp(&mut self, by: Span, bench: &Bench<'_>, found: &mut Vec<Found>) {
-        let moved = |(sample, edition): (&Sample, Edition)| {
-            let observed = if is_stamped_by_us(sample) { sample.observed + by } else { sample.observed };
-            (Sample { observed, ..*sample }, edition)
-        };
-        let mut kept: Vec<_> = self.ring.newest_first().map(moved).collect();
-        kept.retain(|(sample, _)| !bench.moment.trusted || sample.observed <= latest(bench));
-        if kept.len() < self.ring.len() && self.blind.is_none() {
-            self.blind = Some(Blind { why: Why::Warming, since: bench.moment.civil() });
-        }
-        // Of two that come to one instant, the older stays.
-        kept.reverse();
-        kept.sort_by_key(|(sample, _)| sample.observed);
-        self.ring = Ring::with_capacity(self.ring.capacity());
-        for (sample, edition) in kept {
-            if let Err(number) = self.ring.find(sample.observed) {
-                self.ring.insert(number, sample);
-                self.ring.set_edition(number, edition);
-            }
-        }
-        self.settled = 0;
-        self.watermark = Timestamp::MIN;
-        for judge in self.sitting(bench) {
-            *judge = Judge::new(judge.rule, judge.subject, bench.moment);
-        }
-        self.judge(None, Order::Broken, bench, found);
-    }
-
     /// Makes the window as large as the plan now wants it.
-    pub(crate) fn resize(&mut self, room: Room) {
+    pub(crate) fn resize(&mut self, room: Room, sensor: &Sensor) {
         if self.ring.capacity() != room.capacity() {
+            let patience = checks::patience(sensor);
+            while self.ring.len() > room.capacity() {
+                self.pop_oldest(patience.as_ref());
+            }
             self.ring = self.ring.resized(room.capacity());
             // What no longer fits was judged at the tip, and never settles.
             self.settled = self.settled.max(self.ring.first());
@@ -212,16 +186,23 @@ impl Watch {
             self.ring.set_edition(number, Edition { seq, identity });
         }
         let last = arrived.is_some_and(|arrived| arrived + 1 == self.ring.end());
+        let order = match (arrived, admission, dropped) {
+            (None, _, 0) => return Checked { reading, flag: checkup.flag },
+            (Some(_), Admission::Insert(_), 0) if last => Order::Kept,
+            _ => Order::Broken,
+        };
+        match order {
+            Order::Kept => self.follow(bench.sensor),
+            Order::Broken => self.follow_anew(bench.sensor),
+        }
+        let sample = arrived.and_then(|number| self.ring.get(number)).copied();
         // A bad one behind others says nothing, neither of now nor of then.
-        if arrived.is_some() && !reading.marks.has(Marks::RETAINED) && (last || sample.is_good()) {
+        let speaks = |sample: &Sample| !sample.marks.has(Marks::RETAINED) && (last || sample.is_good());
+        if sample.as_ref().is_some_and(speaks) {
             self.seen(bench, found);
         }
-        match (arrived, admission, dropped) {
-            (None, _, 0) => {}
-            (Some(_), Admission::Insert(_), 0) if last => self.judge(arrived, Order::Kept, bench, found),
-            _ => self.judge(arrived, Order::Broken, bench, found),
-        }
-        Checked { reading, flag: checkup.flag }
+        self.judge(arrived, order, bench, found);
+        Checked { reading, flag: sample.map_or(checkup.flag, |sample| sample.flag) }
     }
 
     /// Drops readings that came from the future while the clock could not be
@@ -251,7 +232,7 @@ impl Watch {
             while self.settled < self.settles_early(number) {
                 self.settle_next(bench);
             }
-            self.ring.pop_oldest();
+            self.pop_oldest(checks::patience(bench.sensor).as_ref());
         }
         self.ring.insert(number, sample);
     }
@@ -410,11 +391,6 @@ fn held_in_span(value: f64, checkup: Checkup, bench: &Bench<'_>) -> f64 {
     }
 }
 
-/// Whether the device gave no time of its own.
-fn is_stamped_by_us(sample: &Sample) -> bool {
-    sample.marks.has(Marks::NO_DEVICE_TIME)
-}
-
 /// Civil time that no honest reading passes.
 fn latest(bench: &Bench<'_>) -> Timestamp {
     bench.moment.civil() + bench.plan.settings.future_tolerance
@@ -429,5 +405,6 @@ fn sample(reading: &Reading, value: f64, flag: Flag, bench: &Bench<'_>) -> Sampl
         marks: reading.marks,
         source: reading.source,
         unproven: ahead && !bench.moment.trusted,
+        alone: None,
     }
 }

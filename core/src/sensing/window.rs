@@ -4,6 +4,7 @@ use std::hint::black_box;
 
 use minicbor::{Decode, Encode};
 
+use crate::checks::Seen;
 use crate::ids::SourceIx;
 use crate::reading::{Flag, Marks};
 use crate::time::{Span, Timestamp};
@@ -30,6 +31,9 @@ pub struct Sample {
     /// Whether it lay in the future when it came, by a clock that nobody could trust.
     #[n(7)]
     pub unproven: bool,
+    /// What its value by itself was flagged, where the readings before it made another flag of it.
+    #[n(8)]
+    pub(crate) alone: Option<Flag>,
 }
 
 impl Sample {
@@ -39,6 +43,23 @@ impl Sample {
             Flag::Good | Flag::Unevaluated => true,
             Flag::Suspect | Flag::Fail | Flag::Missing => false,
         }
+    }
+
+    /// As checks see it that go by the readings before it.
+    pub(crate) fn seen(&self) -> Seen {
+        Seen {
+            observed: self.observed,
+            value: self.value,
+            flag: self.alone.unwrap_or(self.flag),
+            at_end: self.marks.has(Marks::SATURATED),
+        }
+    }
+
+    /// Takes the flag that the readings before it make of it.
+    pub(crate) fn flag_as(&mut self, flag: Flag) {
+        let alone = self.alone.unwrap_or(self.flag);
+        self.alone = (flag != alone).then_some(alone);
+        self.flag = flag;
     }
 
     /// Whether it says anything of the place: it did not fail its checks.

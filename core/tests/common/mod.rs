@@ -44,6 +44,7 @@ pub fn gauge() -> Sensor {
         suspect: None,
         outage_intervals: 3,
         conversions: vec![Conversion { from: Timestamp(0), scale: 1.0, offset: 0.0 }],
+        flat: None,
     }
 }
 

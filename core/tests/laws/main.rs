@@ -4,6 +4,7 @@
 #![allow(unreachable_pub, reason = "modules of one test")]
 
 mod partitioned;
+mod planned;
 mod province;
 mod routed;
 mod world;

@@ -1,5 +1,6 @@
 //! A province of eight gauges: its plan.
 
+use forewarn_core::checks::Flat;
 use forewarn_core::ids::{AreaIx, DomainIx, HazardIx, SensorIx, StationIx, TargetIx};
 use forewarn_core::level::Level;
 use forewarn_core::plan::{
@@ -54,6 +55,8 @@ fn metres(per_hour: &str) -> Unit {
 }
 
 fn sensor(ix: u32) -> Sensor {
+    let (suspect, fail) = (Span::from_mins(30), Some(Span::from_mins(70)));
+    let flat = Flat { suspect, fail, within: 0.25, normal: Some(0.5) };
     Sensor {
         id: format!("p{ix}/level"),
         station: StationIx(ix),
@@ -67,6 +70,7 @@ fn sensor(ix: u32) -> Sensor {
         suspect: Some((0.5, 7.5)),
         outage_intervals: 3,
         conversions: vec![],
+        flat: ix.is_multiple_of(3).then_some(flat),
     }
 }
 

@@ -14,12 +14,13 @@ use proptest::prelude::*;
 use crate::world::{Deed, Run, calm, histories, outcome, plan, revisions, variant};
 
 /// Whom the plan routes a warning to.
-fn routed(plan: &Plan, cell: Cell, level: Level, civil: Timestamp) -> BTreeSet<TargetIx> {
+pub fn routed(plan: &Plan, cell: Cell, level: Level, civil: Timestamp) -> BTreeSet<TargetIx> {
     let local = plan.settings.local(civil).as_secs();
     let minute = (local / 60 % (24 * 60)) as u16;
     let open = |hours: Option<(u16, u16)>| match hours {
         None => true,
         Some((from, to)) if from < to => from <= minute && minute < to,
+        Some((from, to)) if from == to => true,
         Some((from, to)) => minute >= from || minute < to,
     };
     let mut chain = vec![cell.area];

@@ -125,12 +125,13 @@ pub(super) fn value(it: &Arrival, sensor: &Sensor) -> String {
 
 /// How often it should be heard, and how old a reading may be.
 pub(super) fn expected(sensor: &Sensor) -> String {
-    let Sensor { interval, outage_intervals, lateness, max_age, span, .. } = sensor;
+    let Sensor { interval, outage_intervals, lateness, max_age, span, flat, .. } = sensor;
     let span = span.map_or(String::new(), |(low, high)| {
         format!(", {} to {}", show::amount(low, sensor.unit), show::amount(high, sensor.unit))
     });
+    let flat = flat.map_or(String::new(), |flat| format!(", the same for less than {}", flat.suspect));
     format!(
-        "every {interval}, silent after {outage_intervals}, up to {lateness} late, no more than {max_age} old{span}"
+        "every {interval}, silent after {outage_intervals}, up to {lateness} late, no more than {max_age} old{span}{flat}"
     )
 }
 
@@ -223,14 +224,20 @@ pub(crate) fn why_aside(aside: Aside, sensor: &Sensor, plan: &Plan) -> String {
         Aside::Old => format!("too old to warn: more than {} (max_age)", sensor.max_age),
         Aside::OutOfOrder => format!("out of order by more than {} (lateness)", sensor.lateness),
         Aside::Historical => "from the device's memory: history, which raises nothing".to_owned(),
-        Aside::FlagFail => match sensor.span {
-            Some((low, high)) => format!(
-                "not credible (flag 4): {} to {} is its span",
-                show::amount(low, sensor.unit),
-                show::amount(high, sensor.unit)
-            ),
-            None => "not credible (flag 4)".to_owned(),
-        },
+        Aside::FlagFail => {
+            let span = sensor.span.map(|(low, high)| {
+                format!(
+                    "{} to {} is its span",
+                    show::amount(low, sensor.unit),
+                    show::amount(high, sensor.unit)
+                )
+            });
+            let fail = sensor.flat.and_then(|flat| flat.fail);
+            let flat = fail.map(|fail| format!("{fail} is as long as it may say the same"));
+            let terms: Vec<String> = [span, flat].into_iter().flatten().collect();
+            let colon = if terms.is_empty() { "" } else { ": " };
+            format!("not credible (flag 4){colon}{}", terms.join(", "))
+        }
     }
 }
 
@@ -263,6 +270,7 @@ pub(super) fn json(shown: &Shown<'_>, seen: &Seen<'_>) -> Value {
         "state": state(shown, seen),
         "level": level,
         "unit": show::symbol(seen.sensor.unit),
+        "flat_since": seen.state.flat_since().map(|since| shown.names.time_json(since)),
         "last_heard": seen.state.last_seen().map(|last| shown.names.time_json(last + moment.offset)),
         "newest": seen.arrivals.newest().map(reading),
         "not_judged": seen.arrivals.set_aside().map(reading),

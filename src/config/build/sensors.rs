@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::ops::Deref;
 
+use forewarn_core::checks::Flat;
 use forewarn_core::ids::{AreaIx, DomainIx, IndexKind, SensorIx, StationIx};
 use forewarn_core::plan::{Conversion, Sensor, Station};
 use forewarn_core::time::{Span, Timestamp};
@@ -18,6 +19,9 @@ use crate::config::zone;
 
 /// Missed intervals before a sensor counts as silent, where nobody says otherwise.
 pub(super) const OUTAGE_INTERVALS: u32 = 3;
+
+/// So many intervals at least before the same value is suspect.
+const FLAT_INTERVALS: i64 = 3;
 
 /// Notes where a row contradicts what stood before, and takes over what did not stand there yet.
 macro_rules! agree {
@@ -174,6 +178,7 @@ impl Build<'_> {
             self.fault(&row.place, what, "units of the same kind");
         }
         let (span, suspect) = self.ranges(row);
+        let flat = self.flat(row, interval, unit);
         let lateness = row.lateness.unwrap_or(interval.times(2));
         let oldest = Span::from_hours(1).max(lateness.times(2)).max(interval.times(3));
         let conversions = self.conversions(draft);
@@ -193,6 +198,7 @@ impl Build<'_> {
             // Rules may say otherwise where the row does not; nothing yet.
             outage_intervals: row.outage_intervals.unwrap_or(0),
             conversions,
+            flat,
         };
         put(&mut self.plan.sensors, ix.index(), sensor);
         Some(CatalogEntry { quantity: row.quantity.as_str().into(), sensor: ix, device_unit, unit })
@@ -217,6 +223,43 @@ impl Build<'_> {
             self.fault(&row.place, what, "suspect_min and suspect_max within min and max");
         }
         (span, suspect)
+    }
+
+    /// How long it may say the same.
+    fn flat(&mut self, row: &SensorRow, interval: Span, unit: Unit) -> Option<Flat> {
+        let Some(suspect) = row.flat_suspect else {
+            let whole = self.is_whole(row);
+            for (column, given) in [
+                ("flat_fail", row.flat_fail.is_some()),
+                ("flat_within", row.flat_within.is_some()),
+                ("flat_normal", row.flat_normal.is_some()),
+            ] {
+                if whole && given {
+                    let what = format!("has {column} and no flat_suspect");
+                    self.fault(&row.place, what, "how long it may say the same value, such as 1 h");
+                }
+            }
+            return None;
+        };
+        let least = interval.times(FLAT_INTERVALS);
+        if suspect < least {
+            let what = format!("flat_suspect {suspect} is less than {FLAT_INTERVALS} intervals");
+            self.fault(
+                &row.place,
+                what,
+                format!("{least} at least, as fewer readings are the same by chance"),
+            );
+        }
+        if let Some(fail) = row.flat_fail.filter(|fail| *fail <= suspect) {
+            let what = format!("flat_fail {fail} is not longer than flat_suspect, {suspect}");
+            self.fault(&row.place, what, "a longer time, or nothing");
+        }
+        let within = row.flat_within.unwrap_or(0.0);
+        if within < 0.0 {
+            self.fault(&row.place, format!("flat_within is {within}"), "0 or more");
+        }
+        let normal = row.flat_normal.or_else(|| rests_at_nothing(&row.quantity, unit).then_some(0.0));
+        Some(Flat { suspect, fail: row.flat_fail, within, normal })
     }
 
     fn conversions(&mut self, draft: &Draft<'_>) -> Vec<Conversion> {
@@ -247,6 +290,12 @@ impl Build<'_> {
     }
 }
 
+/// Whether a gauge of this quantity says nothing at all for weeks, and rightly so.
+fn rests_at_nothing(quantity: &str, unit: Unit) -> bool {
+    let is_depth_an_hour = unit.base.dimension() == Dimension::Length && unit.per_hour;
+    is_depth_an_hour || ["rain", "precipitation", "snow"].iter().any(|word| quantity.contains(word))
+}
+
 /// Whether two rows say the same.
 fn same<T: PartialEq>(a: &T, b: &T) -> bool {
     a == b
@@ -271,7 +320,8 @@ fn drafts<'r>(rows: &'r [SensorRow], faults: &mut Faults) -> (Vec<Merged<'r>>, V
         let kept = &mut sensors[at].merged;
         let of = format!("sensor {}", quote(&row.id()));
         agree!(kept, row, of, faults; unit, datum, interval, lateness, max_age, min, max,
-            suspect_min, suspect_max, outage_intervals, device_unit);
+            suspect_min, suspect_max, flat_suspect, flat_fail, flat_within, flat_normal,
+            outage_intervals, device_unit);
         sensors[at].rows.push(row);
     }
     (stations, sensors)
@@ -282,4 +332,24 @@ fn drafts<'r>(rows: &'r [SensorRow], faults: &mut Faults) -> (Vec<Merged<'r>>, V
 fn needs_datum(quantity: &str, unit: Unit) -> bool {
     let level_like = quantity.contains("level") || quantity.contains("stage");
     quantity == "level" || (level_like && unit.base.dimension() == Dimension::Length && !unit.per_hour)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_rests_at_nothing_may_stay_there_unasked() {
+        for (quantity, unit, expected) in [
+            ("rain", "mm", true),
+            ("rain-24h", "mm", true),
+            ("snowfall", "cm", true),
+            ("intensity", "mm/h", true),
+            ("level", "m", false),
+            ("flow", "m3/s", false),
+        ] {
+            let unit = Unit::parse(unit).expect("a unit");
+            assert_eq!(rests_at_nothing(quantity, unit), expected, "{quantity} in {unit}");
+        }
+    }
 }

@@ -35,6 +35,16 @@ pub(crate) const COLUMNS: &[Column] = &[
     may("max", "highest value the sensor can measure, in its unit"),
     may("suspect_min", "lowest credible value, in its unit"),
     may("suspect_max", "highest credible value, in its unit"),
+    may("flat_suspect", "how long it may say the same value before that is suspect; empty: for ever"),
+    may("flat_fail", "how long before it has failed; empty: never"),
+    may(
+        "flat_within",
+        "values no further apart than this are the same, in its unit; default 0: the very same",
+    ),
+    may(
+        "flat_normal",
+        "the value that may stay for ever, in its unit, such as the bed of a dry river; default 0 for rain and snow",
+    ),
     may("gateway", "what carries its readings; those that share one fail together"),
     may("power", "what feeds it; those that share one fail together"),
     may("outage_intervals", "missed intervals before it counts as silent; default what its rules say, or 3"),
@@ -77,6 +87,10 @@ pub(crate) struct SensorRow {
     pub(crate) max: Option<f64>,
     pub(crate) suspect_min: Option<f64>,
     pub(crate) suspect_max: Option<f64>,
+    pub(crate) flat_suspect: Option<forewarn_core::time::Span>,
+    pub(crate) flat_fail: Option<forewarn_core::time::Span>,
+    pub(crate) flat_within: Option<f64>,
+    pub(crate) flat_normal: Option<f64>,
     pub(crate) gateway: Option<String>,
     pub(crate) power: Option<String>,
     pub(crate) outage_intervals: Option<u32>,
@@ -127,6 +141,7 @@ fn sensor(row: &mut Row<'_>, faults: &mut Faults) -> Option<SensorRow> {
     let interval = row.may::<Length>("interval", faults).map(|length| length.0);
     let mut length = |name: &str| row.may::<Length>(name, faults).map(|length| length.0);
     let (lateness, max_age) = (length("lateness"), length("max_age"));
+    let (flat_suspect, flat_fail) = (length("flat_suspect"), length("flat_fail"));
     // Of no age at all, every reading would be too old to warn.
     for (name, length) in [("interval", interval), ("max_age", max_age)] {
         if length.is_some_and(|length| length.0 == 0) {
@@ -157,6 +172,10 @@ fn sensor(row: &mut Row<'_>, faults: &mut Faults) -> Option<SensorRow> {
         max: number("max"),
         suspect_min: number("suspect_min"),
         suspect_max: number("suspect_max"),
+        flat_suspect,
+        flat_fail,
+        flat_within: number("flat_within"),
+        flat_normal: number("flat_normal"),
         gateway,
         power,
         outage_intervals,

@@ -188,6 +188,7 @@ pub(super) mod tests {
                 suspect: None,
                 outage_intervals: 3,
                 conversions: vec![Conversion { from: Timestamp::MIN, scale: 1.0, offset: 0.0 }],
+                flat: None,
             })],
             ..Plan::default()
         }

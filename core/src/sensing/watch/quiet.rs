@@ -7,6 +7,7 @@ use super::super::judge::{Judge, Rest};
 use super::super::trace::Bench;
 use super::super::window::{Edition, Sample};
 use super::Watch;
+use crate::checks::Seen;
 use crate::ids::RuleIx;
 use crate::plan::{LimitRow, Plan};
 use crate::reading::{Checked, Reading};
@@ -109,7 +110,16 @@ impl Watch {
         if !calm.holds(reading, moment, plan.settings.future_tolerance) {
             return None;
         }
-        let (flag, lateness, outage_after) = (calm.flag, calm.lateness, calm.outage_after);
+        let (flag, lateness, outage_after, patience) =
+            (calm.flag, calm.lateness, calm.outage_after, calm.patience);
+        let Reading { observed, value, marks, source, seq, identity, .. } = *reading;
+        let mut flat = self.past.flat;
+        if let Some(patience) = &patience {
+            flat = flat.next(&Seen { observed, value, flag, at_end: false }, patience);
+            if flat.outlasts(patience, observed) {
+                return None;
+            }
+        }
         let bench = if calm.has_to_ask(reading) {
             Some(Bench { plan, ix: reading.sensor, sensor: plan.sensor(reading.sensor)?, moment })
         } else {
@@ -118,10 +128,9 @@ impl Watch {
         let number = self.ring.end();
         if self.ring.is_full() {
             self.settled = self.settled.max(self.settles_early(number));
-            self.ring.pop_oldest();
+            self.pop_oldest(patience.as_ref());
         }
-        let Reading { observed, value, marks, source, seq, identity, .. } = *reading;
-        let sample = Sample { observed, value, flag, marks, source, unproven: false };
+        let sample = Sample { observed, value, flag, marks, source, unproven: false, alone: None };
         self.ring.push(sample, Edition { seq, identity });
         if let Some(bench) = bench {
             if !self.is_clear_at(number, &bench) {
@@ -134,6 +143,7 @@ impl Watch {
         } else if let Some(calm) = &mut self.calm {
             calm.newest = observed;
         }
+        self.past.flat = flat;
         self.heard_through(source, moment.at, outage_after);
         self.last_seen = Some(moment.at);
         self.counting = moment.at;
