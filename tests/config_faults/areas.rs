@@ -30,7 +30,7 @@ const FAULTS: &[Row] = &[
     (
         "\"name_zh\": \"镇\"",
         "\"nmae_zh\": \"镇\", \"name_en\": \"T\"",
-        "areas.geojson:3: unknown property \"nmae_zh\", expected one of id, name_zh, name_en, parent, did you mean \"name_zh\"?",
+        "areas.geojson:3: unknown property \"nmae_zh\", expected one of id, name_zh, name_en, parent, geocode, did you mean \"name_zh\"?",
     ),
     (
         "\"id\": \"town\"",

@@ -42,6 +42,7 @@ impl Build<'_> {
             self.data_apart(own, live);
             self.ports_apart(own, live);
             self.sender_apart(own, live);
+            self.alerts_apart(own, live);
             self.secrets_apart(own, live);
             self.topics_apart(own, live);
         }
@@ -94,6 +95,16 @@ impl Build<'_> {
                 "email.from is the live sender".to_owned(),
                 "a sender of its own, that nobody takes for the live one",
             );
+        }
+    }
+
+    /// Whoever reads alerts tells drills by their sender too.
+    fn alerts_apart(&mut self, own: &Main, live: &Main) {
+        let sender = |main: &'_ Main| main.cap.as_ref().and_then(|cap| cap.value.sender.clone());
+        let (Some(own), Some(live)) = (sender(own), sender(live)) else { return };
+        if own.value.0.eq_ignore_ascii_case(&live.value.0) {
+            let what = "cap.sender is the live sender of alerts".to_owned();
+            self.shared(own.line, what, "a sender of its own, that nobody takes for the live one");
         }
     }
 
