@@ -12,7 +12,7 @@ use crate::log::{Identity, Records, segments};
 use crate::ports::Copied;
 
 /// Databases, copied as they stand at one moment.
-const DATABASES: [&str; 2] = ["state.db", "readings.db"];
+const DATABASES: [&str; 3] = ["state.db", "readings.db", "cap.db"];
 
 /// Files copied as they are, where they are there.
 const FILES: [&str; 3] = ["log.meta", "targets.toml", "release"];
