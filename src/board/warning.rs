@@ -83,6 +83,8 @@ pub fn draw(scene: &Scene<'_>, shown: &Shown, words: &Words) -> Option<Draft> {
         }).collect::<Vec<_>>(),
         waiting => waiting(&voice, shown),
         may_end => cell.is_some() && !ended,
+        // Where somebody was told of a danger, that is published.
+        cap => shown.detail.revisions.iter().any(|it| !it.about.cells().is_empty() && !it.due.is_empty()),
     };
     Some(Draft { template: "warning.html", content })
 }
