@@ -58,6 +58,16 @@ const FAULTS: &[Row] = &[
         "areas.geojson:3: area \"town\": a ring has 3 positions, expected four at least, the last as the first",
     ),
     (
+        "[119,28],[119,29],[118,29]",
+        "[119,29],[119,28],[118,29.5]",
+        "areas.geojson:3: area \"town\": a ring crosses itself, expected a ring whose sides only meet at its corners",
+    ),
+    (
+        "\"id\": \"town\"",
+        "\"id\": \"town\", \"geocode\": \"330803\"",
+        "areas.geojson:3: area \"town\": geocode is \"330803\", expected SYSTEM=CODE, such as \"adcode=330803\"",
+    ),
+    (
         "\"Polygon\"",
         "\"Point\"",
         "areas.geojson:3: area \"town\": is a \"Point\", expected a Polygon or MultiPolygon of closed rings of [longitude, latitude]",

@@ -56,7 +56,7 @@ impl Build<'_> {
         }
     }
 
-    fn shared(&mut self, line: u32, what: String, expected: &str) {
+    pub(super) fn shared(&mut self, line: u32, what: String, expected: &str) {
         let place = self.at(line);
         self.fault(&place, what, expected);
     }
@@ -95,16 +95,6 @@ impl Build<'_> {
                 "email.from is the live sender".to_owned(),
                 "a sender of its own, that nobody takes for the live one",
             );
-        }
-    }
-
-    /// Whoever reads alerts tells drills by their sender too.
-    fn alerts_apart(&mut self, own: &Main, live: &Main) {
-        let sender = |main: &'_ Main| main.cap.as_ref().and_then(|cap| cap.value.sender.clone());
-        let (Some(own), Some(live)) = (sender(own), sender(live)) else { return };
-        if own.value.0.eq_ignore_ascii_case(&live.value.0) {
-            let what = "cap.sender is the live sender of alerts".to_owned();
-            self.shared(own.line, what, "a sender of its own, that nobody takes for the live one");
         }
     }
 
