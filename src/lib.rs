@@ -11,6 +11,7 @@ pub mod app;
 pub mod audit;
 pub mod backup;
 pub mod board;
+pub mod cap;
 pub mod channels;
 pub mod cli;
 pub mod clock;

@@ -13,6 +13,7 @@ use super::commands;
 use super::desk::Desk;
 use super::pages::DeliveryPages;
 use crate::accounts::Accounts;
+use crate::cap::Shelf;
 use crate::channels::page;
 use crate::http::{self, Doors};
 use crate::link::Links;
@@ -28,12 +29,14 @@ pub(super) struct Parts<'a> {
     pub(super) links: Links,
     pub(super) accounts: Arc<Accounts>,
     pub(super) hub: Arc<http::api::Hub>,
+    pub(super) shelf: Arc<Shelf>,
     pub(super) shutdown: CancellationToken,
     pub(super) metrics: PrometheusHandle,
 }
 
 pub(super) fn open(parts: Parts<'_>) -> Doors {
-    let Parts { current, judging, followers, desk, civil, links, accounts, hub, shutdown, metrics } = parts;
+    let Parts { current, judging, followers, desk, civil, links, accounts, hub, shelf, shutdown, metrics } =
+        parts;
     Doors {
         current: current.clone(),
         inbox: judging.inbox.clone(),
@@ -72,6 +75,7 @@ pub(super) fn open(parts: Parts<'_>) -> Doors {
             document: commands::described(),
         }),
         keys: Arc::new(http::Keys::new(accounts)),
+        alerts: http::Alerts::new(shelf, judging.reader.id()),
         trail: followers.audit.door(),
         metrics,
     }

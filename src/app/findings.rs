@@ -40,6 +40,7 @@ pub(super) fn troubles(opened: &Opened, recovered: &Recovered) -> Vec<Input> {
         | TroubleCode::MessageTooLarge
         | TroubleCode::Held
         | TroubleCode::Undelivered
+        | TroubleCode::AlertWithheld
         | TroubleCode::Unacknowledged
         | TroubleCode::ApprovalWaiting
         | TroubleCode::Muted => false,

@@ -16,9 +16,12 @@ use tokio_util::sync::CancellationToken;
 
 /// Counters without labels: there from the start, at nought, so that a rise
 /// from nothing is seen as one. `tests/service/http.rs` holds this against `docs/metrics.md`.
-const COUNTERS: [&str; 18] = [
+const COUNTERS: [&str; 21] = [
     "forewarn_listener_messages_total",
     "forewarn_http_refused_total",
+    "forewarn_cap_alerts_total",
+    "forewarn_cap_withheld_total",
+    "forewarn_cap_failures_total",
     "forewarn_audit_dropped_total",
     "forewarn_audit_faults_total",
     "forewarn_event_readers_dropped_total",

@@ -1,5 +1,6 @@
 //! Builds the service in order and stops it in reverse.
 
+mod alerts;
 mod answers;
 mod backbone;
 mod board;

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use super::alerts::Publisher;
 use super::backbone::{Followers, Judging};
 use super::clocks::{Civil, Ticking};
 use super::desk::Desk;
@@ -20,6 +21,7 @@ use super::stages::Stages;
 use super::teller::Teller;
 use super::{control, doors, metrics, undelivered};
 use crate::accounts::Accounts;
+use crate::cap::Shelf;
 use crate::channels::door::{Drill, Live, World};
 use crate::clock::Led;
 use crate::config::Purpose;
@@ -134,16 +136,19 @@ impl Service {
         sources.follow(&setup).await;
         let listener = listen(&setup, &current, &taking, &civil, &intake).await?;
         let hub = follow(&judging, &followers, &intake)?;
+        let shelf = Shelf::open(&data, judging.reader.id(), judging.pulse.borrow().position)?;
+        let shelf = Arc::new(shelf);
         tokio::spawn(metrics::keep_up(metrics.clone(), intake.clone()));
         let doors = doors::open(doors::Parts {
             current: &current,
             judging: &judging,
             followers: &followers,
             desk: &desk,
-            civil,
+            civil: civil.clone(),
             links,
             accounts: accounts.clone(),
             hub,
+            shelf: shelf.clone(),
             shutdown: intake.clone(),
             metrics,
         });
@@ -153,6 +158,16 @@ impl Service {
             judging.inbox.clone(),
             intake.clone(),
         ));
+        let publisher = Publisher {
+            shelf,
+            current: current.clone(),
+            state: followers.archive.clone(),
+            picture: judging.picture.clone(),
+            projected: followers.state.position(),
+            inbox: judging.inbox.clone(),
+            civil,
+        };
+        tokio::spawn(publisher.run(intake.clone()));
         let http = http::Server::start(doors, http::Limits::default(), intake.clone()).await?;
         control::serve(&data, desk.clone(), intake.clone())
             .with_context(|| format!("control socket in {}", data.display()))?;

@@ -13,7 +13,7 @@ use crate::log::{Identity, Records, segments};
 use crate::ports::Copied;
 
 /// Databases, copied as they stand at one moment.
-const DATABASES: [&str; 3] = ["state.db", "readings.db", accounts::FILE];
+const DATABASES: [&str; 4] = ["state.db", "readings.db", "cap.db", accounts::FILE];
 
 /// Files copied as they are, where they are there.
 const FILES: [&str; 3] = ["log.meta", "targets.toml", "release"];

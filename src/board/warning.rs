@@ -86,6 +86,8 @@ pub fn draw(scene: &Scene<'_>, shown: &Shown, words: &Words) -> Option<Draft> {
         }),
         waiting => waiting(&voice, shown),
         may_end => cell.is_some() && !ended,
+        // Where somebody was told of a danger, that is published.
+        cap => shown.detail.revisions.iter().any(|it| !it.about.cells().is_empty() && !it.due.is_empty()),
     };
     Some(Draft { template: "warning.html", content })
 }

@@ -21,7 +21,7 @@ pub mod page;
 mod png;
 pub mod render;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 mod service;
 pub mod show;
 pub mod webhook;

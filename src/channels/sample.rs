@@ -17,12 +17,12 @@ use forewarn_core::warning::{About, Cell, Evidence, Kind, Reason, Revision, Trou
 use super::door::{Target, World};
 use super::render::{Beside, Chart};
 use super::{Cause, Envelope, Now};
-use crate::config::plan::{Admits, Devices, Email, Http, Log, MailSecurity, Setup, Store, Webhook};
+use crate::config::plan::{Admits, Cap, Devices, Email, Http, Log, MailSecurity, Setup, Store, Webhook};
 use crate::config::secret::Secret;
 use crate::ports::{History, Kept};
 
 /// 2026-07-14 03:20 in Shanghai.
-pub(super) const NOW: Timestamp = Timestamp::from_secs(1_783_970_400);
+pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_783_970_400);
 
 pub(super) fn unit(text: &str) -> Unit {
     Unit::parse(text).expect(text)
@@ -32,7 +32,7 @@ fn both(zh: &str, en: &str) -> Vec<(String, String)> {
     vec![("zh".into(), zh.into()), ("en".into(), en.into())]
 }
 
-pub(super) fn plan() -> Plan {
+pub(crate) fn plan() -> Plan {
     let station = |id: &str, zh, en| {
         Some(Station {
             id: id.into(),
@@ -115,7 +115,7 @@ pub(super) fn evidence() -> Evidence {
 }
 
 /// An orange alert: flood, Qujiang, 59.10 m against 58.50 m, rising.
-pub(super) fn flood(status: Status) -> Revision {
+pub(crate) fn flood(status: Status) -> Revision {
     let id = OutputId { position: Position(41), ..OutputId::default() };
     Revision {
         id,
@@ -146,7 +146,7 @@ pub(super) fn flood(status: Status) -> Revision {
 }
 
 /// A later revision of the same warning.
-pub(super) fn later(kind: Kind, reason: Reason, level: Level) -> Revision {
+pub(crate) fn later(kind: Kind, reason: Reason, level: Level) -> Revision {
     let id = OutputId { position: Position(97), ..OutputId::default() };
     Revision { id, number: 2, kind, reason, level, ..flood(Status::Actual) }
 }
@@ -163,7 +163,7 @@ pub(super) fn held() -> Revision {
 }
 
 /// The water has been below every limit for a whole hold.
-pub(super) fn all_clear() -> Revision {
+pub(crate) fn all_clear() -> Revision {
     let low = Evidence {
         level: Level::Normal,
         measured: Some(56.2),
@@ -179,7 +179,7 @@ pub(super) fn all_clear() -> Revision {
 }
 
 /// The gauge is lost while the water rises.
-pub(super) fn blind() -> Revision {
+pub(crate) fn blind() -> Revision {
     let lost = Evidence { unknown: true, ..evidence() };
     Revision {
         stale: true,
@@ -190,7 +190,7 @@ pub(super) fn blind() -> Revision {
     }
 }
 
-pub(super) fn trouble(code: TroubleCode, subject: &str, detail: &str) -> Revision {
+pub(crate) fn trouble(code: TroubleCode, subject: &str, detail: &str) -> Revision {
     let key = TroubleKey { code, subject: subject.into() };
     Revision {
         about: About::Trouble(key),
@@ -214,7 +214,7 @@ pub(super) fn trouble_over(code: TroubleCode, subject: &str) -> Revision {
     }
 }
 
-pub(super) fn notify_test() -> Revision {
+pub(crate) fn notify_test() -> Revision {
     Revision {
         detail: "monthly".into(),
         about: About::NotifyTest,
@@ -223,7 +223,7 @@ pub(super) fn notify_test() -> Revision {
     }
 }
 
-pub(super) fn setup() -> Setup {
+pub(crate) fn setup() -> Setup {
     Setup {
         plan: Arc::new(plan()),
         catalog: Arc::default(),
@@ -264,6 +264,8 @@ pub(super) fn setup() -> Setup {
         data: "/srv/forewarn-sample/data".into(),
         host: "fw-2".into(),
         shell_accounts: vec![],
+        cap: Cap::default(),
+        outlines: Arc::default(),
     }
 }
 

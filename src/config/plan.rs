@@ -1,18 +1,21 @@
 //! Configuration as meant: what every other room goes by. Nothing downstream
 //! sees the words as written; those stay in `config::raw`.
 
+mod cap;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use forewarn_core::ids::{SensorIx, SourceIx};
+use forewarn_core::ids::{AreaIx, SensorIx, SourceIx};
 use forewarn_core::level::Status;
 use forewarn_core::plan::Plan;
 use forewarn_core::time::Span;
 use forewarn_core::units::Unit;
 
 use super::secret::Secret;
+pub use cap::{Cap, Category, Outline, crosses_itself};
 
 /// Everything a running service goes by. Replaced whole by a reload.
 #[derive(Debug, Clone)]
@@ -53,6 +56,10 @@ pub struct Setup {
     pub host: String,
     /// Accounts that whoever owns this machine may speak as.
     pub shell_accounts: Vec<String>,
+    /// How warnings are published as CAP alerts.
+    pub cap: Cap,
+    /// Where each area lies.
+    pub outlines: Arc<BTreeMap<AreaIx, Outline>>,
 }
 
 /// The first level of the topics that belong to drills, everywhere: no live

@@ -114,6 +114,7 @@ fn geojson() -> Value {
                             "name_zh": text("Chinese name"),
                             "name_en": text("English name; one of the two is mandatory"),
                             "parent": text("id of the area it lies in"),
+                            "geocode": text("SYSTEM=CODE for CAP alerts, such as adcode=330803"),
                         },
                         "required": ["id"],
                         "additionalProperties": false,

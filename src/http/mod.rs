@@ -6,6 +6,7 @@ mod audit;
 mod auth;
 pub mod board;
 pub mod caller;
+mod cap;
 mod cookie;
 mod health;
 mod keys;
@@ -38,6 +39,7 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::ingest::strangers::Strangers;
 use crate::ports::{CivilClock, Current, Inbox};
+pub use cap::Alerts;
 pub use health::{Health, Readiness, Sensors};
 pub use keys::Keys;
 pub use problem::Problem;
@@ -67,6 +69,8 @@ pub struct Doors {
     pub keys: Arc<Keys>,
     /// What programs ask.
     pub api: Arc<api::Api>,
+    /// What is published as CAP alerts.
+    pub alerts: Alerts,
     /// Where it is kept who came.
     pub trail: crate::audit::Door,
     /// The metrics as Prometheus reads them.

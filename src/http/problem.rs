@@ -103,6 +103,14 @@ impl Problem {
         Problem { retry_after_secs: Some(1), ..problem }
     }
 
+    /// A copy publishes nothing before somebody says that it is the one to go on.
+    pub(super) fn held() -> Self {
+        let detail =
+            "this data directory was restored or copied, and is held: expected `forewarn resume` first";
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "held", detail);
+        Problem { retry_after_secs: Some(60), ..problem }
+    }
+
     pub(super) fn no_operator_token() -> Self {
         Self::new(
             StatusCode::FORBIDDEN,

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use forewarn_core::ids::{AreaIx, HazardIx, Key};
+use forewarn_core::ids::{AreaIx, HazardIx, Key, Position};
 use forewarn_core::level::{Level, Status};
 use forewarn_core::warning::Revision;
 use rusqlite::{Row, params, types::Value};
@@ -126,6 +126,17 @@ impl StateReader {
         let Some(body) = bodies.first() else { return Ok(None) };
         let newest: Revision = self.decode(body)?;
         Ok(Some(newest.about.cells().into_iter().map(|cell| cell.area).collect()))
+    }
+
+    /// Revisions of warnings after one in the log, oldest first.
+    pub fn revisions_after(&self, position: Position, ordinal: u32, limit: usize) -> Read<Vec<Revision>> {
+        // A warning stands at the end of the record that revised it last: none before can have news.
+        let select = "SELECT r.body FROM warnings w JOIN revisions r ON r.warning = w.id
+                      WHERE w.ended IN (0, 1) AND w.position >= ?1 AND (r.position, r.ordinal) > (?1, ?2)
+                      ORDER BY r.position, r.ordinal LIMIT ?3";
+        let values = params![position.0 as i64, ordinal, limit as i64];
+        let bodies: Vec<Vec<u8>> = self.rows(&self.lock(), select, values, |row| row.get(0))?;
+        bodies.iter().map(|body| self.decode(body)).collect()
     }
 
     /// What was not understood, newest first, from before `before`.

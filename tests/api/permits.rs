@@ -28,6 +28,9 @@ fn paths(warning: &str) -> Vec<(&'static str, String, About)> {
         own("/api/v1/status"),
         own("/api/v1/warnings"),
         ("/api/v1/warnings/{id}", format!("/api/v1/warnings/{warning}"), About::Town),
+        own("/feed.atom"),
+        ("/cap/{id}", format!("/cap/{warning}.xml"), About::Town),
+        ("/cap/{id}/{number}", format!("/cap/{warning}/1.xml"), About::Town),
         own("/api/v1/incidents"),
         own("/api/v1/deliveries"),
         own("/api/v1/mutes"),
@@ -61,6 +64,7 @@ async fn everybody_sees_what_is_in_their_areas_and_nothing_else() {
     world.publish("nobody-knows", 1.0).await;
     world.flood().await;
     let (town, _) = world.warnings().await;
+    world.published(&town).await;
     let paths = paths(&town);
     let described = world.get("/api/openapi.json", "").await.json;
     let described: BTreeSet<&str> =

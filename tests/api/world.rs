@@ -123,6 +123,14 @@ impl World {
         tokio::time::timeout(crate::common::house::PATIENCE, all).await.expect("both are accepted in time");
     }
 
+    /// Waits until a warning is published as an alert.
+    pub(crate) async fn published(&self, warning: &str) {
+        let token = self.token(Role::Viewer, In::Everywhere);
+        let path = format!("/cap/{warning}.xml");
+        let there = async { while self.get(&path, &token).await.status != 200 {} };
+        tokio::time::timeout(crate::common::house::PATIENCE, there).await.expect("it is published in time");
+    }
+
     /// A new token.
     pub(crate) fn token(&self, role: Role, within: In) -> String {
         let now = forewarn::clock::wall();

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use forewarn::config::plan::{
-    Admits, Catalog, CatalogEntry, Decode, Device, Devices, From, Http, Listener, Log, Setup, Source, Store,
-    Webhook,
+    Admits, Cap, Catalog, CatalogEntry, Decode, Device, Devices, From, Http, Listener, Log, Setup, Source,
+    Store, Webhook,
 };
 use forewarn::formats::AnyFormat;
 use forewarn::ingest::credentials;
@@ -58,6 +58,8 @@ pub(crate) fn setup(stations: &[&str]) -> Setup {
         data: PathBuf::new(),
         host: String::new(),
         shell_accounts: vec![],
+        cap: Cap::default(),
+        outlines: Arc::default(),
     }
 }
 

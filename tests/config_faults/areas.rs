@@ -30,7 +30,7 @@ const FAULTS: &[Row] = &[
     (
         "\"name_zh\": \"镇\"",
         "\"nmae_zh\": \"镇\", \"name_en\": \"T\"",
-        "areas.geojson:3: unknown property \"nmae_zh\", expected one of id, name_zh, name_en, parent, did you mean \"name_zh\"?",
+        "areas.geojson:3: unknown property \"nmae_zh\", expected one of id, name_zh, name_en, parent, geocode, did you mean \"name_zh\"?",
     ),
     (
         "\"id\": \"town\"",
@@ -56,6 +56,16 @@ const FAULTS: &[Row] = &[
         "[119,29],[118,29],",
         "",
         "areas.geojson:3: area \"town\": a ring has 3 positions, expected four at least, the last as the first",
+    ),
+    (
+        "[119,28],[119,29],[118,29]",
+        "[119,29],[119,28],[118,29.5]",
+        "areas.geojson:3: area \"town\": a ring crosses itself, expected a ring whose sides only meet at its corners",
+    ),
+    (
+        "\"id\": \"town\"",
+        "\"id\": \"town\", \"geocode\": \"330803\"",
+        "areas.geojson:3: area \"town\": geocode is \"330803\", expected SYSTEM=CODE, such as \"adcode=330803\"",
     ),
     (
         "\"Polygon\"",

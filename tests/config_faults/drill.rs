@@ -7,7 +7,7 @@ use forewarn::config::targets::TargetIds;
 use forewarn::config::{Loaded, Purpose, Request, load};
 use forewarn_core::time::Timestamp;
 
-use crate::world::{DEVICES, sound, write};
+use crate::world::{DEVICES, MAIN, sound, write};
 
 const DRILL: &str = r#"data = "../drill-data"
 [sources.lora]
@@ -51,6 +51,31 @@ fn loaded(dir: &Path, purpose: Purpose, data: Option<&Path>) -> Result<Loaded, S
     let request = Request { dir, data, purpose, at, env: &env };
     load(&request, &mut FreshIndices::default(), &mut TargetIds::counted())
         .map_err(|faults| faults.to_string())
+}
+
+#[test]
+fn alerts_of_a_drill_have_a_sender_of_their_own() {
+    let check = |live: &str, drill: &str, expected: Result<&str, ()>| {
+        let dir = with_drill();
+        write(dir.path(), "forewarn.toml", format!("{MAIN}{live}").as_bytes());
+        write(
+            dir.path(),
+            "drill/drill.toml",
+            if drill.starts_with("url") { format!("{drill}{DRILL}") } else { format!("{DRILL}{drill}") }
+                .as_bytes(),
+        );
+        match loaded(dir.path(), Purpose::Drill, None) {
+            Ok(loaded) => assert_eq!(Ok(&*loaded.setup.cap.sender), expected, "{live}{drill}"),
+            Err(faults) => {
+                assert_eq!(expected, Err(()), "{faults}");
+                assert!(faults.contains("cap.sender is the live sender of alerts"), "{faults}");
+            }
+        }
+    };
+    check("[cap]\nsender = \"w.example\"\n", "[cap]\nsender = \"W.example\"\n", Err(()));
+    check("[cap]\nsender = \"w.example\"\n", "[cap]\nsender = \"d.example\"\n", Ok("d.example"));
+    check("", "url = \"https://warn.example\"\n", Ok("drill.warn.example"));
+    check("[cap]\npublic = true\n", "url = \"https://drill.warn.example\"\n", Ok("drill.warn.example"));
 }
 
 /// All that is said of a configuration.

@@ -92,7 +92,7 @@ const FAULTS: &[Row] = &[
     (
         "[webhook]",
         "[webhok]",
-        "contacts.csv:3: has a webhook, but there is no secret to sign with, expected [webhook] secret in forewarn.toml\nforewarn.toml:12: unknown key \"webhok\", expected one of site, operator, data, sources, listener, http, email, webhook, influx, store, log, warnings, orders, limits, did you mean \"webhook\"?",
+        "contacts.csv:3: has a webhook, but there is no secret to sign with, expected [webhook] secret in forewarn.toml\nforewarn.toml:12: unknown key \"webhok\", expected one of site, operator, data, sources, listener, http, email, webhook, cap, influx, store, log, warnings, orders, limits, did you mean \"webhook\"?",
     ),
     (
         "{ env = \"MQTT\" }",
@@ -229,6 +229,11 @@ const FAULTS: &[Row] = &[
         "[webhook]",
         "[http]\nbind = \"8080\"\n[webhook]",
         "forewarn.toml:13: http.bind is \"8080\", expected an address and port such as \"127.0.0.1:8080\"",
+    ),
+    (
+        "[webhook]",
+        "[cap]\nsender = \"fw, river\"\noid = \"2.49.01\"\ncategories = { snow = \"Snow\" }\n[webhook]",
+        "forewarn.toml:13: cap.sender is \"fw, river\", expected a domain name or a mail address, without space, comma, < and &\nforewarn.toml:14: cap.oid is \"2.49.01\", expected an object identifier such as \"2.49.0.1.156.3\"\nforewarn.toml:15: cap.categories.snow is \"Snow\", expected Geo, Met, Safety, Security, Rescue, Fire, Health, Env, Transport, Infra, CBRNE or Other",
     ),
 ];
 

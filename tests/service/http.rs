@@ -323,6 +323,10 @@ impl Stand {
             pages: Arc::new(Full),
             board: Arc::new(Full),
             api: Arc::new(api()),
+            alerts: forewarn::http::Alerts::new(
+                Arc::new(forewarn::cap::Shelf::in_memory().expect("memory")),
+                forewarn_core::ids::LogId::default(),
+            ),
             trail: forewarn::audit::Door::nowhere(),
             keys: Arc::new(Keys::new(Arc::new(Accounts::in_memory().expect("memory")))),
             metrics,

@@ -171,7 +171,8 @@ pub(super) fn level(code: TroubleCode) -> Level {
         | TroubleCode::Undelivered
         | TroubleCode::ApprovalWaiting
         | TroubleCode::Unacknowledged
-        | TroubleCode::OtherWorld => Level::Orange,
+        | TroubleCode::OtherWorld
+        | TroubleCode::AlertWithheld => Level::Orange,
         TroubleCode::SensorSilent
         | TroubleCode::DomainSilent
         | TroubleCode::SourceDown

@@ -71,11 +71,14 @@ pub enum TroubleCode {
     /// Something of a drill stood among what is live, or the other way round; it was not sent.
     #[n(23)]
     OtherWorld,
+    /// A warning was not published as a CAP alert, as it would not have been a sound one.
+    #[n(41)]
+    AlertWithheld,
 }
 
 impl TroubleCode {
     /// Every code, in order.
-    pub const ALL: [TroubleCode; 22] = [
+    pub const ALL: [TroubleCode; 23] = [
         TroubleCode::SensorSilent,
         TroubleCode::DomainSilent,
         TroubleCode::SourceDown,
@@ -98,6 +101,7 @@ impl TroubleCode {
         TroubleCode::ApprovalWaiting,
         TroubleCode::Muted,
         TroubleCode::OtherWorld,
+        TroubleCode::AlertWithheld,
     ];
 
     /// The word for logs, JSON, messages and pages.
@@ -125,6 +129,7 @@ impl TroubleCode {
             TroubleCode::ApprovalWaiting => "approval-waiting",
             TroubleCode::Muted => "muted",
             TroubleCode::OtherWorld => "other-world",
+            TroubleCode::AlertWithheld => "alert-withheld",
         }
     }
 }

@@ -42,6 +42,7 @@ impl Build<'_> {
             self.data_apart(own, live);
             self.ports_apart(own, live);
             self.sender_apart(own, live);
+            self.alerts_apart(own, live);
             self.secrets_apart(own, live);
             self.topics_apart(own, live);
         }
@@ -55,7 +56,7 @@ impl Build<'_> {
         }
     }
 
-    fn shared(&mut self, line: u32, what: String, expected: &str) {
+    pub(super) fn shared(&mut self, line: u32, what: String, expected: &str) {
         let place = self.at(line);
         self.fault(&place, what, expected);
     }

@@ -2,6 +2,7 @@
 //! stops at the first; what leans on a faulty thing is not judged.
 
 mod areas;
+mod cap;
 mod drill;
 mod limits;
 mod people;

@@ -141,7 +141,7 @@ impl Build<'_> {
             self.faults.push_nearest(fault, name, written.named.iter());
         }
         let ix = self.areas.get(name).copied();
-        let outline = ix.and_then(|ix| self.outlines.get(&ix)).filter(|area| !area.rings.is_empty());
+        let outline = ix.and_then(|ix| self.outlines.get(&ix)).filter(|area| !area.polygons.is_empty());
         if let (Some(area), Some(lat), Some(lon)) = (outline, row.lat, row.lon)
             && !area.contains(lat, lon)
         {

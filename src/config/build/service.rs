@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use forewarn_core::ids::AreaIx;
 use forewarn_core::plan::Plan;
 use forewarn_core::time::Span;
 
@@ -13,7 +14,8 @@ use super::sources::{at, is_loopback};
 use crate::channels::guard::{Refused, Rules, literal};
 use crate::config::fault::{Fault, Place};
 use crate::config::plan::{
-    Admits, Catalog, Devices, Email, Http, Influx, Listener, Log, MailSecurity, Setup, Source, Store, Webhook,
+    Admits, Cap, Catalog, Devices, Email, Http, Influx, Listener, Log, MailSecurity, Outline, Setup, Source,
+    Store, Webhook,
 };
 use crate::config::raw::contacts::{Contacts, WebhookAddress};
 use crate::config::raw::forewarn_toml::{Main, length};
@@ -41,6 +43,8 @@ pub(super) struct Service {
     admits: Admits,
     data: PathBuf,
     shell_accounts: Vec<String>,
+    cap: Cap,
+    outlines: Arc<BTreeMap<AreaIx, Outline>>,
 }
 
 impl Service {
@@ -65,6 +69,8 @@ impl Service {
             admits,
             data,
             shell_accounts,
+            cap,
+            outlines,
         } = self;
         Setup {
             plan: Arc::new(plan),
@@ -85,12 +91,14 @@ impl Service {
             data,
             host: host(),
             shell_accounts,
+            cap,
+            outlines,
         }
     }
 }
 
 /// The machine's name as Linux says it; in a container, the container's.
-fn host() -> String {
+pub(super) fn host() -> String {
     let said = HOST_FILES.iter().find_map(|file| std::fs::read_to_string(file).ok());
     said.unwrap_or_default().trim().to_owned()
 }
@@ -128,6 +136,8 @@ impl Build<'_> {
             log: self.log(main),
             url: main.site.url.as_ref().map(|url| url.0.clone()),
             shell_accounts: shell_accounts(main),
+            cap: self.cap(main),
+            outlines: self.lie(),
             admits: self.admits(),
             data: self.request.data.map_or_else(|| self.request.dir.join(data), PathBuf::from),
         })

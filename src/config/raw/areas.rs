@@ -10,12 +10,13 @@ use super::Names;
 use super::sensors::on_globe;
 use super::words::{Id, Text, Word};
 use crate::config::fault::{Fault, Faults, Place, list, quote};
+use crate::config::plan::crosses_itself;
 
 /// The file's name.
 pub(crate) const FILE: &str = "areas.geojson";
 
 /// The properties an area may have.
-pub(crate) const PROPERTIES: [&str; 4] = ["id", "name_zh", "name_en", "parent"];
+pub(crate) const PROPERTIES: [&str; 5] = ["id", "name_zh", "name_en", "parent", "geocode"];
 
 /// Every area that could be read.
 #[derive(Debug, Default)]
@@ -33,15 +34,23 @@ pub(crate) struct Area {
     pub(crate) name_zh: Option<String>,
     pub(crate) name_en: Option<String>,
     pub(crate) parent: Option<String>,
-    /// Rings of longitude and latitude, those of holes too; empty where no outline is given.
-    pub(crate) rings: Vec<Vec<[f64; 2]>>,
+    /// The name of a system of codes, and the area's code in it.
+    pub(crate) geocode: Option<(String, String)>,
+    /// Its polygons; none where no outline is given.
+    pub(crate) polygons: Vec<Polygon>,
 }
+
+/// Longitude and latitude, the last position as the first.
+pub(crate) type Ring = Vec<[f64; 2]>;
+
+/// An outer ring, and those of its holes.
+pub(crate) type Polygon = Vec<Ring>;
 
 impl Area {
     /// Whether a position lies within the outline (even-odd, so holes are outside).
     pub(crate) fn contains(&self, lat: f64, lon: f64) -> bool {
         let mut inside = false;
-        for ring in &self.rings {
+        for ring in self.polygons.iter().flatten() {
             for pair in ring.windows(2) {
                 let ([x1, y1], [x2, y2]) = (pair[0], pair[1]);
                 if (y1 > lat) != (y2 > lat) && lon < (x2 - x1) * (lat - y1) / (y2 - y1) + x1 {
@@ -50,6 +59,11 @@ impl Area {
             }
         }
         inside
+    }
+
+    /// The outer ring of each polygon.
+    pub(crate) fn outer(&self) -> impl Iterator<Item = &Ring> {
+        self.polygons.iter().filter_map(|rings| rings.first())
     }
 }
 
@@ -186,6 +200,7 @@ fn area(text: &str, place: Place, areas: &mut Areas, faults: &mut Faults) {
     };
     let (id, parent) = (text("id"), text("parent"));
     let (name_zh, name_en) = (text("name_zh"), text("name_en"));
+    let geocode = text("geocode");
     for key in feature.properties.keys().filter(|key| !PROPERTIES.contains(&key.as_str())) {
         let what = format!("unknown property {}", quote(key));
         let unknown = Fault::new(place.clone(), what, format!("one of {}", list(PROPERTIES)));
@@ -209,10 +224,18 @@ fn area(text: &str, place: Place, areas: &mut Areas, faults: &mut Faults) {
             "name_zh or name_en",
         ));
     }
-    let rings = feature.geometry.map_or(Ok(vec![]), |geometry| rings(&geometry));
-    match rings {
-        Ok(rings) if faults.count() == before => {
-            areas.areas.push(Area { place, id, name_zh, name_en, parent, rings });
+    let geocode = geocode.and_then(|written| {
+        let code = code(&written);
+        if code.is_none() {
+            let what = format!("area {}: geocode is {}", quote(&id), quote(&written));
+            faults.push(Fault::new(place.clone(), what, "SYSTEM=CODE, such as \"adcode=330803\""));
+        }
+        code
+    });
+    let polygons = feature.geometry.map_or(Ok(vec![]), |geometry| polygons(&geometry));
+    match polygons {
+        Ok(polygons) if faults.count() == before => {
+            areas.areas.push(Area { place, id, name_zh, name_en, parent, geocode, polygons });
         }
         Ok(_) => {}
         Err((what, expected, hint)) => {
@@ -223,23 +246,26 @@ fn area(text: &str, place: Place, areas: &mut Areas, faults: &mut Faults) {
 
 type Wrong = (String, &'static str, &'static str);
 
-fn rings(geometry: &Geometry) -> Result<Vec<Vec<[f64; 2]>>, Wrong> {
+/// A code and the name of its system.
+fn code(written: &str) -> Option<(String, String)> {
+    let (system, code) = written.split_once('=')?;
+    let (system, code) = (system.trim(), code.trim());
+    (!system.is_empty() && !code.is_empty()).then(|| (system.to_owned(), code.to_owned()))
+}
+
+fn polygons(geometry: &Geometry) -> Result<Vec<Polygon>, Wrong> {
     let wrong =
         |what: String| (what, "a Polygon or MultiPolygon of closed rings of [longitude, latitude]", "");
     let numbers = |_| wrong("coordinates cannot be read".to_owned());
-    let rings: Vec<Vec<Vec<f64>>> = match geometry.kind.as_str() {
-        "Polygon" => serde_json::from_value(geometry.coordinates.clone()).map_err(numbers)?,
-        "MultiPolygon" => {
-            let polygons: Vec<Vec<Vec<Vec<f64>>>> =
-                serde_json::from_value(geometry.coordinates.clone()).map_err(numbers)?;
-            polygons.into_iter().flatten().collect()
-        }
+    let polygons: Vec<Vec<Vec<Vec<f64>>>> = match geometry.kind.as_str() {
+        "Polygon" => vec![serde_json::from_value(geometry.coordinates.clone()).map_err(numbers)?],
+        "MultiPolygon" => serde_json::from_value(geometry.coordinates.clone()).map_err(numbers)?,
         other => return Err(wrong(format!("is a {}", quote(other)))),
     };
-    if rings.is_empty() {
+    if polygons.is_empty() || polygons.iter().any(Vec::is_empty) {
         return Err(wrong("has no ring".to_owned()));
     }
-    rings.iter().map(|ring| closed(ring)).collect()
+    polygons.iter().map(|rings| rings.iter().map(|ring| closed(ring)).collect()).collect()
 }
 
 fn closed(ring: &[Vec<f64>]) -> Result<Vec<[f64; 2]>, Wrong> {
@@ -271,6 +297,10 @@ fn closed(ring: &[Vec<f64>]) -> Result<Vec<[f64; 2]>, Wrong> {
         points.windows(2).map(|pair| pair[0][0] * pair[1][1] - pair[1][0] * pair[0][1]).sum();
     if twice_area.abs() < 1e-12 {
         return Err(("a ring encloses nothing".to_owned(), "a ring around an area", ""));
+    }
+    // What lies within one that does is anybody's guess, and no CAP alert may have it.
+    if crosses_itself(&points) {
+        return Err(("a ring crosses itself".to_owned(), "a ring whose sides only meet at its corners", ""));
     }
     Ok(points)
 }

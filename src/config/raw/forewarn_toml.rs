@@ -9,6 +9,7 @@ use toml::Spanned;
 use toml::de::{DeValue, ValueDeserializer};
 
 use super::addresses::{Broker, Network, Security, Socket, Topic, Url, Version};
+use super::cap::Cap;
 use super::member::member;
 use super::secret::SecretRef;
 use super::table::{At, OneOrMany, Read, Reader, raw};
@@ -44,6 +45,8 @@ raw! {
         email: Option<At<Email>>,
         /// How webhooks are signed and where they may go.
         webhook: Option<At<Webhook>>,
+        /// How warnings are published as CAP alerts, and who may read them.
+        cap: Option<At<Cap>>,
         /// `InfluxDB` 2 for the long history.
         influx: Option<At<Influx>>,
         /// The embedded store.

@@ -4,6 +4,7 @@
 
 pub(crate) mod addresses;
 pub(crate) mod areas;
+pub(crate) mod cap;
 pub(crate) mod contacts;
 pub(crate) mod devices;
 pub(crate) mod drill;

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 use crate::channels::door::{Live, Target};
 use crate::channels::{Channel, Envelope, Sent};
-use crate::config::plan::{Address, Admits, Devices, Http, Log, Setup, Store, Webhook};
+use crate::config::plan::{Address, Admits, Cap, Devices, Http, Log, Setup, Store, Webhook};
 use crate::courier::CourierClock;
 use crate::log::Record;
 use crate::ports::{Archive, Batch, Follow, Inbox, Outstanding};
@@ -416,6 +416,8 @@ pub(super) fn setup(targets: u32, erased: &[u32]) -> Arc<Setup> {
         data: PathBuf::new(),
         host: String::new(),
         shell_accounts: vec![],
+        cap: Cap::default(),
+        outlines: Arc::default(),
     })
 }
 

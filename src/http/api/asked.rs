@@ -68,7 +68,7 @@ pub(super) fn place<T: DeserializeOwned>(after: Option<&str>) -> Result<Option<T
 
 /// The areas that are meant: the one asked for with all that lie in it, else
 /// all of the caller's; `None` is everywhere, and what is about the service.
-pub(super) fn areas(
+pub(in crate::http) fn areas(
     caller: &Caller,
     plan: &Plan,
     asked: Option<&str>,
@@ -96,7 +96,7 @@ pub(super) fn may_see(caller: &Caller, plan: &Plan, area: Option<AreaIx>) -> Res
 }
 
 /// The same for what is in several areas: one of them is enough to look.
-pub(super) fn may_see_any(caller: &Caller, plan: &Plan, areas: &[AreaIx]) -> Result<(), Problem> {
+pub(in crate::http) fn may_see_any(caller: &Caller, plan: &Plan, areas: &[AreaIx]) -> Result<(), Problem> {
     match areas.iter().find(|&&area| caller.covers(area, plan)).or(areas.first()) {
         Some(area) => may_see(caller, plan, Some(*area)),
         None => may_see(caller, plan, None),

@@ -28,6 +28,7 @@ use crate::state::StateReader;
 use crate::views::{SensorDetailView, SensorState, SensorView, StatusView};
 
 pub use asked::Page;
+pub(super) use asked::{areas, may_see_any};
 pub use document::document;
 pub use events::{Happened, Hub, Kind, Where};
 pub(super) use page::show;

@@ -1,6 +1,8 @@
 //! Every path of the API, once: the router and the description are both made
 //! of this table, so that neither has what the other lacks.
 
+mod published;
+
 use axum::routing::{MethodRouter, get, post};
 use forewarn_core::authority::Role;
 use schemars::generate::SchemaSettings;
@@ -120,6 +122,7 @@ pub(in crate::http) fn table<C: JsonSchema>() -> Vec<Route> {
 /// The same, with schemas that the caller keeps.
 pub(super) fn described<C: JsonSchema>(schemas: &mut Schemas) -> Vec<Route> {
     let mut routes = warnings(schemas);
+    routes.extend(published::published());
     routes.extend(orders(schemas));
     routes.extend(service(schemas));
     routes.extend(sensors(schemas));
