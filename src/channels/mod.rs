@@ -19,6 +19,7 @@ pub mod mail;
 pub mod naming;
 pub mod page;
 mod png;
+mod post;
 pub mod render;
 #[cfg(test)]
 mod sample;
