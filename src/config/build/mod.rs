@@ -2,6 +2,7 @@
 //! stops at the first; what leans on a faulty thing is not judged.
 
 mod areas;
+mod chat;
 mod drill;
 mod limits;
 mod people;

@@ -9,6 +9,7 @@ use toml::Spanned;
 use toml::de::{DeValue, ValueDeserializer};
 
 use super::addresses::{Broker, Network, Security, Socket, Topic, Url, Version};
+use super::chat::{Chat, Sms};
 use super::member::member;
 use super::secret::SecretRef;
 use super::table::{At, OneOrMany, Read, Reader, raw};
@@ -44,6 +45,10 @@ raw! {
         email: Option<At<Email>>,
         /// How webhooks are signed and where they may go.
         webhook: Option<At<Webhook>>,
+        /// Robots of chat groups.
+        chat: Option<Chat>,
+        /// The gateway for text messages.
+        sms: Option<At<Sms>>,
         /// `InfluxDB` 2 for the long history.
         influx: Option<At<Influx>>,
         /// The embedded store.
