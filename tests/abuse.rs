@@ -129,7 +129,7 @@ const CASES: &[(u8, &str, Case)] = &[
         "the clock at 1970, a date of nested comments",
         Held(&[
             ("tests/transcripts/floods.rs", "abuse_48_clock_at_1970_at_boot"),
-            (WEBHOOK, "abuse_48_date_of_ten_thousand_nested_comments"),
+            ("src/channels/post.rs", "abuse_48_date_of_ten_thousand_nested_comments"),
         ]),
     ),
 ];
