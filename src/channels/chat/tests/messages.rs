@@ -33,7 +33,7 @@ fn named(name: &str) -> Setup {
 }
 
 #[test]
-fn abuse_markup_and_mentions_in_names_do_nothing() {
+fn abuse_32_markup_and_mentions_in_names_do_nothing() {
     let evil = "<@all> @all <at user_id=\"all\">x</at> <!channel> [pay](https://evil.example/x) **b** {{ 7*7 }} \"},{\"msgtype\":\"text";
     for (name, language) in SERVICES.into_iter().flat_map(|name| LANGUAGES.map(|language| (name, language))) {
         let flood = Revision { detail: evil.into(), ..sample::flood(Status::Actual) };
