@@ -222,6 +222,16 @@ mod tests {
     }
 
     #[test]
+    fn what_says_that_it_is_no_drill_is_found_at_the_end_of_a_long_file_too() {
+        for language in LANGUAGES {
+            let long =
+                format!("{}<!-- this is not a drill -->", embedded(language, "mail.html").expect("built in"));
+            let faults = banned("mail.html", &long);
+            assert_eq!(faults, ["mail.html: \"not a drill\" may not stand in a message"]);
+        }
+    }
+
+    #[test]
     fn a_word_keeps_what_is_filled_in() {
         let word = |text: &str| format!("[text]\nshort_above = \"{text}\"\n");
         let (good, bad) = (word("from {limit} on"), word("high {value}"));

@@ -6,7 +6,7 @@ use crate::config::plan::Setup;
 
 /// Something made from a setup and kept as long as that setup is in force.
 pub(crate) struct PerSetup<T> {
-    make: fn(&Setup) -> T,
+    make: Box<dyn Fn(&Setup) -> T + Send + Sync>,
     kept: Mutex<Option<(Arc<Setup>, Arc<T>)>>,
 }
 
@@ -17,8 +17,8 @@ impl<T> std::fmt::Debug for PerSetup<T> {
 }
 
 impl<T> PerSetup<T> {
-    pub(crate) fn new(make: fn(&Setup) -> T) -> Self {
-        PerSetup { make, kept: Mutex::new(None) }
+    pub(crate) fn new(make: impl Fn(&Setup) -> T + Send + Sync + 'static) -> Self {
+        PerSetup { make: Box::new(make), kept: Mutex::new(None) }
     }
 
     /// What was made from this setup; made now where the setup is another.

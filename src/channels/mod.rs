@@ -8,6 +8,7 @@ pub mod body;
 mod by_hand;
 mod cause;
 pub mod chart;
+pub mod chat;
 mod check;
 mod detail;
 pub mod door;
@@ -19,6 +20,7 @@ pub mod mail;
 pub mod naming;
 pub mod page;
 mod png;
+mod post;
 pub mod render;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -135,10 +137,12 @@ impl std::fmt::Debug for Now {
 
 /// Every channel, ready to send in one world.
 pub fn build<W: World>(setup: Current, history: Arc<dyn History>, now: Now) -> Vec<Arc<dyn Channel<W>>> {
-    vec![
-        Arc::new(email::Email::<W>::new(setup, history, now.clone())),
-        Arc::new(webhook::Webhook::<W>::new(now)),
-    ]
+    let email = email::Email::<W>::new(setup, history, now.clone());
+    let mut channels: Vec<Arc<dyn Channel<W>>> = vec![Arc::new(email)];
+    let chats = chat::SERVICES.map(|service| chat::Chat::<W>::new(service, now.clone()));
+    channels.push(Arc::new(webhook::Webhook::<W>::new(now)));
+    channels.extend(chats.map(|chat| Arc::new(chat) as Arc<dyn Channel<W>>));
+    channels
 }
 
 /// The last look at the door: every revision may leave in this world, and a

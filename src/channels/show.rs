@@ -11,9 +11,18 @@ pub const SHOWN_MAX: usize = 600;
 /// A name as it may be shown: on one line, without control characters and
 /// without the marks that turn the direction of writing or hide in the text.
 pub fn clean(text: &str) -> String {
+    cleaned(text, SHOWN_MAX)
+}
+
+/// As [`clean`], and all of it: for texts that are judged, not shown.
+pub fn clean_whole(text: &str) -> String {
+    cleaned(text, usize::MAX)
+}
+
+fn cleaned(text: &str, most: usize) -> String {
     let mut shown = String::with_capacity(text.len());
     for (count, c) in text.chars().enumerate() {
-        if count == SHOWN_MAX {
+        if count == most {
             shown.push('…');
             break;
         }

@@ -61,7 +61,8 @@ const DENIALS: [&str; 16] = [
 
 /// What in a text says that it is no drill, if anything does.
 pub fn denial(text: &str) -> Option<&'static str> {
-    let plain = show::clean(text).to_lowercase().replace(['’', '‘'], "'");
+    // A file is longer than what is shown of a name.
+    let plain = show::clean_whole(text).to_lowercase().replace(['’', '‘'], "'");
     let spaced = plain.split_whitespace().collect::<Vec<_>>().join(" ");
     DENIALS.into_iter().find(|phrase| spaced.contains(phrase))
 }

@@ -92,6 +92,7 @@ pub fn load(
     }
     let raw = raw::Raw::read(request.dir, request.purpose, &mut faults);
     words(&raw.messages, &mut faults);
+    recipes(&raw, &mut faults);
     let built = build::build(&raw, request, indices, targets, &mut faults);
     let memory = built.as_ref().map(|built| affordable(built, &mut faults)).unwrap_or_default();
     let Some(built) = built.filter(|_| faults.is_empty()) else { return Err(faults.in_order()) };
@@ -108,6 +109,14 @@ fn words(messages: &raw::messages::Messages, faults: &mut Faults) {
         let (file, what) = fault.split_once(": ").unwrap_or(("messages", &fault));
         let (what, expected) = what.split_once(", expected ").unwrap_or((what, ""));
         faults.push(Fault::new(Place::new(file, 0), what, expected));
+    }
+}
+
+/// The site's own descriptions of chat services, as the channels judge them, in the site's own words.
+fn recipes(raw: &raw::Raw, faults: &mut Faults) {
+    // Words at fault have been told; the recipes are judged by those that are left.
+    for fault in crate::channels::chat::check(&raw.recipes, &raw.messages) {
+        faults.push(fault);
     }
 }
 

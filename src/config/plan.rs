@@ -17,6 +17,8 @@ use forewarn_core::units::Unit;
 use super::secret::Secret;
 pub use cap::{Cap, Category, Outline, crosses_itself};
 
+pub mod chat;
+
 /// Everything a running service goes by. Replaced whole by a reload.
 #[derive(Debug, Clone)]
 pub struct Setup {
@@ -34,6 +36,8 @@ pub struct Setup {
     pub email: Option<Email>,
     /// How webhooks are signed and where they may go.
     pub webhook: Webhook,
+    /// How chats and text messages are reached.
+    pub chat: chat::Chat,
     /// The long history, if it is on.
     pub influx: Option<Influx>,
     /// The embedded store.
@@ -362,7 +366,7 @@ pub struct Log {
 /// Where a target is reached, and as whom. Erasable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
-    /// The mail address or URL.
+    /// The mail address, URL, telephone number, or the name of a robot.
     pub address: String,
     /// The contact's name.
     pub name: String,

@@ -5,10 +5,10 @@ use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Value, json};
 
 use super::raw::sheet::{Column, Need};
-use super::raw::{areas, contacts, devices, drill, forewarn_toml, limits, routes, rules, sensors};
+use super::raw::{areas, channels, contacts, devices, drill, forewarn_toml, limits, routes, rules, sensors};
 
 /// The files that have a schema, by the names they are asked for.
-pub const FILES: [&str; 9] = [
+pub const FILES: [&str; 10] = [
     "forewarn.toml",
     "drill/drill.toml",
     "rules",
@@ -18,6 +18,7 @@ pub const FILES: [&str; 9] = [
     "limits.csv",
     "contacts.csv",
     "areas.geojson",
+    "channels",
 ];
 
 /// The schema of one file; `None` for a name not among [`FILES`].
@@ -32,6 +33,7 @@ pub fn schema(file: &str) -> Option<Value> {
         "limits.csv" => Some(columns(file, limits::COLUMNS)),
         "contacts.csv" => Some(columns(file, contacts::COLUMNS)),
         "areas.geojson" => Some(geojson()),
+        "channels" => Some(of::<channels::Recipe>("channels")),
         _ => None,
     }
 }

@@ -47,6 +47,7 @@ pub(crate) fn setup(stations: &[&str]) -> Setup {
             timeout: Span::from_secs(15),
             connections_max: 8,
         },
+        chat: forewarn::config::plan::chat::Chat::default(),
         influx: None,
         store: Store { keep: Span::from_hours(72) },
         log: Log { segment_bytes: 1 << 20, keep: Span::from_hours(72), gap: Span(400), reserve_segments: 1 },

@@ -8,7 +8,11 @@ const FAULTS: &[Row] = &[
         "it at example.org",
         "contacts.csv:2: email is not a mail address, expected an address such as duty@example.org, without quotation marks or spaces",
     ),
-    ("it@example.org", "", "contacts.csv:2: has no address, expected email or webhook"),
+    (
+        "it@example.org",
+        "",
+        "contacts.csv:2: has no address, expected one of email, webhook, wecom, dingtalk, feishu, slack, teams, sms",
+    ),
     (
         "https://hooks",
         "http://hooks",
@@ -58,7 +62,7 @@ const FAULTS: &[Row] = &[
     (
         "/x,,,",
         "/x,,,t-9",
-        "contacts.csv:3: has one target_id for two addresses, expected a contact with one address, make two contacts of it, or leave target_id empty",
+        "contacts.csv:3: has one target_id for several addresses, expected a contact with one address, make several contacts of it, or leave target_id empty",
     ),
     (
         "duty;mayor",

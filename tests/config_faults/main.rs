@@ -2,6 +2,7 @@
 //! configuration, and what must be said of it. A room for each file.
 
 mod areas;
+mod chat;
 mod contacts;
 mod devices;
 mod drill;

@@ -8,7 +8,7 @@ const FAULTS: &[Row] = &[
     (
         "[\"webhook\", \"email\"]",
         "\"email\"",
-        "routes.toml:5: route.via is text, expected a list in brackets, each \"email\" or \"webhook\"",
+        "routes.toml:5: route.via is text, expected a list in brackets, each one of \"email\", \"webhook\", \"wecom\", \"dingtalk\", \"feishu\", \"slack\", \"teams\", \"sms\"",
     ),
     (
         "[[route]]",
@@ -42,8 +42,8 @@ const FAULTS: &[Row] = &[
     ),
     (
         "[\"webhook\", \"email\"]",
-        "[\"sms\"]",
-        "routes.toml:5: route.via is \"sms\", expected \"email\" or \"webhook\"",
+        "[\"pager\"]",
+        "routes.toml:5: route.via is \"pager\", expected one of \"email\", \"webhook\", \"wecom\", \"dingtalk\", \"feishu\", \"slack\", \"teams\", \"sms\"",
     ),
     (
         "[\"webhook\", \"email\"]",

@@ -106,6 +106,8 @@ pub(crate) fn sound() -> tempfile::TempDir {
 pub(crate) fn loads(dir: &Path, indices: &mut dyn Assign) -> Result<Loaded, Faults> {
     let env = |name: &str| match name {
         "MQTT" | "HOOK" | "TOKEN" => Some(format!("{CANARY}-{name}-0123456789abcdef0123456789abcdef")),
+        "ROBOT" => Some(format!("https://qyapi.example.org/send?key={CANARY}")),
+        "PLAIN" => Some(format!("http://10.0.0.7/send?key={CANARY}")),
         "SHORT" => Some(CANARY.to_owned()),
         _ => None,
     };

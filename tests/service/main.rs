@@ -22,6 +22,7 @@ mod audit;
 mod broker;
 #[cfg(feature = "influxdb")]
 mod carriers;
+mod chat;
 mod child;
 mod connections;
 mod crash;

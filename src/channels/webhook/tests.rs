@@ -1,12 +1,14 @@
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use forewarn_core::level::Status;
-use forewarn_core::time::Span;
+use forewarn_core::time::{Moment, Span};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::*;
 use crate::channels::door::{Drill, Live};
+use crate::channels::post::retry;
 use crate::channels::sample::{self, NOW};
 
 /// Requests a receiver heard, each whole.
@@ -130,36 +132,6 @@ async fn answers_are_classed() {
 
 fn rejected(reason: &str) -> Sent {
     Sent::Rejected { reason: reason.into() }
-}
-
-#[test]
-fn a_wish_to_wait_is_seconds_or_a_date() {
-    let now = Timestamp::from_secs(1_783_970_400);
-    for (text, expected) in [
-        ("7", Some(Duration::from_secs(7))),
-        ("0", Some(Duration::ZERO)),
-        ("99999999999", Some(Duration::from_secs(99_999_999_999))),
-        ("Mon, 13 Jul 2026 19:20:09 GMT", Some(Duration::from_secs(9))),
-        ("Mon, 13 Jul 2020 19:20:09 GMT", Some(Duration::ZERO)),
-        ("soon", None),
-        ("-3", None),
-        ("((((((((((((((((", None),
-    ] {
-        let mut headers = HeaderMap::new();
-        headers.insert(RETRY_AFTER, text.parse().expect("header text"));
-        assert_eq!(wish(&headers, now), expected, "{text}");
-    }
-}
-
-#[test]
-fn abuse_48_date_of_ten_thousand_nested_comments() {
-    let now = Timestamp::from_secs(1_783_970_400);
-    let (open, close) = ("(".repeat(10_000), ")".repeat(10_000));
-    for text in [format!("{open}{close}"), format!("Mon, 13 Jul 2026 {open}{close} 19:20:09 GMT"), open] {
-        let mut headers = HeaderMap::new();
-        headers.insert(RETRY_AFTER, text.parse().expect("header text"));
-        assert_eq!(wish(&headers, now), None);
-    }
 }
 
 #[tokio::test]

@@ -11,7 +11,8 @@ use super::sources::loopback;
 use crate::config::Purpose;
 use crate::config::fault::{Fault, Place, quote};
 use crate::config::plan::{Admits, DRILL_TOPIC, is_drill_topic};
-use crate::config::raw::contacts::Contact;
+use crate::config::raw::chat;
+use crate::config::raw::contacts::{Contact, ROBOTS};
 use crate::config::raw::drill::Live;
 use crate::config::raw::forewarn_toml::{Main, Mqtt};
 use crate::config::raw::secret::SecretRef;
@@ -152,10 +153,15 @@ impl Build<'_> {
         let raw = self.raw;
         let by_address: BTreeMap<String, &str> = live
             .iter()
-            .flat_map(|contact| contact.addresses.iter().map(|(_, it)| (it.to_lowercase(), &*contact.id)))
+            .flat_map(|contact| contact.addresses.iter().map(move |(channel, it)| (contact, channel, it)))
+            // A robot's name says nothing of the group it speaks in; its address is a secret and compared as one.
+            .filter(|(_, channel, _)| !ROBOTS.contains(channel))
+            .map(|(contact, _, it)| (it.to_lowercase(), &*contact.id))
             .collect();
         for contact in raw.contacts.iter().flat_map(|contacts| &contacts.rows).filter(|it| !it.takes_part) {
-            for (channel, address) in &contact.addresses {
+            for (channel, address) in
+                contact.addresses.iter().filter(|(channel, _)| !ROBOTS.contains(channel))
+            {
                 let Some(whose) = by_address.get(&address.to_lowercase()) else { continue };
                 let what = format!(
                     "{channel} of {} is the address of live contact {}",
@@ -237,6 +243,14 @@ fn secrets(main: &Main) -> Vec<(String, &At<SecretRef>)> {
     found.extend(email.map(|it| ("email.password".to_owned(), it)));
     let webhook = main.webhook.as_ref().and_then(|it| it.value.secret.as_ref());
     found.extend(webhook.map(|it| ("webhook.secret".to_owned(), it)));
+    for (path, robot) in main.chat.iter().flat_map(chat::Chat::robots) {
+        found.push((format!("{path}.url"), &robot.url));
+        found.extend(robot.secret.as_ref().map(|it| (format!("{path}.secret"), it)));
+    }
+    if let Some(sms) = main.sms.as_ref().map(|it| &it.value) {
+        found.extend(sms.token.as_ref().map(|it| ("sms.token".to_owned(), it)));
+        found.extend(sms.password.as_ref().map(|it| ("sms.password".to_owned(), it)));
+    }
     if let Some(http) = main.http.as_ref().map(|it| &it.value) {
         found.extend(http.operator_token.as_ref().map(|it| ("http.operator_token".to_owned(), it)));
         let tokens = http.tokens.iter().flatten();

@@ -3,6 +3,7 @@
 
 mod areas;
 mod cap;
+mod chat;
 mod drill;
 mod limits;
 mod people;

@@ -13,6 +13,7 @@ use super::people::Addresses;
 use super::sources::{at, is_loopback};
 use crate::channels::guard::{Refused, Rules, literal};
 use crate::config::fault::{Fault, Place};
+use crate::config::plan::chat::Chat;
 use crate::config::plan::{
     Admits, Cap, Catalog, Devices, Email, Http, Influx, Listener, Log, MailSecurity, Outline, Setup, Source,
     Store, Webhook,
@@ -36,6 +37,7 @@ pub(super) struct Service {
     http: Http,
     email: Option<Email>,
     webhook: Webhook,
+    chat: Chat,
     influx: Option<Influx>,
     store: Store,
     log: Log,
@@ -62,6 +64,7 @@ impl Service {
             http,
             email,
             webhook,
+            chat,
             influx,
             store,
             log,
@@ -80,6 +83,7 @@ impl Service {
             http,
             email,
             webhook,
+            chat,
             influx,
             store,
             log,
@@ -122,6 +126,7 @@ impl Build<'_> {
         self.turned_twice(&sources);
         let email = self.email(main);
         let webhook = self.webhook(main);
+        let chat = self.chat(main, webhook.as_ref());
         let influx = self.influx(main);
         self.addressed(main, webhook.as_ref());
         let data = main.data.as_ref().map_or_else(|| PathBuf::from("../data"), |data| data.value.0.clone());
@@ -132,6 +137,7 @@ impl Build<'_> {
             email,
             store: self.store(main),
             webhook: webhook?,
+            chat,
             influx,
             log: self.log(main),
             url: main.site.url.as_ref().map(|url| url.0.clone()),
@@ -281,7 +287,7 @@ impl Build<'_> {
                         fault("has a webhook, but there is no secret to sign with", "[webhook] secret")
                     }
                     "webhook" => webhook.and_then(|it| unreachable(it, address, &contact.place, file)),
-                    _ => None,
+                    channel => self.unknown_way(main, contact, channel, address),
                 };
                 found.into_iter().for_each(|fault| self.faults.push(fault));
             }
@@ -315,7 +321,7 @@ fn unreachable(webhook: &Webhook, address: &str, place: &Place, file: &str) -> O
 }
 
 /// The lines of `[webhook]` that would let an address pass.
-fn opening(webhook: &Webhook, url: &reqwest::Url, file: &str) -> String {
+pub(super) fn opening(webhook: &Webhook, url: &reqwest::Url, file: &str) -> String {
     let plaintext = webhook.plaintext || url.scheme() == "http";
     let mut lines = vec![];
     if plaintext && !webhook.plaintext {

@@ -6,15 +6,20 @@ use std::path::Path;
 use forewarn_core::level::Level;
 
 use super::Names;
+use super::chat::Phone;
 use super::sheet::{Column, Row, Sheet, may, must};
 use super::words::{Hours, Id, Language, LevelWord, Text, Word};
-use crate::config::fault::{Fault, Faults, Place, quote};
+use crate::config::fault::{Fault, Faults, Place, list, quote};
 
 /// The file's name.
 pub(crate) const FILE: &str = "contacts.csv";
 
 /// The channels a contact can have an address on, in the order of the columns.
-pub(crate) const CHANNELS: [&str; 2] = ["email", "webhook"];
+pub(crate) const CHANNELS: [&str; 8] =
+    ["email", "webhook", "wecom", "dingtalk", "feishu", "slack", "teams", "sms"];
+
+/// Those whose address is the name of a robot of `[chat]`.
+pub(crate) const ROBOTS: [&str; 5] = ["wecom", "dingtalk", "feishu", "slack", "teams"];
 
 /// Its columns.
 pub(crate) const COLUMNS: &[Column] = &[
@@ -24,7 +29,13 @@ pub(crate) const COLUMNS: &[Column] = &[
     may("area", "the area the contact answers for; empty is all"),
     must("language", "zh or en"),
     may("email", "mail address"),
-    may("webhook", "address of a web receiver; one of the two is mandatory"),
+    may("webhook", "address of a web receiver; one address of any kind is mandatory"),
+    may("wecom", "name of a robot below [chat.wecom]"),
+    may("dingtalk", "name of a robot below [chat.dingtalk]"),
+    may("feishu", "name of a robot below [chat.feishu]"),
+    may("slack", "name of a robot below [chat.slack]"),
+    may("teams", "name of a robot below [chat.teams]"),
+    may("sms", "telephone number for text messages"),
     may("min_level", "lowest level told; default blue"),
     may("hours", "local hours told in, such as 08:00..18:00; empty is always"),
     may("target_id", "the target's id, where another system has given one; for contacts with one address"),
@@ -99,17 +110,20 @@ fn contact(row: &mut Row<'_>, faults: &mut Faults) -> Option<Contact> {
     let takes_part = row.may::<Yes>("takes_part", faults).is_some();
     let email = row.may::<MailAddress>("email", faults).map(|email| ("email", email.0));
     let webhook = row.may::<WebhookAddress>("webhook", faults).map(|webhook| ("webhook", webhook.0));
-    let addresses: Vec<_> = [email, webhook].into_iter().flatten().collect();
-    if row.cell("email").is_empty() && row.cell("webhook").is_empty() {
-        row.fault(Fault::new(row.place.clone(), "has no address", "email or webhook"), faults);
+    let robots = ROBOTS.map(|service| row.may::<Id>(service, faults).map(|robot| (service, robot.0)));
+    let sms = row.may::<Phone>("sms", faults).map(|phone| ("sms", phone.0));
+    let addresses: Vec<_> = [email, webhook].into_iter().chain(robots).chain([sms]).flatten().collect();
+    if CHANNELS.iter().all(|channel| row.cell(channel).is_empty()) {
+        let expected = format!("one of {}", list(CHANNELS));
+        row.fault(Fault::new(row.place.clone(), "has no address", expected), faults);
     }
     if target_id.is_some() && addresses.len() > 1 {
         let fault = Fault::new(
             row.place.clone(),
-            "has one target_id for two addresses",
+            "has one target_id for several addresses",
             "a contact with one address",
         );
-        row.fault(fault.hint("make two contacts of it, or leave target_id empty"), faults);
+        row.fault(fault.hint("make several contacts of it, or leave target_id empty"), faults);
     }
     Some(Contact {
         place: row.place.clone(),

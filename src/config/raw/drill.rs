@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::addresses::Url;
 use super::cap::Cap;
+use super::chat::{Chat, Sms};
 use super::forewarn_toml::{Email, Http, Listener, Main, Operator, Source, Webhook};
 use super::table::{At, Reader, raw};
 use super::words::Path;
@@ -46,6 +47,10 @@ raw! {
         webhook: Option<At<Webhook>>,
         /// How a drill's alerts are published, with a sender of their own. Default: for those who log in.
         cap: Option<At<Cap>>,
+        /// Robots of chat groups for drills.
+        chat: Option<Chat>,
+        /// The gateway for text messages of drills.
+        sms: Option<At<Sms>>,
     }
 }
 
@@ -98,12 +103,12 @@ pub(crate) fn read(dir: &DirPath, live: Option<Main>, faults: &mut Faults) -> Wr
 /// The live settings with all that leads in or out replaced: a way that the
 /// drill does not name, it does not have.
 fn over(live: Main, own: Drill) -> Main {
-    let Drill { data, operator, mirror: _, url, sources, listener, http, email, webhook, cap } = own;
+    let Drill { data, operator, mirror: _, url, sources, listener, http, email, webhook, cap, chat, sms } = own;
     let mut main = live;
     main.site.url = url;
     main.operator = operator.unwrap_or_else(|| {
         let contact = main.operator.contact.clone();
         Operator { contact: At { line: 0, ..contact } }
     });
-    Main { data: Some(data), sources, listener, http, email, webhook, cap, influx: None, ..main }
+    Main { data: Some(data), sources, listener, http, email, webhook, cap, chat, sms, influx: None, ..main }
 }

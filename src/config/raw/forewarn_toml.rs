@@ -10,6 +10,7 @@ use toml::de::{DeValue, ValueDeserializer};
 
 use super::addresses::{Broker, Network, Security, Socket, Topic, Url, Version};
 use super::cap::Cap;
+use super::chat::{Chat, Sms};
 use super::member::member;
 use super::secret::SecretRef;
 use super::table::{At, OneOrMany, Read, Reader, raw};
@@ -47,6 +48,10 @@ raw! {
         webhook: Option<At<Webhook>>,
         /// How warnings are published as CAP alerts, and who may read them.
         cap: Option<At<Cap>>,
+        /// Robots of chat groups.
+        chat: Option<Chat>,
+        /// The gateway for text messages.
+        sms: Option<At<Sms>>,
         /// `InfluxDB` 2 for the long history.
         influx: Option<At<Influx>>,
         /// The embedded store.

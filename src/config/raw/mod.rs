@@ -1,10 +1,13 @@
 //! Configuration as written: the words of each file, each with its line.
 //! Nothing outside `config` sees these types; `build` makes of them what is
-//! meant.
+//! meant. Only recipes (`channels`) are the room's of that name to judge: it
+//! reads them by the same words.
 
 pub(crate) mod addresses;
 pub(crate) mod areas;
 pub(crate) mod cap;
+pub(crate) mod channels;
+pub(crate) mod chat;
 pub(crate) mod contacts;
 pub(crate) mod devices;
 pub(crate) mod drill;
@@ -20,7 +23,7 @@ pub(crate) mod sheet;
 pub(crate) mod table;
 pub(crate) mod words;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -46,6 +49,8 @@ pub(crate) struct Raw {
     pub(crate) routes: Option<routes::Routes>,
     pub(crate) contacts: Option<contacts::Contacts>,
     pub(crate) messages: messages::Messages,
+    /// The site's own files of `channels/`, by file name.
+    pub(crate) recipes: BTreeMap<String, String>,
     /// Which files hold what a drill has of its own.
     pub(crate) files: Files,
     /// What is live beside a drill, and whether it follows live gauges; none unless this is one.
@@ -61,7 +66,7 @@ pub(crate) struct Beside {
 /// The files that differ between the worlds, for faults.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Files {
-    /// Of what leads in and out: data, operator, sources, listener, http, email, webhook.
+    /// Of what leads in and out: data, operator, sources, listener, http, email, webhook, chat, sms.
     pub(crate) ways: &'static str,
     pub(crate) routes: &'static str,
     pub(crate) contacts: &'static str,
@@ -86,6 +91,7 @@ impl Raw {
             routes: None,
             contacts: None,
             messages: messages::read(dir, faults),
+            recipes: channels::read(dir, &crate::channels::chat::SERVICES, faults),
             files: Files::LIVE,
             beside: None,
         };

@@ -39,7 +39,7 @@ raw! {
         language: Option<Language>,
         /// Whom it reaches: "{area}/role", "area-id/role" or a contact's id.
         to: At<To>,
-        /// The channels it takes, in order: "webhook", "email".
+        /// The channels it takes, in order: "webhook", "email", "wecom" ...
         via: Vec<At<Via>>,
         /// Whether those it reaches are to acknowledge; nobody is asked if absent.
         ack: Option<At<Ack>>,
@@ -89,7 +89,8 @@ impl Word for To {
 pub(crate) struct Via(pub(crate) String);
 
 impl Word for Via {
-    const EXPECTED: &'static str = "\"email\" or \"webhook\"";
+    const EXPECTED: &'static str =
+        "one of \"email\", \"webhook\", \"wecom\", \"dingtalk\", \"feishu\", \"slack\", \"teams\", \"sms\"";
 
     fn parse(text: &str) -> Option<Self> {
         super::contacts::CHANNELS.contains(&text).then(|| Via(text.to_owned()))

@@ -16,6 +16,7 @@ use tokio::sync::watch;
 
 use crate::channels::door::{Live, Target};
 use crate::channels::{Channel, Envelope, Sent};
+use crate::config::plan::chat::Chat;
 use crate::config::plan::{Address, Admits, Cap, Devices, Http, Log, Setup, Store, Webhook};
 use crate::courier::CourierClock;
 use crate::log::Record;
@@ -405,6 +406,7 @@ pub(super) fn setup(targets: u32, erased: &[u32]) -> Arc<Setup> {
             timeout: Span::from_secs(15),
             connections_max: 4,
         },
+        chat: Chat::default(),
         influx: None,
         store: Store { keep: Span::from_hours(72) },
         log: Log { segment_bytes: 1 << 20, keep: Span::from_hours(72), gap: Span(400), reserve_segments: 1 },
