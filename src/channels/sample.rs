@@ -17,7 +17,7 @@ use forewarn_core::warning::{About, Cell, Evidence, Kind, Reason, Revision, Trou
 use super::door::{Target, World};
 use super::render::{Beside, Chart};
 use super::{Cause, Envelope, Now};
-use crate::config::plan::{Admits, Devices, Email, Http, Log, MailSecurity, Setup, Store, Webhook};
+use crate::config::plan::{Admits, Devices, Digests, Email, Http, Log, MailSecurity, Setup, Store, Webhook};
 use crate::config::secret::Secret;
 use crate::ports::{History, Kept};
 
@@ -243,6 +243,7 @@ pub(super) fn setup() -> Setup {
             login: None,
             from: "Forewarn <forewarn@warn.example>".into(),
             connections_max: 2,
+            digest: Digests { after: 2, every: Span::from_mins(1), members_max: 10_000 },
         }),
         webhook: Webhook {
             secret: Some(Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")),
@@ -251,6 +252,7 @@ pub(super) fn setup() -> Setup {
             ca: None,
             timeout: Span::from_secs(15),
             connections_max: 4,
+            digest: None,
         },
         influx: None,
         store: Store { keep: Span::from_hours(72) },
@@ -275,6 +277,7 @@ pub(super) fn envelope<W: World>(revision: Revision, setup: Setup, address: &str
         cause: Cause::Routed,
         link: Some("https://warn.example/a/sample-link".into()),
         revisions: vec![Arc::new(revision)],
+        members: vec![],
         setup: Arc::new(setup),
     }
 }

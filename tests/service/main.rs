@@ -25,6 +25,7 @@ mod carriers;
 mod child;
 mod connections;
 mod crash;
+mod digests;
 mod disk;
 mod drill;
 mod first;
