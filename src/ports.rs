@@ -158,6 +158,11 @@ pub trait Inbox: Send + Sync + std::fmt::Debug {
     /// Hands over a control input: outcomes, commands, troubles, sources, plans.
     fn control(&self, input: Input);
 
+    /// Hands over several that belong together.
+    fn controls(&self, inputs: Vec<Input>) {
+        inputs.into_iter().for_each(|input| self.control(input));
+    }
+
     /// Resolves once a further batch may fit.
     fn room(&self) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }
@@ -239,7 +244,45 @@ pub struct Outstanding {
     pub due: Due,
     /// What the row itself says of its status, beside its revision; `None` for a word that is none.
     pub status: Option<Status>,
+    /// Whether it is settled how it leaves.
+    pub leaves: Leaves,
 }
+
+/// Whether it is settled how a delivery leaves: what may have been attempted
+/// alone joins no digest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Leaves {
+    /// Alone, or in a digest.
+    #[default]
+    Open,
+    /// Alone.
+    Alone,
+}
+
+/// A digest that was fixed, of which some deliveries have no outcome yet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bundled {
+    /// Its key.
+    pub key: Key,
+    /// Everything in it, in the order of release.
+    pub members: Vec<Outstanding>,
+    /// Those of them that have their outcome.
+    pub decided: std::collections::BTreeSet<Key>,
+}
+
+/// That something was about to be said to a target: it takes so many messages in a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Said {
+    /// To whom.
+    pub target: TargetIx,
+    /// Engine time.
+    pub at: Timestamp,
+    /// Whether it was a digest.
+    pub is_digest: bool,
+}
+
+/// How long what was said is remembered: longer than any `digest.every`.
+pub const SAID_KEPT: Span = Span::from_mins(60);
 
 /// Told of every stretch of bytes that was copied, for a progress bar.
 pub type Copied<'a> = &'a dyn Fn(u64);
@@ -274,8 +317,12 @@ pub struct Resume {
     pub hold: Hold,
     /// Opaque target ids by index, as the log assigned them.
     pub targets: BTreeMap<TargetIx, String>,
-    /// The first page of what is outstanding, in the order of its release.
+    /// The first page of what is outstanding and in no digest, in the order of its release.
     pub outstanding: Vec<Outstanding>,
+    /// Digests that are outstanding, whole.
+    pub bundled: Vec<Bundled>,
+    /// What was said within [`SAID_KEPT`], oldest first.
+    pub said: Vec<Said>,
     /// Warnings that have not ended, with the highest revision number of each
     /// target that was not superseded: these targets count as attempted.
     pub told: Vec<(OutputId, TargetIx, u32)>,

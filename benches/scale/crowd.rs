@@ -74,6 +74,26 @@ clear = { below = "0.10 m", hold = "60 min" }
         site
     }
 
+    /// Tells of every area by mail instead, through a server on this port of the loopback.
+    pub(crate) fn tell_by_mail(&self, port: u16, people: &[String]) {
+        let main = std::fs::read_to_string(self.config().join("forewarn.toml")).expect("just written");
+        let email = format!(
+            "email = {{ host = \"127.0.0.1\", port = {port}, security = \"plaintext-unsafe\", \
+             from = \"Scale <scale@warn.example>\" }}\n"
+        );
+        self.write("forewarn.toml", &(main + &email));
+        let route = r#"route = [{ hazard = "flood", level = "red", to = "{area}/duty", via = ["email"] }]"#;
+        self.write("routes.toml", route);
+        let mut contacts = "id,name,roles,area,language,email,webhook,min_level,hours\n\
+                            it,it,it,,en,it@people.example,,red,\n"
+            .to_owned();
+        for (nth, address) in people.iter().enumerate() {
+            writeln!(contacts, "p-{nth},Person {nth},duty,,en,{address},,,")
+                .expect("a String takes everything");
+        }
+        self.write("contacts.csv", &contacts);
+    }
+
     /// Where the service finds it, and is found.
     pub(crate) fn place(&self) -> Place {
         Place { config: self.config(), data: self.dir.path().join("data"), http: self.http }

@@ -27,6 +27,7 @@ mod many;
 #[allow(dead_code, reason = "the broker of the tests; a few of its words are enough here")]
 mod mosquitto;
 mod pace;
+mod people;
 mod receiver;
 #[path = "../service/site.rs"]
 #[allow(dead_code, reason = "here the service is no part of the bench's own process")]
@@ -68,6 +69,9 @@ fn main() {
         }
         if wanted("areas") {
             storm::measure().await;
+        }
+        if wanted("people") {
+            people::measure().await;
         }
         if wanted("idle") {
             idle::measure().await;

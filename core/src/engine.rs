@@ -84,7 +84,8 @@ impl Engine {
             | Input::Command(..)
             | Input::Trouble(_)
             | Input::Assign(_)
-            | Input::Intake(_) => None,
+            | Input::Intake(_)
+            | Input::Bundled(_) => None,
         });
         let mut count = 0;
         for (place, sensor) in sensors.iter_mut().zip(readings) {
@@ -190,7 +191,7 @@ impl Engine {
     fn take_in(&mut self, input: &Input, pen: &mut Pen<'_>) {
         match input {
             Input::Reading(reading) => self.reading(reading, pen),
-            Input::Tick | Input::Assign(_) => {}
+            Input::Tick | Input::Assign(_) | Input::Bundled(_) => {}
             Input::Started(started) => self.started(started, pen),
             Input::Plan(plan) => self.replan(plan, pen),
             Input::Clock(ClockStep { offset, trusted }) => {

@@ -7,6 +7,7 @@ use minicbor::{Decode, Encode};
 use crate::authority::By;
 use crate::finding::WouldHave;
 use crate::ids::{IndexKind, Key, LogId, OutputId, Position, RunId, SourceIx, TargetIx};
+use crate::level::Level;
 use crate::orders::{Digest, Draft, Ending, Mute, Note, Proposal, Refusal, Texts};
 use crate::plan::{Plan, PlanId};
 use crate::reading::Reading;
@@ -66,6 +67,11 @@ pub enum Input {
     /// again (true): our own stop is no sensor's silence.
     #[n(10)]
     Intake(#[n(0)] bool),
+    /// The courier is about to say this to a target: one delivery, or several as
+    /// one digest. What stands here is never put together otherwise again; the
+    /// engine itself needs none of it.
+    #[n(11)]
+    Bundled(#[n(0)] Bundle),
 }
 
 /// The first event of every run.
@@ -136,6 +142,44 @@ pub struct DeliveryOutcome {
     /// What became of it.
     #[n(4)]
     pub outcome: Outcome,
+}
+
+/// Deliveries that one message carries to a target, fixed before it leaves.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Bundle {
+    /// Of the message: that of its one delivery, or [`Key::of_digest`].
+    #[n(0)]
+    pub key: Key,
+    /// To whom.
+    #[n(1)]
+    pub target: TargetIx,
+    /// The deliveries, the worst first; one, or [`BUNDLED_MAX`] at most.
+    #[n(2)]
+    pub members: Vec<Key>,
+    /// The highest level among them.
+    #[n(3)]
+    pub level: Level,
+}
+
+/// Deliveries in one digest at most: a storm over ten thousand areas is one.
+/// Full: the rest goes in the next.
+pub const BUNDLED_MAX: usize = 10_000;
+
+impl Bundle {
+    /// One delivery that goes alone, under its own key.
+    pub fn alone(delivery: Key, target: TargetIx, level: Level) -> Bundle {
+        Bundle { key: delivery, target, members: vec![delivery], level }
+    }
+
+    /// Several as one digest.
+    pub fn digest(members: Vec<Key>, target: TargetIx, level: Level) -> Bundle {
+        Bundle { key: Key::of_digest(&members), target, members, level }
+    }
+
+    /// Whether it is a digest, and not a delivery that goes alone.
+    pub fn is_digest(&self) -> bool {
+        self.members.len() != 1 || self.members[0] != self.key
+    }
 }
 
 /// What a person asked for.

@@ -160,6 +160,15 @@ impl Key {
         Key::from_hash(hash)
     }
 
+    /// The key of a digest: hash over the delivery keys in it, in their order.
+    /// Other members, another key.
+    pub fn of_digest(members: &[Key]) -> Key {
+        let mut hash = Sha256::new();
+        hash.update(b"digest");
+        members.iter().for_each(|member| hash.update(member.0));
+        Key::from_hash(hash)
+    }
+
     /// Reads thirty-two hexadecimal digits.
     pub fn parse(text: &str) -> Option<Key> {
         let mut bytes = [0; 16];
@@ -199,6 +208,15 @@ mod tests {
         assert_ne!(first, Key::of_delivery(&output, "t-1", 1));
         assert_ne!(first, Key::of_delivery(&output, "t-2", 0));
         assert_eq!(Key::parse(&first.to_string()), Some(first));
+    }
+
+    #[test]
+    fn other_members_make_another_digest() {
+        let [a, b, c] = [1, 2, 3].map(|byte| Key([byte; 16]));
+        assert_eq!(Key::of_digest(&[a, b]), Key::of_digest(&[a, b]));
+        for other in [vec![a], vec![b, a], vec![a, b, c], vec![]] {
+            assert_ne!(Key::of_digest(&[a, b]), Key::of_digest(&other), "{other:?}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use crate::courier::{self, OUTSTANDING_MAX, RED_MAX};
+use crate::courier::{self, GATHERED_MAX, OUTSTANDING_MAX, RED_MAX};
 use crate::driver::inbox::{CONTROL_MAX, READINGS_MAX};
 use crate::ingest::listener::Reason;
 use crate::ingest::mqtt::BACKLOG_MAX;
@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Counters without labels: there from the start, at nought, so that a rise
 /// from nothing is seen as one. `tests/service/http.rs` holds this against `docs/metrics.md`.
-const COUNTERS: [&str; 21] = [
+const COUNTERS: [&str; 22] = [
     "forewarn_listener_messages_total",
     "forewarn_http_refused_total",
     "forewarn_cap_alerts_total",
@@ -27,6 +27,7 @@ const COUNTERS: [&str; 21] = [
     "forewarn_event_readers_dropped_total",
     "forewarn_http_full_total",
     "forewarn_looks_dropped_total",
+    "forewarn_courier_digests_total",
     "forewarn_courier_notes_dropped_total",
     "forewarn_courier_log_faults_total",
     "forewarn_courier_log_full_total",
@@ -41,11 +42,12 @@ const COUNTERS: [&str; 21] = [
 ];
 
 /// Queues in memory whose bound stands in the code, with that bound.
-const QUEUES: [(&str, usize); 9] = [
+const QUEUES: [(&str, usize); 10] = [
     ("inbox_readings", READINGS_MAX),
     ("inbox_control", CONTROL_MAX),
     ("courier", OUTSTANDING_MAX),
     ("courier_red", RED_MAX),
+    ("courier_gathered", GATHERED_MAX),
     ("courier_records", courier::RECORDS_MAX),
     ("courier_notes", NOTES_MAX),
     ("state_records", state::RECORDS_MAX),

@@ -212,6 +212,7 @@ mod tests {
     fn each_target_is_told_delivered_failed_or_not_yet() {
         let check = |state, note: Option<&str>, done: bool, line: &str, waits: bool| {
             let row = DeliveryRow {
+                digest: None,
                 key: Key([1; 16]),
                 warning: OutputId::default(),
                 number: 1,

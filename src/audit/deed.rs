@@ -133,6 +133,12 @@ impl Teller<'_> {
                 Told::new(what, about, says)
             }
             Input::Command(command, by) => self.command(command, by),
+            // One that goes alone is told by what becomes of it.
+            Input::Bundled(bundle) if !bundle.is_digest() => return None,
+            Input::Bundled(bundle) => {
+                let about = format!("{} to {}", bundle.key, self.target(bundle.target));
+                Told::new("digest-fixed", about, format!("{} deliveries", bundle.members.len()))
+            }
             Input::Intake(taken) => {
                 Told::new(if *taken { "intake-resumed" } else { "intake-stopped" }, "", "")
             }

@@ -8,6 +8,9 @@ use crate::channels::show;
 use crate::channels::words::Words;
 use crate::state::{DeliveryRow, DeliveryState};
 
+/// Digits of a digest's key that tell it from others in a list.
+const DIGEST_DIGITS: usize = 8;
+
 /// Deliveries by how they stand.
 #[derive(Debug, Clone, Default)]
 pub struct Shown {
@@ -54,6 +57,7 @@ pub(super) fn delivery(voice: &Voice<'_>, row: &DeliveryRow) -> Value {
         state_name => voice.word(&format!("delivery.{state}")),
         why => why.map(|why| voice.word(&format!("death.{why}"))),
         attempts => row.attempts,
+        digest => row.digest.map(|key| key.to_string()[..DIGEST_DIGITS].to_owned()),
         note => row.note.as_ref().map(|(at, words)| context! {
             at => voice.time(*at), words => show::clean(words),
         }),

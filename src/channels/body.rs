@@ -1,6 +1,7 @@
 //! The JSON body of a webhook. Its schema is `docs/webhook.schema.json`, made
 //! from these types; fields are added, never renamed and never reused.
 
+mod digest;
 mod evidence;
 
 use forewarn_core::ids::Key;
@@ -14,8 +15,9 @@ use serde::Serialize;
 use super::at_level::AtLevel;
 use super::facts::Facts;
 use super::words::Words;
-use super::{detail, naming, show};
+use super::{Member, detail, naming, show};
 use crate::config::plan::Setup;
+pub use digest::{CountBody, DigestBody, MemberBody, PlaceBody};
 pub use evidence::{EvidenceBody, Station};
 
 /// One delivery. Answer 2xx once you have it; the same `id` may come again.
@@ -46,9 +48,11 @@ pub struct Body {
     /// The page where a person can read it and acknowledge it, without a login; null where the
     /// site has no public address. Show it to whoever is to answer, and to nobody else.
     pub page: Option<String>,
-    /// One revision, or several in a digest; each complete in itself.
+    /// One revision, or in a digest the worst of them, fifty at most; each complete in itself.
     #[schemars(length(min = 1))]
     pub revisions: Vec<RevisionBody>,
+    /// All that is in a digest; null where one warning came by itself.
+    pub digest: Option<DigestBody>,
 }
 
 /// Who sends it.
@@ -213,17 +217,28 @@ pub struct Field {
     pub text: String,
 }
 
+/// Revisions that stand whole in a digest: with their evidence they are long,
+/// and receivers commonly take no more than a megabyte.
+pub const WHOLE_MAX: usize = 50;
+
 /// The version that [`Body::version`] bears.
 pub const VERSION: u32 = 1;
 
 impl Body {
-    /// The body of one delivery; `revisions` is never empty.
-    pub fn of(key: Key, revisions: &[&Revision], setup: &Setup, words: &Words, page: Option<&str>) -> Body {
+    /// The body of one delivery, or of a digest of these members; `revisions` is never empty.
+    pub fn of(
+        key: Key,
+        revisions: &[&Revision],
+        members: &[Member],
+        setup: &Setup,
+        words: &Words,
+        page: Option<&str>,
+    ) -> Body {
         let settings = &setup.plan.settings;
         let newest = revisions.iter().map(|revision| revision.sent).max().unwrap_or_default();
         Body {
             kind: match revisions {
-                [one] => kind(one),
+                [one] if members.is_empty() => kind(one),
                 _ => "digest",
             },
             timestamp: show::rfc3339_utc(newest),
@@ -237,7 +252,12 @@ impl Body {
                 zone: settings.zone.clone(),
             },
             page: page.map(str::to_owned),
-            revisions: revisions.iter().map(|revision| of_revision(revision, setup, words)).collect(),
+            revisions: revisions
+                .iter()
+                .take(WHOLE_MAX)
+                .map(|revision| of_revision(revision, setup, words))
+                .collect(),
+            digest: (!members.is_empty()).then(|| digest::of(revisions, members, setup, words)),
         }
     }
 }

@@ -18,6 +18,7 @@ use std::pin::Pin;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use forewarn_core::time::Span;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, USER_AGENT};
 use reqwest::{Request, Url};
 
@@ -26,7 +27,7 @@ use super::kept::PerSetup;
 use super::post::{AGENT, Clients, NoClient, ask};
 use super::words::Messages;
 use super::{Channel, Envelope, Now, Sent, admitted, show};
-use crate::config::plan::Setup;
+use crate::config::plan::{Digests, Setup};
 use crate::config::plan::chat::{Login, Way};
 pub use check::{check, cut_short};
 use recipe::Recipe;
@@ -38,6 +39,10 @@ pub const SERVICES: [&str; 6] = ["wecom", "dingtalk", "feishu", "slack", "teams"
 
 /// The one whose addresses are telephone numbers.
 const SMS: &str = "sms";
+
+/// People read a chat at the pace of their mail. Beyond a hundred warnings none
+/// of these services has room for one more, and the count says how many there are.
+const DIGESTS: Digests = Digests { after: 2, every: Span::from_mins(1), members_max: 1_000 };
 
 /// Whether a service's requests are signed, as the site's own recipe says or the built-in one.
 pub fn signs(service: &str, given: &BTreeMap<String, String>) -> bool {
@@ -172,6 +177,10 @@ impl<W: World> Channel<W> for Chat<W> {
 
     fn connections_max(&self, setup: &Setup) -> usize {
         setup.webhook.connections_max
+    }
+
+    fn digests(&self, _: &Setup) -> Option<Digests> {
+        Some(DIGESTS)
     }
 
     fn send<'a>(&'a self, envelope: &'a Envelope<W>) -> Pin<Box<dyn Future<Output = Sent> + Send + 'a>> {

@@ -47,6 +47,7 @@ impl Words {
             for words in messages.0.values() {
                 faults.extend(lacking(words));
                 faults.extend(super::render::check(words));
+                faults.extend(super::digest::check(words));
             }
         }
         faults

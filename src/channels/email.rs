@@ -1,7 +1,6 @@
 //! Email: one attempt by SMTP, over TLS or STARTTLS unless that was switched
 //! off by name.
 
-use std::cmp::Reverse;
 use std::error::Error as _;
 use std::marker::PhantomData;
 use std::path::Path;
@@ -10,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use forewarn_core::time::{Span, Timestamp};
-use forewarn_core::warning::Evidence;
+use forewarn_core::warning::{Evidence, Revision};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::transport::smtp::{Error, PoolConfig};
@@ -18,13 +17,14 @@ use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 
 use super::cause::{self, Cause};
 use super::chart::{self, Chart};
+use super::digest::{self, Told};
 use super::door::{Target, World};
 use super::kept::PerSetup;
-use super::mail::{self, Head};
+use super::mail::{self, Head, Thread};
 use super::render::{self, Beside, Rendered};
 use super::words::{Messages, Words};
 use super::{CONNECTIONS_MAX, Channel, Envelope, Now, Sent, admitted, naming};
-use crate::config::plan::{self, MailSecurity, Setup};
+use crate::config::plan::{self, Digests, MailSecurity, Setup};
 use crate::ports::{Current, History};
 
 /// Longest wait for one answer of the mail server.
@@ -110,39 +110,58 @@ impl<W: World> Email<W> {
     ) -> Result<lettre::Message, mail::MailError> {
         // Before any work: what is no address gets no chart.
         mail::receiver(&envelope.target.address)?;
-        let now = self.now.moment().civil();
-        let mut revisions: Vec<_> = envelope.revisions.iter().map(AsRef::as_ref).collect();
-        // The highest speaks for a digest: subject, chart, thread.
-        revisions.sort_by_key(|revision| Reverse(revision.level));
-        let head = revisions.first().ok_or(mail::MailError::Parts)?;
-        let setup = &envelope.setup;
-        let (drawn, chart) = match head.evidence.first() {
-            None => (None, render::Chart::None),
-            Some(worst) => match self.chart(worst, setup, words, now.max(head.sent)).await {
-                None => (None, render::Chart::LeftOut),
-                Some(png) => (Some(png), render::Chart::Inline(mail::CHART_ID, "")),
-            },
+        let (setup, now) = (&envelope.setup, self.now.moment().civil());
+        let revisions: Vec<&Revision> = envelope.revisions.iter().map(AsRef::as_ref).collect();
+        let first = revisions.first().copied().ok_or(mail::MailError::Parts)?;
+        let (rendered, drawn, thread) = if envelope.members.is_empty() {
+            let (rendered, drawn) = self.single(envelope, first, words, now).await;
+            (rendered, drawn, Thread::Warning(first.warning, first.number))
+        } else {
+            let told = Told {
+                key: envelope.key,
+                revisions: &revisions,
+                members: &envelope.members,
+                link: envelope.link.as_deref(),
+                cause: envelope.cause,
+            };
+            (digest::render(&told, setup, words), None, Thread::Digest(revisions.len()))
         };
-        let alt = head.evidence.first().map_or_else(String::new, |worst| alt(worst, setup, words));
-        let chart = match chart {
-            render::Chart::Inline(id, _) => render::Chart::Inline(id, &alt),
-            render::Chart::None | render::Chart::LeftOut => chart,
-        };
-        let key = envelope.key.to_string();
-        let (cause, link) = (envelope.cause, envelope.link.as_deref());
-        let rendered: Rendered =
-            render::render(&revisions, setup, words, Beside { key: &key, cause, link, chart });
         let head = Head {
             key: envelope.key,
-            warning: head.warning,
-            number: head.number,
-            status: head.status.word(),
+            thread,
+            status: first.status.word(),
             from: setup.email.as_ref().map_or("", |email| &email.from),
             to: &envelope.target.address,
             name: &envelope.target.name,
             now,
         };
         mail::compose(&head, rendered, drawn)
+    }
+
+    /// A mail about one revision, with its chart if that can be had.
+    async fn single(
+        &self,
+        envelope: &Envelope<W>,
+        revision: &Revision,
+        words: &Words,
+        now: Timestamp,
+    ) -> (Rendered, Option<Vec<u8>>) {
+        let setup = &envelope.setup;
+        let (drawn, chart) = match revision.evidence.first() {
+            None => (None, render::Chart::None),
+            Some(worst) => match self.chart(worst, setup, words, now.max(revision.sent)).await {
+                None => (None, render::Chart::LeftOut),
+                Some(png) => (Some(png), render::Chart::Inline(mail::CHART_ID, "")),
+            },
+        };
+        let alt = revision.evidence.first().map_or_else(String::new, |worst| alt(worst, setup, words));
+        let chart = match chart {
+            render::Chart::Inline(id, _) => render::Chart::Inline(id, &alt),
+            render::Chart::None | render::Chart::LeftOut => chart,
+        };
+        let key = envelope.key.to_string();
+        let (cause, link) = (envelope.cause, envelope.link.as_deref());
+        (render::render(revision, setup, words, Beside { key: &key, cause, link, chart }), drawn)
     }
 
     /// The chart of the worst sensor, if its readings are there in time.
@@ -169,6 +188,10 @@ impl<W: World> Channel<W> for Email<W> {
 
     fn connections_max(&self, setup: &Setup) -> usize {
         setup.email.as_ref().map_or(CONNECTIONS_MAX, |email| email.connections_max)
+    }
+
+    fn digests(&self, setup: &Setup) -> Option<Digests> {
+        setup.email.as_ref().map(|email| email.digest)
     }
 
     fn send<'a>(&'a self, envelope: &'a Envelope<W>) -> Pin<Box<dyn Future<Output = Sent> + Send + 'a>> {

@@ -19,10 +19,8 @@ pub const CHART_ID: &str = "chart@forewarn";
 pub struct Head<'a> {
     /// The delivery key: the same at every retry, and so is `Message-ID`.
     pub key: Key,
-    /// The warning: what threads its revisions together.
-    pub warning: OutputId,
-    /// From 1.
-    pub number: u32,
+    /// What it is about.
+    pub thread: Thread,
     /// The word of the status.
     pub status: &'static str,
     /// Sender, `Name <address>`.
@@ -33,6 +31,15 @@ pub struct Head<'a> {
     pub name: &'a str,
     /// Civil time now.
     pub now: Timestamp,
+}
+
+/// What a mail is about, and so which others it stands with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Thread {
+    /// This revision of a warning, among the mails about that.
+    Warning(OutputId, u32),
+    /// So many warnings: it stands by itself.
+    Digest(usize),
 }
 
 /// Why a mail could not be made: without the address.
@@ -61,9 +68,6 @@ pub fn compose(head: &Head<'_>, rendered: Rendered, chart: Option<Vec<u8>>) -> R
     let to = Mailbox::new(name, receiver(head.to)?);
     let from: Mailbox = head.from.parse().map_err(|_| MailError::Sender)?;
     let host = from.email.domain().to_owned();
-    // The first revision's mails bear keys of their own, one a target: what
-    // threads them all is an id made from the warning.
-    let thread = format!("<{}.warning@{host}>", head.warning.digest());
     let sent = SystemTime::UNIX_EPOCH + Duration::from_secs(head.now.as_secs().max(0) as u64);
     let mut builder = Message::builder()
         .from(from)
@@ -71,14 +75,21 @@ pub fn compose(head: &Head<'_>, rendered: Rendered, chart: Option<Vec<u8>>) -> R
         .subject(literal(&rendered.subject))
         .date(sent)
         .message_id(Some(format!("<{}@{host}>", head.key)))
-        .references(thread.clone())
         .raw_header(header("Auto-Submitted", "auto-generated"))
         .raw_header(header("X-Auto-Response-Suppress", "All"))
-        .raw_header(header("X-Forewarn-Status", head.status))
-        .raw_header(header("X-Forewarn-Warning", &head.warning.digest().to_string()));
-    if head.number > 1 {
-        builder = builder.in_reply_to(thread);
-    }
+        .raw_header(header("X-Forewarn-Status", head.status));
+    builder = match head.thread {
+        Thread::Warning(warning, number) => {
+            // The first revision's mails bear keys of their own, one a target: what
+            // threads them all is an id made from the warning.
+            let thread = format!("<{}.warning@{host}>", warning.digest());
+            let threaded = builder
+                .references(thread.clone())
+                .raw_header(header("X-Forewarn-Warning", &warning.digest().to_string()));
+            if number > 1 { threaded.in_reply_to(thread) } else { threaded }
+        }
+        Thread::Digest(count) => builder.raw_header(header("X-Forewarn-Digest", &count.to_string())),
+    };
     let words = MultiPart::alternative()
         .singlepart(SinglePart::plain(rendered.text))
         .singlepart(SinglePart::html(rendered.html));

@@ -11,6 +11,7 @@ pub mod chart;
 pub mod chat;
 mod check;
 mod detail;
+pub mod digest;
 pub mod door;
 pub mod email;
 pub mod facts;
@@ -26,6 +27,7 @@ pub mod render;
 pub(crate) mod sample;
 mod service;
 pub mod show;
+pub mod summary;
 pub mod webhook;
 pub mod words;
 
@@ -37,7 +39,7 @@ use forewarn_core::ids::Key;
 use forewarn_core::time::Moment;
 use forewarn_core::warning::Revision;
 
-use crate::config::plan::Setup;
+use crate::config::plan::{Digests, Setup};
 use crate::ports::{Current, History};
 use door::{Target, World};
 
@@ -52,14 +54,25 @@ pub struct Envelope<W: World> {
     pub cause: Cause,
     /// The page where whoever got it can acknowledge; `None` where the site has no public address.
     pub link: Option<String>,
-    /// One revision, or several for a digest; each complete in itself.
+    /// One revision, or several for a digest, the worst first; each complete in itself.
     pub revisions: Vec<Arc<Revision>>,
+    /// In a digest, the delivery that each of them is, in the same order; else empty.
+    pub members: Vec<Member>,
     /// Names, units, words and senders of the moment of sending.
     pub setup: Arc<Setup>,
 }
 
-/// Why a revision goes to a target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// One of the deliveries in a digest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Its own key.
+    pub key: Key,
+    /// Its own page, as [`Envelope::link`].
+    pub link: Option<String>,
+}
+
+/// Why a revision goes to a target; of several, the last of these counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cause {
     /// A route leads there.
     Routed,
@@ -107,6 +120,12 @@ pub trait Channel<W: World>: Send + Sync + std::fmt::Debug {
     /// Connections at once to one server; the courier opens no more.
     fn connections_max(&self, _setup: &Setup) -> usize {
         CONNECTIONS_MAX
+    }
+
+    /// From how many messages on a target gets digests; `None`: each warning
+    /// goes by itself. Whatever people read has some.
+    fn digests(&self, _setup: &Setup) -> Option<Digests> {
+        None
     }
 
     /// Makes one attempt, within the channel's own time limit.

@@ -5,17 +5,22 @@ use std::sync::Arc;
 
 use forewarn_core::time::Timestamp;
 use forewarn_core::warning::{Revision, Seen};
-use minijinja::context;
+use minijinja::{Value, context};
 
+use super::digest;
 use super::facts::Facts;
 use super::kept::PerSetup;
 use super::render;
 use super::show;
-use super::words::Messages;
+use super::summary::Summary;
+use super::words::{Messages, Words};
 use crate::config::plan::Setup;
 
-/// The template's file.
+/// The template of one warning's page.
 const FILE: &str = "page.html";
+
+/// The template of a digest's page.
+const DIGEST_FILE: &str = "digest-page.html";
 
 /// What a page shows.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +33,28 @@ pub struct Shown<'a> {
     pub seen: Seen,
     /// Civil time at which whoever it was sent to did.
     pub acknowledged: Option<Timestamp>,
+}
+
+/// What the page of a digest shows.
+#[derive(Debug, Clone, Copy)]
+pub struct ShownDigest<'a> {
+    /// The newest revision of each warning in it, and the page of its own delivery.
+    pub newest: &'a [(Revision, Option<String>)],
+    /// The language of whoever it was sent to.
+    pub language: &'a str,
+    /// Whether whoever it was sent to has acknowledged all that can be.
+    pub acknowledged: Acknowledged,
+    /// The log position that it shows: what came later is not acknowledged by it.
+    pub upto: u64,
+}
+
+/// Whether anything is left to be acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Acknowledged {
+    /// Nothing is.
+    All,
+    /// Something is.
+    Part,
 }
 
 /// Makes pages.
@@ -69,9 +96,41 @@ impl Pages {
             acknowledge_means => words.get("text.acknowledge_means"),
             signed => words.fill("text.page_signed", &[("site", &site)]),
         };
-        words.render(FILE, &context).unwrap_or_else(|error| {
-            tracing::error!(%error, "the page of a delivery cannot be written");
-            format!("<!DOCTYPE html><title>{FILE}</title>")
-        })
+        written(FILE, words, &context)
     }
+
+    /// The page of a digest, complete.
+    pub fn digest(&self, setup: &Arc<Setup>, shown: &ShownDigest<'_>) -> String {
+        let messages = self.messages.of(setup);
+        let words = messages.language(shown.language);
+        let summary = Summary::of(shown.newest.iter().map(|(revision, _)| revision));
+        let link = |revision: &Revision| {
+            let page = shown.newest.iter().find(|(other, _)| other.warning == revision.warning);
+            page.and_then(|(_, link)| link.as_deref())
+        };
+        let worst = summary.worst().iter();
+        let facts: Vec<Facts> =
+            worst.map(|revision| Facts::of(revision, setup, words).linked(link(revision))).collect();
+        let site = show::clean(&setup.plan.settings.site);
+        let count = summary.warnings.len().to_string();
+        let around = context! {
+            number => shown.upto,
+            done => match shown.acknowledged {
+                Acknowledged::All => words.get("digest.done"),
+                Acknowledged::Part => "",
+            },
+            acknowledge => digest::acknowledge(&summary, words),
+            means => words.fill("digest.means", &[("count", &count)]),
+            signed => words.fill("text.page_signed", &[("site", &site)]),
+        };
+        let context = context! { ..digest::values(&summary, &facts, setup, words), ..around };
+        written(DIGEST_FILE, words, &context)
+    }
+}
+
+fn written(file: &str, words: &Words, context: &Value) -> String {
+    words.render(file, context).unwrap_or_else(|error| {
+        tracing::error!(%error, file, "a page cannot be written");
+        format!("<!DOCTYPE html><title>{file}</title>")
+    })
 }

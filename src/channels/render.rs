@@ -36,7 +36,7 @@ pub struct Rendered {
     pub html: String,
 }
 
-/// What a message says beside its revisions.
+/// What a message says beside its revision.
 #[derive(Debug, Clone, Copy)]
 pub struct Beside<'a> {
     /// The delivery key.
@@ -49,10 +49,9 @@ pub struct Beside<'a> {
     pub chart: Chart<'a>,
 }
 
-/// Renders the revisions of one envelope, the first being the head.
-pub fn render(revisions: &[&Revision], setup: &Setup, words: &Words, beside: Beside<'_>) -> Rendered {
-    let facts = revisions.iter().map(|revision| Facts::of(revision, setup, words).linked(beside.link));
-    let facts: Vec<Facts> = facts.collect();
+/// Renders a message about one revision.
+pub fn render(revision: &Revision, setup: &Setup, words: &Words, beside: Beside<'_>) -> Rendered {
+    let facts = Facts::of(revision, setup, words).linked(beside.link);
     let site = show::clean(&setup.plan.settings.site);
     let signed = words.fill("text.signed", &[("site", &site), ("key", beside.key)]);
     let notice = match beside.cause {
@@ -64,7 +63,7 @@ pub fn render(revisions: &[&Revision], setup: &Setup, words: &Words, beside: Bes
     written(&facts, words, Frame { signed: &signed, notice, acknowledge, chart: beside.chart })
 }
 
-/// What stands around the revisions of a message.
+/// What stands around the revision of a message.
 #[derive(Clone, Copy)]
 struct Frame<'a> {
     signed: &'a str,
@@ -74,12 +73,11 @@ struct Frame<'a> {
     chart: Chart<'a>,
 }
 
-fn written(facts: &[Facts], words: &Words, frame: Frame<'_>) -> Rendered {
-    // The mark of the first that has one is the mark of all: no envelope mixes them.
-    let marked = facts.iter().find(|facts| !facts.mark.is_empty()).or(facts.first());
-    let (mark, banner) = marked.map_or(("", ""), |facts| (&*facts.mark, &*facts.banner));
+fn written(facts: &Facts, words: &Words, frame: Frame<'_>) -> Rendered {
+    let (mark, banner) = (&*facts.mark, &*facts.banner);
     let context = values(facts, words, frame, mark, banner);
-    let file = |name| words.render(name, &context).unwrap_or_else(|_| plain(facts, frame.signed));
+    let last_resort = || plain(std::slice::from_ref(facts), frame.signed);
+    let file = |name| words.render(name, &context).unwrap_or_else(|_| last_resort());
     let subject = show::clean(file("subject.txt").trim());
     let subject: String = subject.chars().take(SUBJECT_CHARS_MAX).collect();
     Rendered {
@@ -89,13 +87,8 @@ fn written(facts: &[Facts], words: &Words, frame: Frame<'_>) -> Rendered {
     }
 }
 
-fn values(facts: &[Facts], words: &Words, frame: Frame<'_>, mark: &str, banner: &str) -> Value {
-    let revisions: Vec<Value> = facts.iter().map(|facts| value(facts, words)).collect();
-    let head = revisions.first().cloned().unwrap_or_default();
-    let digest = match facts.len() {
-        0 | 1 => String::new(),
-        many => words.fill("text.digest", &[("count", &many.to_string())]),
-    };
+fn values(facts: &Facts, words: &Words, frame: Frame<'_>, mark: &str, banner: &str) -> Value {
+    let head = value(facts, words);
     let (chart_image, chart_alt, chart_note) = match frame.chart {
         Chart::None => ("", "", String::new()),
         Chart::LeftOut => ("", "", words.get("text.chart_left_out").to_owned()),
@@ -106,9 +99,10 @@ fn values(facts: &[Facts], words: &Words, frame: Frame<'_>, mark: &str, banner: 
     };
     context! {
         lang => words.get("lang"),
-        head => head,
-        revisions => revisions.into_iter().collect::<Value>(),
-        digest => digest,
+        head => head.clone(),
+        // Templates of a site may still go through these: digests have their own files.
+        revisions => vec![head],
+        digest => "",
         mark => mark,
         banner => banner,
         chart_image => chart_image,
@@ -150,7 +144,7 @@ pub(crate) fn value(facts: &Facts, words: &Words) -> Value {
 }
 
 /// The last resort when even the built-in template fails: the facts alone.
-fn plain(facts: &[Facts], signed: &str) -> String {
+pub(super) fn plain(facts: &[Facts], signed: &str) -> String {
     let heads = facts.iter().map(|facts| {
         let rows = facts.rows.iter().map(|row| format!("{}: {}\n", row.label, row.text));
         format!("[{}] {}: {}\n{}", facts.tag, facts.hazard, facts.headline, rows.collect::<String>())
@@ -166,12 +160,12 @@ fn marked_subject(subject: String, mark: &str) -> String {
     }
 }
 
-fn marked_text(text: String, banner: &str) -> String {
+pub(super) fn marked_text(text: String, banner: &str) -> String {
     let first = text.lines().next().unwrap_or_default();
     if banner.is_empty() || first.contains(banner) { text } else { format!("*** {banner} ***\n\n{text}") }
 }
 
-fn marked_html(html: String, banner: &str) -> String {
+pub(super) fn marked_html(html: String, banner: &str) -> String {
     let banner: String = banner.chars().filter(|c| !matches!(c, '<' | '>' | '&')).collect();
     if banner.is_empty() || html.contains(&banner) {
         return html;
@@ -203,7 +197,7 @@ pub(super) fn check(words: &Words) -> Vec<String> {
         href: None,
     };
     let frame = Frame { signed: "signed", notice: "sample-notice", acknowledge: "", chart: Chart::None };
-    let context = values(std::slice::from_ref(&facts), words, frame, &facts.mark, &facts.banner);
+    let context = values(&facts, words, frame, &facts.mark, &facts.banner);
     let mut faults = Vec::new();
     for file in ["subject.txt", "mail.txt", "mail.html"] {
         let place = format!("messages/{}/{file}", words.language());

@@ -18,7 +18,9 @@ use super::door::{Target, World};
 use super::render::{Beside, Chart};
 use super::{Cause, Envelope, Now};
 use crate::config::plan::chat::Chat;
-use crate::config::plan::{Admits, Cap, Devices, Email, Http, Log, MailSecurity, Setup, Store, Webhook};
+use crate::config::plan::{
+    Admits, Cap, Devices, Digests, Email, Http, Log, MailSecurity, Setup, Store, Webhook,
+};
 use crate::config::secret::Secret;
 use crate::ports::{History, Kept};
 
@@ -245,6 +247,7 @@ pub(crate) fn setup() -> Setup {
             login: None,
             from: "Forewarn <forewarn@warn.example>".into(),
             connections_max: 2,
+            digest: Digests { after: 2, every: Span::from_mins(1), members_max: 10_000 },
         }),
         webhook: Webhook {
             secret: Some(Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")),
@@ -253,6 +256,7 @@ pub(crate) fn setup() -> Setup {
             ca: None,
             timeout: Span::from_secs(15),
             connections_max: 4,
+            digest: None,
         },
         chat: Chat::default(),
         influx: None,
@@ -280,6 +284,7 @@ pub(super) fn envelope<W: World>(revision: Revision, setup: Setup, address: &str
         cause: Cause::Routed,
         link: Some("https://warn.example/a/sample-link".into()),
         revisions: vec![Arc::new(revision)],
+        members: vec![],
         setup: Arc::new(setup),
     }
 }

@@ -18,7 +18,7 @@ use super::kept::PerSetup;
 use super::post::{AGENT, Clients, NoClient, answered, ask};
 use super::words::Messages;
 use super::{Channel, Envelope, Now, Sent, admitted, show};
-use crate::config::plan::Setup;
+use crate::config::plan::{self, Digests, Setup};
 use crate::config::secret::Secret;
 
 /// POST to machines.
@@ -71,9 +71,9 @@ impl<W: World> Webhook<W> {
         };
         let words = ready.messages.language(&envelope.target.language);
         let revisions: Vec<_> = envelope.revisions.iter().map(AsRef::as_ref).collect();
-        let body =
-            serde_json::to_vec(&Body::of(envelope.key, &revisions, setup, words, envelope.link.as_deref()))
-                .expect("a body of strings and finite numbers is JSON");
+        let (members, link) = (&envelope.members, envelope.link.as_deref());
+        let body = serde_json::to_vec(&Body::of(envelope.key, &revisions, members, setup, words, link))
+            .expect("a body of strings and finite numbers is JSON");
         let moment = self.now.moment();
         let headers = headers(&envelope.key.to_string(), moment.civil(), secret, &body);
         let mut request = Request::new(Method::POST, url);
@@ -105,6 +105,10 @@ impl<W: World> Channel<W> for Webhook<W> {
 
     fn connections_max(&self, setup: &Setup) -> usize {
         setup.webhook.connections_max
+    }
+
+    fn digests(&self, setup: &Setup) -> Option<Digests> {
+        setup.webhook.digest
     }
 
     fn send<'a>(&'a self, envelope: &'a Envelope<W>) -> Pin<Box<dyn Future<Output = Sent> + Send + 'a>> {

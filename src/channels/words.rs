@@ -12,7 +12,16 @@ use super::show;
 pub type Given = BTreeMap<String, BTreeMap<String, String>>;
 
 /// The files of each language.
-pub const FILES: [&str; 5] = ["words.toml", "subject.txt", "mail.txt", "mail.html", "page.html"];
+pub const FILES: [&str; 8] = [
+    "words.toml",
+    "subject.txt",
+    "mail.txt",
+    "mail.html",
+    "page.html",
+    "digest.txt",
+    "digest.html",
+    "digest-page.html",
+];
 
 /// The languages that are built in, the first being the last resort.
 pub const LANGUAGES: [&str; 2] = ["zh", "en"];
@@ -29,11 +38,17 @@ pub fn embedded(language: &str, file: &str) -> Option<&'static str> {
         ("zh", "mail.txt") => include_str!("../../config/messages/zh/mail.txt"),
         ("zh", "mail.html") => include_str!("../../config/messages/zh/mail.html"),
         ("zh", "page.html") => include_str!("../../config/messages/zh/page.html"),
+        ("zh", "digest.txt") => include_str!("../../config/messages/zh/digest.txt"),
+        ("zh", "digest.html") => include_str!("../../config/messages/zh/digest.html"),
+        ("zh", "digest-page.html") => include_str!("../../config/messages/zh/digest-page.html"),
         ("en", "words.toml") => include_str!("../../config/messages/en/words.toml"),
         ("en", "subject.txt") => include_str!("../../config/messages/en/subject.txt"),
         ("en", "mail.txt") => include_str!("../../config/messages/en/mail.txt"),
         ("en", "mail.html") => include_str!("../../config/messages/en/mail.html"),
         ("en", "page.html") => include_str!("../../config/messages/en/page.html"),
+        ("en", "digest.txt") => include_str!("../../config/messages/en/digest.txt"),
+        ("en", "digest.html") => include_str!("../../config/messages/en/digest.html"),
+        ("en", "digest-page.html") => include_str!("../../config/messages/en/digest-page.html"),
         _ => return None,
     })
 }

@@ -251,7 +251,8 @@ fn plan_after(record: &Record) -> PlanId {
         | Input::Command(..)
         | Input::Trouble(_)
         | Input::Assign(_)
-        | Input::Intake(_) => None,
+        | Input::Intake(_)
+        | Input::Bundled(_) => None,
     });
     brought.unwrap_or(record.plan)
 }

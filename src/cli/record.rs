@@ -150,6 +150,15 @@ fn happened(names: &Names, input: &Input, judged: Option<&Checked>, moment: Mome
         Input::Assign(it) => {
             format!("the {} {} got index {}", kind_word(it.kind), show::clean(&it.name), it.index)
         }
+        Input::Bundled(it) if it.is_digest() => format!(
+            "digest {} of {} deliveries goes to {}",
+            &it.key.to_string()[..8],
+            it.members.len(),
+            names.target(it.target)
+        ),
+        Input::Bundled(it) => {
+            format!("delivery {} goes to {} by itself", &it.key.to_string()[..8], names.target(it.target))
+        }
         Input::Intake(true) => "there is room on the disk again: readings are taken".to_owned(),
         Input::Intake(false) => "no room on the disk: readings are not taken".to_owned(),
     }

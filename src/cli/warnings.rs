@@ -351,7 +351,7 @@ fn print_deliveries(
     let deliveries: Vec<[Cell; 6]> = found.deliveries.iter().map(|it| delivery_cells(names, it)).collect();
     table(out, around.paint, ["  NO", "TO", "STATE", "TRIED", "NEWEST ATTEMPT", "KEY"], &deliveries)?;
     for row in found.deliveries.iter().filter(|row| row.attempts > 1) {
-        let attempts = state.attempts(row.key)?;
+        let attempts = state.attempts(row.digest.unwrap_or(row.key))?;
         let earlier = attempts.len().saturating_sub(ATTEMPTS_SHOWN);
         writeln!(out, "\nattempts of {}", row.key)?;
         if earlier > 0 {
@@ -366,6 +366,7 @@ fn print_deliveries(
 
 fn delivery_cells(names: &Names, row: &DeliveryRow) -> [Cell; 6] {
     let round = if row.round == 0 { String::new() } else { format!(" (round {})", row.round + 1) };
+    let digest = row.digest.map_or(String::new(), |key| format!(", in digest {}", &key.to_string()[..SHORT]));
     let note = row
         .note
         .as_ref()
@@ -374,7 +375,7 @@ fn delivery_cells(names: &Names, row: &DeliveryRow) -> [Cell; 6] {
         format!("  {}", row.number).into(),
         format!("{}{round}", names.target(row.target)).into(),
         delivery_state(row.state).into(),
-        count(row.attempts as usize, "time").into(),
+        format!("{}{digest}", count(row.attempts as usize, "time")).into(),
         note.into(),
         row.key.to_string().into(),
     ]

@@ -300,6 +300,19 @@ pub struct Email {
     pub from: String,
     /// Connections at once.
     pub connections_max: usize,
+    /// From how many messages on a person gets digests.
+    pub digest: Digests,
+}
+
+/// How many messages a target takes: beyond them, what waits becomes one digest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Digests {
+    /// Messages that go singly in each `every`; one red may go beyond them.
+    pub after: u32,
+    /// From one digest to the next, at least.
+    pub every: Span,
+    /// Warnings in one digest at most. Full: the rest goes in the next.
+    pub members_max: usize,
 }
 
 /// How the connection to the mail server is protected.
@@ -328,6 +341,8 @@ pub struct Webhook {
     pub timeout: Span,
     /// Connections at once, per server.
     pub connections_max: usize,
+    /// Absent: every warning goes by itself, since machines tire of nothing.
+    pub digest: Option<Digests>,
 }
 
 /// `InfluxDB` 2.

@@ -13,7 +13,7 @@ use metrics::{Counter, counter};
 use super::delivery::{Admission, Attempt, Delivery};
 use super::lane::Place;
 use crate::channels::door::{Target, World};
-use crate::channels::{Cause, Channel, Envelope, Sent};
+use crate::channels::{Cause, Channel, Envelope, Member, Sent};
 use crate::config::plan::Setup;
 use crate::crash::{self, Before};
 use crate::link::Links;
@@ -116,43 +116,50 @@ impl<W: World> Door<W> {
             Some(channel) => Place {
                 server: format!("{} {}", channel.name(), channel.server(&target)).into(),
                 connections_max: channel.connections_max(setup),
+                digests: channel.digests(setup),
             },
             // The attempt will say that there is no such channel.
-            None => Place { server: target.channel.as_str().into(), connections_max: 1 },
+            None => Place { server: target.channel.as_str().into(), connections_max: 1, digests: None },
         })
     }
 
-    /// Looks up where the delivery goes; what cannot be attempted comes back as its outcome.
-    pub(super) fn open(&self, delivery: &Delivery, setup: &Arc<Setup>) -> Result<Ready<W>, Made> {
+    /// Looks up where it goes under this key: one delivery, or those of a digest,
+    /// never none. What cannot be attempted comes back as its outcome.
+    pub(super) fn open(
+        &self,
+        key: Key,
+        deliveries: &[Delivery],
+        setup: &Arc<Setup>,
+    ) -> Result<Ready<W>, Made> {
         let refuse = |death, reason: &str| Made {
             channel: NO_CHANNEL,
             server: String::new(),
             attempt: Attempt::Dead(death),
             reason: reason.to_owned(),
         };
-        if delivery.admission == Admission::Refused || !W::admits(&delivery.revision) {
+        let ours = |it: &Delivery| it.admission == Admission::Admitted && W::admits(&it.revision);
+        let Some(first) = deliveries.first().filter(|_| deliveries.iter().all(ours)) else {
             return Err(refuse(Death::Forbidden, "its status does not belong to this world"));
-        }
-        let target = Self::target(delivery.target, setup)
+        };
+        let target = Self::target(first.target, setup)
             .ok_or_else(|| refuse(Death::Erased, "the address is gone, expected one in contacts"))?;
         let channel = self
             .channel(&target.channel)
             .ok_or_else(|| refuse(Death::Forbidden, "no channel of this name is set up"))?;
-        let routed = delivery.revision.due.iter().any(|due| due.target == delivery.target);
+        let link = |key| {
+            let (url, links) = setup.url.as_ref().zip(self.links.as_ref())?;
+            Some(links.link(url, key))
+        };
+        let member = |it: &Delivery| Member { key: it.key, link: link(it.key) };
+        let is_digest = first.key != key;
         let envelope = Envelope {
-            key: delivery.key,
+            key,
             target,
-            cause: match (routed, delivery.round) {
-                (true, 0) => Cause::Routed,
-                (true, _) => Cause::Again,
-                (false, _) => Cause::InStead,
-            },
-            link: setup
-                .url
-                .as_ref()
-                .zip(self.links.as_ref())
-                .map(|(url, links)| links.link(url, delivery.key)),
-            revisions: vec![Arc::clone(&delivery.revision)],
+            // What asks most of whoever gets it is said of the whole.
+            cause: deliveries.iter().map(cause).max().unwrap_or(Cause::Routed),
+            link: link(key),
+            revisions: deliveries.iter().map(|it| Arc::clone(&it.revision)).collect(),
+            members: if is_digest { deliveries.iter().map(member).collect() } else { vec![] },
             setup: Arc::clone(setup),
         };
         Ok(Ready { channel: Arc::clone(channel), envelope })
@@ -200,6 +207,15 @@ impl<W: World> Ready<W> {
         let server = without(&self.channel.server(target), &[&target.address]);
         let reason = without(&reason, &[&target.address, &target.name]);
         Made { channel: self.channel.name(), server, attempt, reason }
+    }
+}
+
+fn cause(delivery: &Delivery) -> Cause {
+    let routed = delivery.revision.due.iter().any(|due| due.target == delivery.target);
+    match (routed, delivery.round) {
+        (true, 0) => Cause::Routed,
+        (true, _) => Cause::Again,
+        (false, _) => Cause::InStead,
     }
 }
 

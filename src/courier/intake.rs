@@ -1,7 +1,7 @@
 //! From the log and the projection into the lanes: what is released is taken
 //! while there is room, and left in the log while there is none.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,10 +16,11 @@ use tokio::time::Instant;
 
 use super::delivery::{Admission, Delivery};
 use super::follow;
+use super::lane::Place;
 use super::shell::Shell;
 use crate::channels::door::World;
 use crate::log::Record;
-use crate::ports::{Hold, Outstanding};
+use crate::ports::{Bundled, Hold, Leaves, Outstanding};
 
 /// How long until the projection is asked again for what it did not have yet.
 pub(super) const ASK_AGAIN: Duration = Duration::from_millis(500);
@@ -71,8 +72,9 @@ impl<W: World> Shell<W> {
         }
         self.heed(record);
         let (deliveries, resent) = self.released(record);
-        let held = self.lanes.outstanding();
-        let fits = held == 0 || held + deliveries.len() <= self.parts.limits.outstanding;
+        let (held, limits) = (self.pressing(), self.parts.limits);
+        let fits = self.lanes.outstanding() == 0
+            || (held + deliveries.len() <= limits.outstanding && self.lanes.gathered() < limits.gathered);
         if self.lag.is_none() && !fits {
             metrics::counter!("forewarn_courier_overflows_total").increment(1);
             self.fall_behind(Position(record.first.0 - 1));
@@ -109,6 +111,7 @@ impl<W: World> Shell<W> {
                     self.lanes.civil_is(Moment { at: now, offset: step.offset, trusted: step.trusted });
                 }
                 Input::Outcome(outcome) => self.lanes.logged(outcome, now),
+                Input::Bundled(bundle) => self.lanes.fixed(bundle, now),
                 Input::Assign(assigned) if assigned.kind == IndexKind::Target => {
                     self.door.assign(TargetIx(assigned.index), &assigned.name);
                 }
@@ -222,13 +225,28 @@ impl<W: World> Shell<W> {
         (deliveries, resent)
     }
 
+    /// Deliveries that count against [`Limits::outstanding`](super::Limits): those that
+    /// wait for a digest cost memory alone, and hold up nobody else.
+    pub(super) fn pressing(&self) -> usize {
+        self.lanes.outstanding() - self.lanes.gathered()
+    }
+
     fn take(&mut self, deliveries: Vec<Delivery>) {
-        let (setup, now) = (self.setup(), self.now());
         self.refuse(deliveries.iter().filter(|it| it.admission == Admission::Refused).count());
+        let (setup, now) = (self.setup(), self.now());
+        // One look a target: a record may release ten thousand warnings to each.
+        let mut places: BTreeMap<TargetIx, Option<Place>> = BTreeMap::new();
         for delivery in deliveries {
-            let place = self.door.place(delivery.target, &setup);
-            self.lanes.release(delivery, place, now);
+            let target = delivery.target;
+            let place = places.entry(target).or_insert_with(|| self.door.place(target, &setup)).clone();
+            self.lanes.release(delivery, Leaves::Open, place, now);
         }
+    }
+
+    fn release(&mut self, delivery: Delivery, leaves: Leaves) {
+        let (setup, now) = (self.setup(), self.now());
+        let place = self.door.place(delivery.target, &setup);
+        self.lanes.release(delivery, leaves, place, now);
     }
 
     /// Tells of deliveries that belong to the other world.
@@ -248,18 +266,40 @@ impl<W: World> Shell<W> {
     /// of the other world has no outcome either: a person is to look at it, and
     /// nobody is to be told by another way instead.
     pub(super) fn take_rows(&mut self, rows: &[Outstanding]) {
-        let setup = self.setup();
-        let mut deliveries = Vec::with_capacity(rows.len());
+        let mut foreign = 0;
         for row in rows {
-            let delivery = self.door.delivery(&row.revision, row.due.target, row.due.round, &setup);
-            // Two words for one status: somebody put the row there, or changed one of them.
-            if delivery.admission == Admission::Admitted && row.status == Some(row.revision.status) {
-                self.lanes.recall(row.revision.warning, row.due.target, row.revision.number);
-                deliveries.push(delivery);
+            match self.of_this_world(row) {
+                Some(delivery) => {
+                    self.lanes.recall(row.revision.warning, row.due.target, row.revision.number);
+                    self.release(delivery, row.leaves);
+                }
+                None => foreign += 1,
             }
         }
-        self.refuse(rows.len() - deliveries.len());
-        self.take(deliveries);
+        self.refuse(foreign);
+        self.lanes.advance(self.now());
+    }
+
+    /// A digest that was fixed and not wholly decided before this courier began,
+    /// without what belongs to the other world.
+    pub(super) fn take_digest(&mut self, bundled: &Bundled) {
+        let members: Vec<Delivery> =
+            bundled.members.iter().filter_map(|row| self.of_this_world(row)).collect();
+        self.refuse(bundled.members.len() - members.len());
+        let Some(target) = members.first().map(|member| member.target) else { return };
+        for Delivery { revision, .. } in &members {
+            self.lanes.recall(revision.warning, target, revision.number);
+        }
+        let place = self.door.place(target, &self.setup());
+        self.lanes.recall_digest(bundled.key, members, &bundled.decided, place, self.now());
+    }
+
+    /// The delivery of a row, if it may leave in this world.
+    fn of_this_world(&self, row: &Outstanding) -> Option<Delivery> {
+        let delivery = self.door.delivery(&row.revision, row.due.target, row.due.round, &self.setup());
+        // Two words for one status: somebody put the row there, or changed one of them.
+        let is_ours = delivery.admission == Admission::Admitted && row.status == Some(row.revision.status);
+        is_ours.then_some(delivery)
     }
 
     async fn resend(&mut self, resent: Vec<Resent>) {

@@ -8,6 +8,8 @@ use forewarn_core::ids::{Key, OutputId, TargetIx};
 use forewarn_core::level::Level;
 use forewarn_core::time::Timestamp;
 
+use crate::config::plan::Digests;
+
 /// What goes first: the higher level, then the less often tried, then the older.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Rank {
@@ -28,6 +30,19 @@ pub(super) struct Place {
     pub(super) server: Arc<str>,
     /// At least 1.
     pub(super) connections_max: usize,
+    /// How many messages it takes; `None`: as many as there are.
+    pub(super) digests: Option<Digests>,
+}
+
+impl Place {
+    /// Connections that one healthy lane may hold. Few messages need but one: a
+    /// mailbox that hangs takes no more of a server that it shares with all others.
+    fn lane_max(&self) -> usize {
+        match self.digests {
+            Some(_) => 1,
+            None => self.connections_max.saturating_sub(share(self.connections_max)).max(1),
+        }
+    }
 }
 
 /// Attempts failed in a row.
@@ -65,6 +80,12 @@ pub(super) struct Lane {
     pub(super) offer: Option<(Health, Rank)>,
     /// What stands among the timers for it.
     pub(super) timer: Option<Timestamp>,
+    /// What waits to be put into a digest, or for a place to go singly.
+    pub(super) held: BTreeSet<Rank>,
+    /// When that is, while no digest is under way.
+    pub(super) due: Option<Timestamp>,
+    /// The digest that is fixed, or being fixed, and has not all its outcomes in the log.
+    pub(super) digest: Option<Key>,
 }
 
 impl Lane {
@@ -72,11 +93,7 @@ impl Lane {
     pub(super) fn best(&self, now: Timestamp) -> Option<(Health, Rank)> {
         let place = self.place.as_ref()?;
         match self.sick {
-            None if self.flying
-                < place.connections_max.saturating_sub(share(place.connections_max)).max(1) =>
-            {
-                self.ready.first().map(|&rank| (Health::Well, rank))
-            }
+            None if self.flying < place.lane_max() => self.ready.first().map(|&rank| (Health::Well, rank)),
             Some(sick) if self.flying == 0 && sick.until <= now => {
                 self.probe().map(|rank| (Health::Sick, rank))
             }

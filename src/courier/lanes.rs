@@ -2,42 +2,55 @@
 //! what to do comes out. No IO, no clock, no tasks.
 //!
 //! A delivery is *blocked* while an earlier one of its target and warning has
-//! no outcome in the log, or the directory is held, *ready* when only permits and the receiver's health
-//! hold it, *resting* between two attempts, *flying* during one, *reported*
+//! no outcome in the log, or the directory is held, *held* while its target was
+//! told as much as it takes, *joined* once it is in a digest, *fixing* while the
+//! log is to say how it leaves, *ready* when only permits and the receiver's
+//! health hold it, *resting* between two attempts, *flying* during one, *reported*
 //! once its outcome was handed to the driver, and forgotten when that outcome
 //! is seen in the log.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use forewarn_core::event::DeliveryOutcome;
 use forewarn_core::ids::{Key, OutputId, TargetIx};
 use forewarn_core::time::{Moment, Span, Timestamp};
 use forewarn_core::warning::{About, Death, Outcome};
 
 use super::backoff::Backoff;
-use super::delivery::{Action, Admission, Attempt, Delivery, Flight, Item, Stage};
-use super::lane::{Health, Lane, Place, Server, Sick};
+use super::delivery::{Action, Delivery, Flight, Item, Stage};
+use super::digests::Digest;
+use super::lane::{Lane, Place, Server};
+use super::pace::Pace;
 use super::told::Told;
-use crate::ports::Hold;
+use crate::ports::{Hold, Leaves};
 
 /// All lanes, all servers.
 #[derive(Debug, Clone)]
 pub(super) struct Lanes {
-    offset: Span,
-    trusted: bool,
-    hold: Hold,
-    backoff: Backoff,
+    pub(super) offset: Span,
+    pub(super) trusted: bool,
+    pub(super) hold: Hold,
+    pub(super) backoff: Backoff,
     pub(super) items: BTreeMap<Key, Item>,
     pub(super) by_target: BTreeMap<TargetIx, Lane>,
     pub(super) servers: BTreeMap<Arc<str>, Server>,
     pub(super) flights: BTreeMap<Key, Flight>,
     pub(super) told: Told,
-    reported: usize,
-    rests: BTreeSet<(Timestamp, Key)>,
+    /// Digests that are fixed, or being fixed, and have not all their outcomes in the log.
+    pub(super) digests: BTreeMap<Key, Digest>,
+    /// One a target that takes only so many messages.
+    pub(super) paces: BTreeMap<TargetIx, Pace>,
+    /// What is on its way into the log to be fixed there.
+    pub(super) fixing: BTreeSet<Key>,
+    /// When what waits for a digest may go.
+    pub(super) dues: BTreeSet<(Timestamp, TargetIx)>,
+    /// Items that wait for a digest or are in one.
+    pub(super) gathered: usize,
+    pub(super) reported: usize,
+    pub(super) rests: BTreeSet<(Timestamp, Key)>,
     pub(super) probes: BTreeSet<(Timestamp, TargetIx)>,
-    expiries: BTreeSet<(Timestamp, Key)>,
-    ages: BTreeSet<(Timestamp, Key)>,
+    pub(super) expiries: BTreeSet<(Timestamp, Key)>,
+    pub(super) ages: BTreeSet<(Timestamp, Key)>,
     pub(super) dirty: BTreeSet<Arc<str>>,
     pub(super) actions: Vec<Action>,
 }
@@ -55,6 +68,11 @@ impl Lanes {
             servers: BTreeMap::new(),
             flights: BTreeMap::new(),
             told: Told::default(),
+            digests: BTreeMap::new(),
+            paces: BTreeMap::new(),
+            fixing: BTreeSet::new(),
+            dues: BTreeSet::new(),
+            gathered: 0,
             reported: 0,
             rests: BTreeSet::new(),
             probes: BTreeSet::new(),
@@ -81,18 +99,19 @@ impl Lanes {
         let keys: Vec<Vec<Key>> = self.by_target.values().map(fronts).collect();
         for key in keys.into_iter().flatten() {
             match (hold, self.items[&key].stage) {
-                (Hold::UntilResumed, Stage::Ready) | (Hold::No, Stage::Blocked) => {
+                (Hold::UntilResumed, Stage::Ready | Stage::Held) | (Hold::No, Stage::Blocked) => {
                     self.unqueue(key);
                     self.expiries.insert((self.items[&key].delivery.revision.expires, key));
                     self.make_ready(key, now);
                 }
-                (
-                    Hold::UntilResumed,
-                    Stage::Blocked | Stage::Resting(_) | Stage::Flying | Stage::Reported,
-                )
-                | (Hold::No, Stage::Ready | Stage::Resting(_) | Stage::Flying | Stage::Reported) => {}
+                // What is fixed meanwhile is blocked then.
+                (Hold::UntilResumed, Stage::Blocked)
+                | (Hold::No, Stage::Ready | Stage::Held)
+                | (_, Stage::Fixing | Stage::Joined | Stage::Resting(_) | Stage::Flying | Stage::Reported) => {
+                }
             }
         }
+        self.hold_digests(now);
         self.advance(now);
     }
 
@@ -114,32 +133,42 @@ impl Lanes {
         let erased = place.is_none();
         lane.place = place;
         if erased {
-            let keys: Vec<Key> = lane.chains.values().flatten().copied().collect();
+            let (keys, digest): (Vec<Key>, _) =
+                (lane.chains.values().flatten().copied().collect(), lane.digest);
             self.report_waiting(keys, Outcome::Dead(Death::Erased));
+            self.settle_waiting(digest, Outcome::Dead(Death::Erased));
         }
+        self.arm(target, now);
         self.refresh(target, now);
         self.advance(now);
     }
 
     /// A delivery was released by the log, its target being reached at `place`.
     /// One that is known already is ignored.
-    pub(super) fn release(&mut self, delivery: Delivery, place: Option<Place>, now: Timestamp) {
+    pub(super) fn release(
+        &mut self,
+        delivery: Delivery,
+        leaves: Leaves,
+        place: Option<Place>,
+        now: Timestamp,
+    ) {
         let (key, target, warning) = (delivery.key, delivery.target, delivery.revision.warning);
         if self.items.contains_key(&key) {
             return;
         }
-        self.told.open(&delivery.revision);
         let is_last = delivery.revision.kind.is_last();
         let fate = self.fate(&delivery);
         self.expiries.insert((delivery.revision.expires, key));
-        self.ages.insert((delivery.revision.sent, key));
-        self.items.insert(key, Item { delivery, stage: Stage::Blocked, attempts: 0 });
-        self.by_target.entry(target).or_default().chains.entry(warning).or_default().push_back(key);
+        if leaves == Leaves::Alone && place.as_ref().is_some_and(|place| place.digests.is_some()) {
+            self.paces.entry(target).or_default().begin(key);
+        }
+        self.enter(Item { delivery, stage: Stage::Blocked, attempts: 0, leaves, digest: None });
         if let Some(outcome) = fate {
             self.report(key, outcome);
         } else {
             self.overtake(key, target, &warning);
-            if is_last && !self.told.may_have_heard(&warning, target) {
+            if is_last && !self.told.may_have_heard(&warning, target) && !self.will_be_heard(&warning, target)
+            {
                 // No all-clear for what was never said.
                 self.report(key, Outcome::Superseded);
             }
@@ -149,40 +178,15 @@ impl Lanes {
         self.advance(now);
     }
 
-    /// What came of an attempt that [`Action::Send`] asked for.
-    pub(super) fn finished(&mut self, key: Key, attempt: Attempt, now: Timestamp) {
-        let Some(flight) = self.flights.remove(&key) else { return };
-        self.land(&flight, attempt, now);
-        if self.items.get(&key).is_some_and(|item| item.stage == Stage::Flying) {
-            match attempt {
-                Attempt::Accepted => self.report(key, Outcome::Accepted),
-                Attempt::Dead(death) => self.report(key, Outcome::Dead(death)),
-                Attempt::Failed(asked) => self.failed(key, asked, now),
-            }
-        }
-        self.refresh(flight.target, now);
-        self.advance(now);
-    }
-
-    /// An outcome stands in the log.
-    pub(super) fn logged(&mut self, outcome: &DeliveryOutcome, now: Timestamp) {
-        let Some(item) = self.items.get(&outcome.key) else { return };
-        let (target, warning) = (item.delivery.target, item.delivery.revision.warning);
-        self.unqueue(outcome.key);
-        let item = self.items.remove(&outcome.key).expect("looked up above");
-        self.reported -= usize::from(item.stage == Stage::Reported);
-        self.ages.remove(&(item.delivery.revision.sent, outcome.key));
-        self.told.close(&warning);
-        if let Some(lane) = self.by_target.get_mut(&target)
-            && let Some(chain) = lane.chains.get_mut(&warning)
-        {
-            chain.retain(|key| *key != outcome.key);
-            if chain.is_empty() {
-                lane.chains.remove(&warning);
-            }
-        }
-        self.promote(target, &warning, now);
-        self.advance(now);
+    /// Something outstanding, the last of its target and warning.
+    pub(super) fn enter(&mut self, item: Item) {
+        let (key, target, revision) = (item.delivery.key, item.delivery.target, &item.delivery.revision);
+        let warning = revision.warning;
+        self.told.open(revision);
+        self.ages.insert((revision.sent, key));
+        self.gathered += usize::from(item.stage.is_gathered());
+        self.items.insert(key, item);
+        self.by_target.entry(target).or_default().chains.entry(warning).or_default().push_back(key);
     }
 
     /// Time passed: what expired dies, what rested is ready, who may send sends.
@@ -195,6 +199,13 @@ impl Lanes {
             if self.items.get(&key).is_some_and(Item::is_waiting) {
                 self.report(key, Outcome::Dead(Death::Expired));
             }
+            self.settle_waiting(Some(key), Outcome::Dead(Death::Expired));
+        }
+        while let Some(&(due, target)) = self.dues.first()
+            && due <= now
+        {
+            self.dues.pop_first();
+            self.gather(target, now);
         }
         while let Some(&(until, key)) = self.rests.first()
             && until <= now
@@ -217,9 +228,14 @@ impl Lanes {
         std::mem::take(&mut self.actions)
     }
 
-    /// A delivery without an outcome in the log.
-    pub(super) fn delivery(&self, key: Key) -> Option<&Delivery> {
-        self.items.get(&key).map(|item| &item.delivery)
+    /// What an attempt under this key carries: a delivery without an outcome in
+    /// the log, all that is in a digest, or nothing any more.
+    pub(super) fn deliveries(&self, key: Key) -> &[Delivery] {
+        match (self.items.get(&key), self.digests.get(&key)) {
+            (Some(item), _) => std::slice::from_ref(&item.delivery),
+            (None, Some(digest)) => &digest.members,
+            (None, None) => &[],
+        }
     }
 
     /// Targets with something outstanding.
@@ -232,16 +248,22 @@ impl Lanes {
         self.items.len()
     }
 
+    /// Those of them that wait for a digest, or are in one.
+    pub(super) fn gathered(&self) -> usize {
+        self.gathered
+    }
+
     /// Whether each of them rests until a known time.
     pub(super) fn is_idle(&self) -> bool {
-        self.flights.is_empty() && self.reported == 0
+        self.flights.is_empty() && self.reported == 0 && self.fixing.is_empty()
     }
 
     /// Engine time of the next attempt.
     pub(super) fn next_attempt(&self) -> Option<Timestamp> {
         let rest = self.rests.first().map(|&(until, _)| until);
         let probe = self.probes.first().map(|&(until, _)| until);
-        rest.into_iter().chain(probe).min()
+        let due = self.dues.first().map(|&(due, _)| due);
+        [rest, probe, due].into_iter().flatten().min()
     }
 
     /// Engine time at which [`Lanes::advance`] has something to do.
@@ -260,98 +282,13 @@ impl Lanes {
         now + self.offset
     }
 
-    /// What is decided of a delivery before it could be sent at all.
-    fn fate(&self, delivery: &Delivery) -> Option<Outcome> {
-        let (target, revision) = (delivery.target, &delivery.revision);
-        let order = (revision.number, delivery.round);
-        let later = self
-            .by_target
-            .get(&target)
-            .and_then(|lane| lane.chains.get(&revision.warning))
-            .is_some_and(|chain| chain.iter().any(|key| self.items[key].order() > order));
-        let sent = self.told.latest(&revision.warning, target).is_some_and(|sent| sent > revision.number);
-        if delivery.admission == Admission::Refused {
-            Some(Outcome::Dead(Death::Forbidden))
-        } else if later || sent {
-            Some(Outcome::Superseded)
-        } else {
-            None
-        }
-    }
-
-    /// A later revision is complete in itself: those before it that are not in
-    /// the air give way.
-    fn overtake(&mut self, by: Key, target: TargetIx, warning: &OutputId) {
-        let chain = self.by_target.get(&target).and_then(|lane| lane.chains.get(warning));
-        let keys: Vec<Key> = chain.into_iter().flatten().copied().filter(|key| *key != by).collect();
-        self.report_waiting(keys, Outcome::Superseded);
-    }
-
-    /// An attempt failed: rest, unless there is no point in another.
-    fn failed(&mut self, key: Key, asked: Option<Span>, now: Timestamp) {
-        let item = self.items.get_mut(&key).expect("the caller looked it up");
-        item.attempts = item.attempts.saturating_add(1);
-        let (attempts, expires) = (item.attempts, item.delivery.revision.expires);
-        let lane = self.by_target.get(&item.delivery.target).expect("a delivery has a lane");
-        let overtaken = lane.chains.get(&item.delivery.revision.warning).and_then(|chain| chain.back());
-        if overtaken.is_some_and(|last| *last != key) {
-            self.report(key, Outcome::Superseded);
-        } else if lane.place.is_none() {
-            self.report(key, Outcome::Dead(Death::Erased));
-        } else if self.trusted && expires <= now + self.offset {
-            self.report(key, Outcome::Dead(Death::Expired));
-        } else {
-            let until = now + self.backoff.rest(attempts, asked);
-            self.rests.insert((until, key));
-            self.expiries.insert((expires, key));
-            self.set(key, Stage::Resting(until));
-        }
-    }
-
-    /// Gives the permit back and notes the receiver's health.
-    fn land(&mut self, flight: &Flight, attempt: Attempt, now: Timestamp) {
-        if let Some(server) = self.servers.get_mut(&flight.server) {
-            server.flying -= 1;
-            server.probing -= usize::from(flight.health == Health::Sick);
-            self.dirty.insert(Arc::clone(&flight.server));
-        }
-        let Some(lane) = self.by_target.get_mut(&flight.target) else { return };
-        lane.flying -= 1;
-        match attempt {
-            // Whoever refuses is there.
-            Attempt::Accepted | Attempt::Dead(Death::Rejected) => lane.sick = None,
-            Attempt::Dead(Death::Expired | Death::Erased | Death::Forbidden) => {}
-            Attempt::Failed(asked) => {
-                let failures = lane.sick.map_or(0, |sick| sick.failures);
-                if failures == flight.failures {
-                    let failures = failures.saturating_add(1);
-                    let until = now + self.backoff.rest(failures, asked);
-                    lane.sick = Some(Sick { failures, until });
-                }
-            }
-        }
-    }
-
-    fn report_waiting(&mut self, keys: Vec<Key>, outcome: Outcome) {
-        for key in keys {
-            if self.items[&key].is_waiting() {
-                self.report(key, outcome);
-            }
-        }
-    }
-
-    /// Takes a delivery's outcome as decided and hands it over.
-    fn report(&mut self, key: Key, outcome: Outcome) {
-        self.unqueue(key);
-        self.set(key, Stage::Reported);
-        self.reported += 1;
-        let Delivery { target, revision, .. } = &self.items[&key].delivery;
-        let (warning, number) = (revision.warning, revision.number);
-        self.actions.push(Action::Report(DeliveryOutcome { key, warning, number, target: *target, outcome }));
+    /// Whether a target's warnings wait for their digest, and it is not due yet.
+    pub(super) fn is_early(&self, target: TargetIx, now: Timestamp) -> bool {
+        self.by_target.get(&target).and_then(|lane| lane.due).is_some_and(|due| due > now)
     }
 
     /// Lets the first of a chain go, once all before it have their outcome in the log.
-    fn promote(&mut self, target: TargetIx, warning: &OutputId, now: Timestamp) {
+    pub(super) fn promote(&mut self, target: TargetIx, warning: &OutputId, now: Timestamp) {
         let chain = self.by_target.get(&target).and_then(|lane| lane.chains.get(warning));
         if let Some(&key) = chain.and_then(|chain| chain.front())
             && self.items[&key].stage == Stage::Blocked
@@ -362,13 +299,14 @@ impl Lanes {
         }
     }
 
-    /// Ready, or blocked while the directory is held.
-    fn make_ready(&mut self, key: Key, now: Timestamp) {
-        let item = &self.items[&key];
+    /// Ready, or held for a digest, or blocked while the directory is held.
+    pub(super) fn make_ready(&mut self, key: Key, now: Timestamp) {
+        let Some(item) = self.items.get(&key) else { return self.digest_ready(key, now) };
         let (rank, target) = (item.rank(), item.delivery.target);
-        let revision = &item.delivery.revision;
-        if self.hold == Hold::UntilResumed && !matches!(revision.about, About::Trouble(_)) {
+        if self.is_barred(&item.delivery) {
             self.set(key, Stage::Blocked);
+        } else if let Some(terms) = self.terms(item) {
+            self.pace(key, terms, now);
         } else {
             self.set(key, Stage::Ready);
             self.by_target.entry(target).or_default().ready.insert(rank);
@@ -376,9 +314,14 @@ impl Lanes {
         self.refresh(target, now);
     }
 
-    /// Takes a delivery out of every queue but its chain.
+    /// Whether the directory is held, and that holds this.
+    pub(super) fn is_barred(&self, delivery: &Delivery) -> bool {
+        self.hold == Hold::UntilResumed && !matches!(delivery.revision.about, About::Trouble(_))
+    }
+
+    /// Takes a delivery, or a digest, out of every queue but its chain.
     pub(super) fn unqueue(&mut self, key: Key) {
-        let item = &self.items[&key];
+        let Some(item) = self.items.get(&key) else { return self.unqueue_digest(key) };
         let target = item.delivery.target;
         self.expiries.remove(&(item.delivery.revision.expires, key));
         match item.stage {
@@ -387,14 +330,28 @@ impl Lanes {
                 self.withdraw(target);
                 self.by_target.entry(target).or_default().ready.remove(&rank);
             }
+            Stage::Held => {
+                let rank = item.rank();
+                self.by_target.entry(target).or_default().held.remove(&rank);
+            }
             Stage::Resting(until) => {
                 self.rests.remove(&(until, key));
             }
-            Stage::Blocked | Stage::Flying | Stage::Reported => {}
+            Stage::Blocked | Stage::Fixing | Stage::Joined | Stage::Flying | Stage::Reported => {}
         }
     }
 
     pub(super) fn set(&mut self, key: Key, stage: Stage) {
-        self.items.get_mut(&key).expect("only outstanding deliveries change").stage = stage;
+        let item = self.items.get_mut(&key).expect("only outstanding deliveries change");
+        self.gathered += usize::from(stage.is_gathered());
+        self.gathered -= usize::from(item.stage.is_gathered());
+        let age = (item.delivery.revision.sent, key);
+        // What is kept on purpose is not late.
+        if stage == Stage::Held {
+            self.ages.remove(&age);
+        } else if item.stage == Stage::Held {
+            self.ages.insert(age);
+        }
+        item.stage = stage;
     }
 }

@@ -5,13 +5,16 @@
 mod backoff;
 mod clock;
 mod delivery;
+mod digests;
 mod door;
 mod follow;
 mod heard;
 mod intake;
 mod lane;
 mod lanes;
+mod outcomes;
 mod overdue;
+mod pace;
 mod permits;
 mod shell;
 #[cfg(test)]
@@ -43,6 +46,11 @@ pub const OUTSTANDING_MAX: usize = 65_536;
 
 /// Red deliveries held beyond [`OUTSTANDING_MAX`]. Full: they stay in the log as well.
 pub const RED_MAX: usize = 16_384;
+
+/// Deliveries that wait for a digest, or are in one, held beside those: ten thousand
+/// warnings for fifty people. Full: those released later stay in the log until half
+/// of these have their outcome.
+pub const GATHERED_MAX: usize = 524_288;
 
 /// Rows of the projection read at once at the start.
 pub const PAGE_MAX: usize = 4_096;
@@ -94,13 +102,15 @@ pub struct Limits {
     pub outstanding: usize,
     /// As [`RED_MAX`].
     pub red: usize,
+    /// As [`GATHERED_MAX`].
+    pub gathered: usize,
     /// As [`PAGE_MAX`]; the projection's first page must be no longer.
     pub page: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { outstanding: OUTSTANDING_MAX, red: RED_MAX, page: PAGE_MAX }
+        Limits { outstanding: OUTSTANDING_MAX, red: RED_MAX, gathered: GATHERED_MAX, page: PAGE_MAX }
     }
 }
 

@@ -58,7 +58,7 @@ impl Waiting {
             self.since.clear();
         } else if lanes.outstanding() == 0 || now >= self.looked + LOOKED_APART {
             self.looked = now;
-            let waits = waits(lanes);
+            let waits = waits(lanes, now);
             self.since.retain(|pair, _| waits.contains(pair));
             for pair in waits {
                 self.since.entry(pair).or_insert(now);
@@ -82,10 +82,14 @@ impl Waiting {
 }
 
 /// Warnings of incidents that some target has not got yet. A trouble about
-/// undelivered warnings that is itself undelivered would never end.
-fn waits(lanes: &Lanes) -> BTreeSet<(OutputId, TargetIx)> {
+/// undelivered warnings that is itself undelivered would never end. What is kept
+/// for its digest on purpose does not wait yet.
+fn waits(lanes: &Lanes, now: Timestamp) -> BTreeSet<(OutputId, TargetIx)> {
     let items = lanes.items.values().filter(|item| match item.stage {
-        Stage::Blocked | Stage::Ready | Stage::Resting(_) | Stage::Flying => true,
+        Stage::Blocked | Stage::Fixing | Stage::Joined | Stage::Ready | Stage::Resting(_) | Stage::Flying => {
+            true
+        }
+        Stage::Held => !lanes.is_early(item.delivery.target, now),
         Stage::Reported => false,
     });
     items

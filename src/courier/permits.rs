@@ -5,7 +5,7 @@ use std::sync::Arc;
 use forewarn_core::ids::TargetIx;
 use forewarn_core::time::Timestamp;
 
-use super::delivery::{Action, Flight, Stage};
+use super::delivery::{Action, Flight};
 use super::lane::Health;
 use super::lanes::Lanes;
 
@@ -57,14 +57,12 @@ impl Lanes {
             server.flying += 1;
             server.probing += usize::from(health == Health::Sick);
             self.unqueue(rank.key);
-            self.set(rank.key, Stage::Flying);
+            self.take_off(rank.key, now);
             let lane = self.by_target.get_mut(&target).expect("a lane that offers is there");
             lane.flying += 1;
             let failures = lane.sick.map_or(0, |sick| sick.failures);
             let flight = Flight { target, server: Arc::clone(name), health, failures };
             self.flights.insert(rank.key, flight);
-            let revision = &self.items[&rank.key].delivery.revision;
-            self.told.mark(&revision.warning, target, revision.number);
             self.actions.push(Action::Send(rank.key));
             self.refresh(target, now);
         }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use forewarn_core::event::{DeliveryOutcome, Input};
+use forewarn_core::event::{Bundle, DeliveryOutcome, Input};
 use forewarn_core::ids::{Key, Position};
 use forewarn_core::time::{Moment, Timestamp};
 use forewarn_core::warning::{Death, Outcome};
@@ -95,6 +95,13 @@ impl<W: World> Shell<W> {
         for (warning, target, number) in resume.told {
             shell.lanes.recall(warning, target, number);
         }
+        for said in resume.said {
+            shell.lanes.recall_said(said);
+        }
+        // Before the rows: what is in a digest comes before a later word on its warning.
+        for bundled in &resume.bundled {
+            shell.take_digest(bundled);
+        }
         if resume.outstanding.len() >= shell.parts.limits.page {
             shell.backlog = resume.outstanding.last().cloned();
         }
@@ -128,7 +135,8 @@ impl<W: World> Shell<W> {
     async fn wake(&mut self, head: &mut mpsc::Receiver<Arc<Record>>, stop: &CancellationToken) -> Woken {
         let clock = Arc::clone(&self.parts.clock);
         let wake_at = self.lanes.wake_at();
-        let room = self.lanes.outstanding() < self.parts.limits.outstanding / 2;
+        let room = self.pressing() < self.parts.limits.outstanding / 2
+            && self.lanes.gathered() < self.parts.limits.gathered / 2;
         let wants_rows = self.backlog.is_some() && room;
         let wants_behind = self.backlog.is_none() && room;
         let asking = !self.late.is_empty() || wants_rows;
@@ -162,8 +170,10 @@ impl<W: World> Shell<W> {
             }
             for action in actions {
                 match action {
+                    Action::Fix(bundle) => self.fix(bundle),
                     Action::Send(key) => self.send(key),
                     Action::Report(outcome) => self.report(outcome),
+                    Action::Settle(key, outcomes) => self.settle(key, outcomes),
                 }
             }
         }
@@ -172,17 +182,40 @@ impl<W: World> Shell<W> {
     }
 
     fn send(&mut self, key: Key) {
-        let Some(delivery) = self.lanes.delivery(key) else {
+        let deliveries = self.lanes.deliveries(key);
+        if deliveries.is_empty() {
             // Gone between the lanes' word and ours: its permits are given back.
             return self.lanes.finished(key, Attempt::Failed(None), self.now());
-        };
-        match self.door.open(delivery, &self.setup()) {
+        }
+        match self.door.open(key, deliveries, &self.setup()) {
             Ok(ready) => {
                 let task = self.attempts.spawn(ready.send());
                 self.keys.insert(task.id(), key);
             }
             Err(made) => self.made(key, made),
         }
+    }
+
+    fn fix(&mut self, bundle: Bundle) {
+        if bundle.is_digest() {
+            metrics::counter!("forewarn_courier_digests_total").increment(1);
+            let (key, target, members) = (bundle.key, bundle.target.0, bundle.members.len());
+            tracing::info!(%key, target, members, "more than a target takes becomes a digest");
+        }
+        self.parts.inbox.control(Input::Bundled(bundle));
+    }
+
+    /// Hands over what became of all that is in a digest.
+    fn settle(&mut self, key: Key, outcomes: Vec<DeliveryOutcome>) {
+        let made = self.deaths.remove(&key);
+        let (became, members) = (outcomes.first().map(|outcome| outcome.outcome), outcomes.len());
+        if let Some(Outcome::Dead(death)) = became {
+            let (channel, server, cause) = told(made.as_ref());
+            tracing::error!(%key, members, ?death, channel, server, cause, "digest given up");
+        } else {
+            tracing::info!(%key, members, ?became, "digest decided");
+        }
+        self.parts.inbox.controls(outcomes.into_iter().map(Input::Outcome).collect());
     }
 
     fn report(&mut self, outcome: DeliveryOutcome) {
@@ -192,9 +225,7 @@ impl<W: World> Shell<W> {
             Outcome::Accepted => tracing::info!(%key, number, target = target.0, "delivery accepted"),
             Outcome::Superseded => tracing::info!(%key, number, target = target.0, "delivery superseded"),
             Outcome::Dead(death) => {
-                let (channel, server, cause) = made
-                    .as_ref()
-                    .map_or(("", "", ""), |made| (made.channel, made.server.as_str(), made.reason.as_str()));
+                let (channel, server, cause) = told(made.as_ref());
                 tracing::error!(
                     %key,
                     number,
@@ -241,10 +272,10 @@ impl<W: World> Shell<W> {
         }
         self.tell(key, &made, now);
         let attempt = made.attempt;
-        if attempt == Attempt::Accepted
-            && let Some(delivery) = self.lanes.delivery(key)
-        {
-            self.waiting.got_through(delivery.revision.warning, delivery.target);
+        if attempt == Attempt::Accepted {
+            for delivery in self.lanes.deliveries(key) {
+                self.waiting.got_through(delivery.revision.warning, delivery.target);
+            }
         }
         if let Attempt::Dead(_) = attempt {
             self.deaths.insert(key, made);
@@ -255,7 +286,7 @@ impl<W: World> Shell<W> {
     /// Says in the service's own log that a target fails, and that it works
     /// again: not of every attempt, or a dead server would fill the disk.
     fn tell(&mut self, key: Key, made: &Made, now: Timestamp) {
-        let Some(target) = self.lanes.delivery(key).map(|delivery| delivery.target) else { return };
+        let Some(target) = self.lanes.deliveries(key).first().map(|delivery| delivery.target) else { return };
         let Made { channel, server, reason, .. } = made;
         let setup = self.setup();
         let contact = setup.plan.target(target).map_or("", |target| target.contact.as_str());
@@ -310,6 +341,7 @@ impl<W: World> Shell<W> {
             wake_at: self.lanes.wake_at(),
             overdue: self.waiting.look(&self.lanes, now),
         };
+        metrics::gauge!("forewarn_courier_gathered").set(self.lanes.gathered() as f64);
         metrics::gauge!("forewarn_courier_outstanding").set(self.lanes.outstanding() as f64);
         let age = self.lanes.oldest().map_or(0.0, |sent| self.lanes.civil(now).since(sent).as_secs_f64());
         metrics::gauge!("forewarn_courier_oldest_secs").set(age);
@@ -326,11 +358,17 @@ impl<W: World> Shell<W> {
             for action in self.lanes.take_actions() {
                 match action {
                     Action::Report(outcome) => self.report(outcome),
-                    Action::Send(_) => {}
+                    Action::Settle(key, outcomes) => self.settle(key, outcomes),
+                    Action::Fix(_) | Action::Send(_) => {}
                 }
             }
         }
     }
+}
+
+/// Channel, server and cause, for the service's own log.
+fn told(made: Option<&Made>) -> (&'static str, &str, &str) {
+    made.map_or(("", "", ""), |made| (made.channel, made.server.as_str(), made.reason.as_str()))
 }
 
 async fn sleep(clock: &dyn super::CourierClock, at: Option<Timestamp>) {

@@ -284,6 +284,10 @@ impl Inbox for DriverInbox {
         self.ask(vec![input], None);
     }
 
+    fn controls(&self, inputs: Vec<Input>) {
+        self.ask(inputs, None);
+    }
+
     fn room(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         // Registered before looking, so that a drain in between is not missed.
         let notified = self.room.notified();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use forewarn_core::event::{Decision, Input};
-use forewarn_core::ids::SourceIx;
+use forewarn_core::ids::{Key, SourceIx};
 use metrics::counter;
 use tracing::{info, warn};
 
@@ -12,6 +12,24 @@ use crate::ports::{Acks, Ground, Refused};
 /// Decisions are rare: encoding one twice costs less than any bookkeeping.
 pub(super) fn bytes_of(decision: &Decision) -> usize {
     minicbor::to_vec(decision).map_or(0, |bytes| bytes.len())
+}
+
+/// The bytes of the one input, but for plans, that may be longer than a reading.
+pub(super) fn bytes_of_bundle(input: &Input) -> usize {
+    match input {
+        Input::Bundled(bundle) => bundle.members.len() * size_of::<Key>(),
+        Input::Reading(_)
+        | Input::Tick
+        | Input::Started(_)
+        | Input::Plan(_)
+        | Input::Clock(_)
+        | Input::Source(..)
+        | Input::Outcome(_)
+        | Input::Command(..)
+        | Input::Trouble(_)
+        | Input::Assign(_)
+        | Input::Intake(_) => 0,
+    }
 }
 
 /// One call a gate, with all its tokens of this commit.
@@ -105,6 +123,7 @@ pub(super) fn source_of(input: &Input) -> SourceIx {
         | Input::Command(..)
         | Input::Trouble(_)
         | Input::Assign(_)
-        | Input::Intake(_) => SourceIx::default(),
+        | Input::Intake(_)
+        | Input::Bundled(_) => SourceIx::default(),
     }
 }

@@ -69,7 +69,8 @@ impl Tally {
                 | Input::Command(..)
                 | Input::Trouble(_)
                 | Input::Assign(_)
-                | Input::Intake(_) => {}
+                | Input::Intake(_)
+                | Input::Bundled(_) => {}
             }
         }
         record.decisions.iter().for_each(|(_, decision)| self.reach(decision, plan));

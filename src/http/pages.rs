@@ -58,16 +58,16 @@ pub trait Pages: Send + Sync + std::fmt::Debug {
     /// The page that a link's token opens. Changes nothing.
     fn page<'a>(&'a self, token: &'a str) -> Opening<'a>;
 
-    /// Acknowledges the warning for whoever the link was sent to, as of the
-    /// revision that they had before them. Resolves once that is durable and
-    /// its page shows it; `Err` says why there is none.
-    fn acknowledge<'a>(&'a self, token: &'a str, number: u32) -> Acknowledging<'a>;
+    /// Acknowledges what the page shows for whoever the link was sent to, as of
+    /// what they had before them: `number` is what the page's form said. Resolves
+    /// once that is durable and its page shows it; `Err` says why there is none.
+    fn acknowledge<'a>(&'a self, token: &'a str, number: u64) -> Acknowledging<'a>;
 }
 
-/// What the form sends.
+/// What the form sends: a revision's number, or from a digest's page a log position.
 #[derive(Debug, Deserialize)]
 pub(super) struct Acknowledgement {
-    number: u32,
+    number: u64,
 }
 
 pub(super) async fn show(State(doors): State<Doors>, Path(token): Path<String>) -> Response {

@@ -10,6 +10,7 @@ use forewarn_core::warning::{About, Due, Incident, Outcome, Revision, TroubleCod
 use rusqlite::types::{ToSql, Value};
 use rusqlite::{Connection, OptionalExtension, Result, Transaction, TransactionBehavior, params};
 
+use super::digests;
 use super::orders;
 use super::rows::{id_blob, phase_word};
 use super::trim;
@@ -111,6 +112,7 @@ fn apply(transaction: &Transaction<'_>, record: &Record, added: &mut Added) -> R
             Input::Started(started) => civil(transaction, started.offset, started.trusted)?,
             Input::Clock(step) => civil(transaction, step.offset, step.trusted)?,
             Input::Outcome(outcome) => decided(transaction, outcome, record.last())?,
+            Input::Bundled(bundle) => digests::fixed(transaction, bundle, record.at, record.last())?,
             Input::Assign(assigned) if assigned.kind == IndexKind::Target => {
                 let upsert = "INSERT INTO targets (ix, id) VALUES (?1, ?2)
                               ON CONFLICT (ix) DO UPDATE SET id = excluded.id";

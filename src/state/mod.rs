@@ -4,6 +4,7 @@
 
 mod apply;
 mod ballast;
+mod digests;
 mod orders;
 mod pages;
 mod reader;
@@ -16,6 +17,7 @@ mod thread;
 mod trim;
 
 pub use ballast::BALLAST_BYTES;
+pub use digests::{DigestPage, DigestWarnings};
 pub use orders::OrderRow;
 pub use pages::{DeliveriesAsked, DeliveryPlace, WarningPlace, WarningsAsked};
 pub use reader::StateReader;

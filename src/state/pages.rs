@@ -106,7 +106,7 @@ impl StateReader {
         let values = rusqlite::params_from_iter(filter.values);
         self.rows(&self.lock(), &select, values, |row| {
             let found = delivery(row)?;
-            let place = (row.get(11)?, row.get(12)?, i64::from(found.target.0), i64::from(found.round));
+            let place = (row.get(12)?, row.get(13)?, i64::from(found.target.0), i64::from(found.round));
             Ok((found, place))
         })
     }

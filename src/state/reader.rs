@@ -14,13 +14,14 @@ use super::rows::{
     state_from, status_from,
 };
 use super::{BUSY_MAX, StateError, meta};
-use crate::ports::{Archive, Hold, Outstanding, Resume};
+use crate::ports::{Archive, Hold, Leaves, Outstanding, Resume};
 
 pub(super) const DELIVERY: &str =
     "SELECT d.key, d.warning, d.number, d.target, coalesce(t.id, ''), d.round, d.state, d.death,
-        (SELECT count(*) FROM attempts a WHERE a.key = d.key),
-        (SELECT a.at FROM attempts a WHERE a.key = d.key ORDER BY a.id DESC LIMIT 1),
-        (SELECT a.outcome FROM attempts a WHERE a.key = d.key ORDER BY a.id DESC LIMIT 1)
+        (SELECT count(*) FROM attempts a WHERE a.key IN (d.key, d.digest)),
+        (SELECT a.at FROM attempts a WHERE a.key IN (d.key, d.digest) ORDER BY a.id DESC LIMIT 1),
+        (SELECT a.outcome FROM attempts a WHERE a.key IN (d.key, d.digest) ORDER BY a.id DESC LIMIT 1),
+        nullif(d.digest, d.key)
     FROM deliveries d LEFT JOIN targets t ON t.ix = d.target";
 
 /// A read-only view of `state.db`, beside a running writer or without one.
@@ -190,6 +191,7 @@ impl StateReader {
             Ok((id_from(row.get(0)?), TargetIx(row.get(1)?), row.get(2)?))
         })?;
         let outstanding = self.page(&transaction, (-1, 0, 0, 0), cursor, page)?;
+        let (bundled, said) = (self.bundled(&transaction)?, self.said(&transaction)?);
         Ok(Resume {
             cursor,
             offset,
@@ -197,11 +199,13 @@ impl StateReader {
             hold,
             targets: targets.into_iter().collect(),
             outstanding,
+            bundled,
+            said,
             told,
         })
     }
 
-    fn cursor_of(&self, connection: &Connection) -> Read<Position> {
+    pub(super) fn cursor_of(&self, connection: &Connection) -> Read<Position> {
         let cursor: Option<i64> = meta(connection, "cursor").map_err(|source| self.fault(source))?;
         Ok(Position(cursor.unwrap_or_default().unsigned_abs()))
     }
@@ -222,7 +226,8 @@ impl StateReader {
         rows.iter().map(row).collect()
     }
 
-    /// What was released up to `upto` and has no outcome, after a place in the order of release.
+    /// What was released up to `upto` and has no outcome, after a place in the order of release;
+    /// without what is in a digest, which is taken as a whole.
     fn page(
         &self,
         connection: &Connection,
@@ -230,28 +235,30 @@ impl StateReader {
         upto: Position,
         limit: usize,
     ) -> Read<Vec<Outstanding>> {
-        let select = "SELECT d.warning, d.number, d.target, d.round, r.body, d.status FROM deliveries d
+        let select = "SELECT d.warning, d.number, d.target, d.round, r.body, d.status, d.digest IS NOT NULL
+                      FROM deliveries d
                       JOIN revisions r ON r.warning = d.warning AND r.number = d.number
-                      WHERE d.state = 'queued' AND d.released <= ?5
+                      WHERE d.state = 'queued' AND d.released <= ?5 AND (d.digest IS NULL OR d.digest = d.key)
                           AND (d.position, d.ordinal, d.target, d.round) > (?1, ?2, ?3, ?4)
                       ORDER BY d.position, d.ordinal, d.target, d.round LIMIT ?6";
         let values = params![after.0, after.1, after.2, after.3, upto.0 as i64, limit as i64];
         let rows: Vec<Released> = self.rows(connection, select, values, |row| {
             let due = Due { target: TargetIx(row.get(2)?), round: row.get(3)? };
-            Ok((row.get(0)?, row.get(1)?, (due, row.get(5)?), row.get(4)?))
+            let leaves = if row.get(6)? { Leaves::Alone } else { Leaves::Open };
+            Ok((row.get(0)?, row.get(1)?, (due, row.get(5)?, leaves), row.get(4)?))
         })?;
         let mut page: Vec<Outstanding> = Vec::with_capacity(rows.len());
-        for (_, _, (due, status), body) in &rows {
-            let (due, status) = (*due, status_from(status));
+        for (_, _, (due, status, leaves), body) in &rows {
+            let (due, status, leaves) = (*due, status_from(status), *leaves);
             // Rows of one revision stand together and share its body.
             let revision: Revision = match page.last() {
                 Some(last) if same_revision(&rows, page.len()) => {
-                    page.push(Outstanding { revision: Arc::clone(&last.revision), due, status });
+                    page.push(Outstanding { revision: Arc::clone(&last.revision), due, status, leaves });
                     continue;
                 }
                 Some(_) | None => self.decode(body)?,
             };
-            page.push(Outstanding { revision: Arc::new(revision), due, status });
+            page.push(Outstanding { revision: Arc::new(revision), due, status, leaves });
         }
         Ok(page)
     }
@@ -342,8 +349,8 @@ impl Archive for StateReader {
     }
 }
 
-/// A row of what was released: warning, number, to whom under which status, revision.
-type Released = ([u8; 36], u32, (Due, String), Vec<u8>);
+/// A row of what was released: warning, number, to whom under which status and how, revision.
+type Released = ([u8; 36], u32, (Due, String, Leaves), Vec<u8>);
 
 fn same_revision<A: PartialEq, B: PartialEq, C, D>(rows: &[(A, B, C, D)], at: usize) -> bool {
     at > 0 && rows[at].0 == rows[at - 1].0 && rows[at].1 == rows[at - 1].1
@@ -364,6 +371,7 @@ pub(super) fn delivery(row: &Row<'_>) -> rusqlite::Result<DeliveryRow> {
         state,
         attempts: row.get(8)?,
         note: note.0.map(Timestamp).zip(note.1),
+        digest: row.get::<_, Option<[u8; 16]>>(11)?.map(Key),
     })
 }
 

@@ -105,6 +105,8 @@ pub struct DeliveryRow {
     pub attempts: u32,
     /// Civil time and words of the newest note.
     pub note: Option<(Timestamp, String)>,
+    /// The digest it leaves in, or left in.
+    pub digest: Option<Key>,
 }
 
 /// What a delivery's page shows: the newest revision of its warning, and who has seen it.

@@ -24,7 +24,10 @@ pub(super) const ENDED_STEP: i64 = 16;
 
 /// Incidents, troubles and targets are bounded by the plans: one row a cell,
 /// subject, name. Identifiers are blobs in the order of the log; times are microseconds,
-/// civil unless the name says `engine`; words are those of the domain.
+/// civil unless the name says `engine`; words are those of the domain. A delivery's
+/// `digest` is the key of the message that it leaves in, once that is fixed: its
+/// own where it leaves alone. `digests` has a row a message; of
+/// messages of one delivery, those of the last hour.
 pub(super) const SCHEMA: &str = "
 CREATE TABLE meta (
     name TEXT PRIMARY KEY, value ANY NOT NULL
@@ -50,11 +53,18 @@ CREATE TABLE revisions (
 CREATE TABLE deliveries (
     key BLOB PRIMARY KEY, warning BLOB NOT NULL, number INTEGER NOT NULL, target INTEGER NOT NULL,
     round INTEGER NOT NULL, status TEXT NOT NULL, state TEXT NOT NULL, death TEXT, level INTEGER NOT NULL,
-    position INTEGER NOT NULL, ordinal INTEGER NOT NULL, released INTEGER NOT NULL, decided INTEGER
+    position INTEGER NOT NULL, ordinal INTEGER NOT NULL, released INTEGER NOT NULL, decided INTEGER,
+    digest BLOB
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX deliveries_by_warning ON deliveries (warning, number, target);
 CREATE INDEX deliveries_queued ON deliveries (position, ordinal, target, round) WHERE state = 'queued';
+CREATE INDEX deliveries_by_digest ON deliveries (digest, position, ordinal) WHERE digest IS NOT NULL;
 CREATE INDEX deliveries_dead ON deliveries (decided) WHERE state = 'dead';
+CREATE TABLE digests (
+    key BLOB PRIMARY KEY, target INTEGER NOT NULL, members INTEGER NOT NULL, level INTEGER NOT NULL,
+    position INTEGER NOT NULL, at_engine INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX digests_by_time ON digests (at_engine);
 CREATE TABLE acknowledgements (
     warning BLOB NOT NULL, number INTEGER NOT NULL, target INTEGER NOT NULL, at INTEGER NOT NULL,
     after INTEGER, seen_by INTEGER, seen_of INTEGER,

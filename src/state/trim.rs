@@ -5,6 +5,7 @@ use forewarn_core::time::{Span, Timestamp};
 use rusqlite::{OptionalExtension, Result, Transaction, params};
 
 use super::apply::put;
+use super::digests;
 use super::meta;
 use super::orders::STANDING;
 use super::schema::{
@@ -50,7 +51,7 @@ pub(super) fn warnings(transaction: &Transaction<'_>, kept: &Ended, now: Timesta
     let values = params![before.0, (kept.rows - 1).max(0), kept.step];
     let gone: Vec<[u8; 36]> =
         transaction.prepare_cached(gone)?.query_map(values, |row| row.get(0))?.collect::<Result<_>>()?;
-    for id in gone {
+    for id in &gone {
         for delete in [
             "DELETE FROM attempts WHERE key IN (SELECT key FROM deliveries WHERE warning = ?1)",
             "DELETE FROM deliveries WHERE warning = ?1",
@@ -59,8 +60,11 @@ pub(super) fn warnings(transaction: &Transaction<'_>, kept: &Ended, now: Timesta
             "DELETE FROM orders WHERE warning = ?1",
             "DELETE FROM warnings WHERE id = ?1",
         ] {
-            transaction.prepare_cached(delete)?.execute([id])?;
+            transaction.prepare_cached(delete)?.execute([*id])?;
         }
+    }
+    if !gone.is_empty() {
+        digests::trim(transaction)?;
     }
     Ok(())
 }

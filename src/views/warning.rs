@@ -137,8 +137,10 @@ pub struct DeliveryView {
     pub state: &'static str,
     /// Why it was given up.
     pub death: Option<&'static str>,
-    /// Attempts noted.
+    /// Attempts noted; of the digest, where it leaves in one.
     pub attempts: u32,
+    /// The key of the digest that it leaves in, or left in; null where it goes alone.
+    pub digest: Option<String>,
     /// When it was last tried.
     pub tried: Option<String>,
     /// What came of that, in words.
@@ -300,6 +302,7 @@ impl DeliveryView {
             state,
             death,
             attempts: row.attempts,
+            digest: row.digest.map(|key| key.to_string()),
             tried,
             outcome,
         }

@@ -46,6 +46,7 @@ pub(crate) fn setup(stations: &[&str]) -> Setup {
             ca: None,
             timeout: Span::from_secs(15),
             connections_max: 8,
+            digest: None,
         },
         chat: forewarn::config::plan::chat::Chat::default(),
         influx: None,

@@ -14,6 +14,11 @@ const FAULTS: &[Row] = &[
     ),
     (
         "[webhook]",
+        "[webhook]\ndigest = { after = 0, every = \"9 s\" }",
+        "forewarn.toml:13: webhook.digest.after is 0, expected 1 to 60\nforewarn.toml:13: webhook.digest.every is 9 s, expected 10 s to 1 h",
+    ),
+    (
+        "[webhook]",
         "[webhook]\ntimeout = \"0 s\"",
         "forewarn.toml:13: webhook.timeout is 0 s, expected 1 s at least",
     ),

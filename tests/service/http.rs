@@ -237,7 +237,7 @@ impl Pages for Full {
         Box::pin(std::future::ready(Opened::Later))
     }
 
-    fn acknowledge<'a>(&'a self, _: &'a str, _: u32) -> Acknowledging<'a> {
+    fn acknowledge<'a>(&'a self, _: &'a str, _: u64) -> Acknowledging<'a> {
         Box::pin(std::future::ready(Err(Opened::Later)))
     }
 }

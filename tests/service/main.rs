@@ -26,6 +26,7 @@ mod chat;
 mod child;
 mod connections;
 mod crash;
+mod digests;
 mod disk;
 mod drill;
 mod first;

@@ -10,8 +10,11 @@ use crate::channels::words::{Given, Messages};
 
 fn body(revisions: &[Revision], language: &str) -> Value {
     let messages = Messages::read(&Given::new());
+    let member = |revision: &Revision| Member { key: Key::of_delivery(&revision.id, "t-1", 0), link: None };
+    let members: Vec<Member> = revisions.iter().filter(|_| revisions.len() > 1).map(member).collect();
     let revisions: Vec<&Revision> = revisions.iter().collect();
-    let body = Body::of(Key([7; 16]), &revisions, &sample::setup(), messages.language(language), None);
+    let body =
+        Body::of(Key([7; 16]), &revisions, &members, &sample::setup(), messages.language(language), None);
     serde_json::to_value(body).expect("a body is JSON")
 }
 
@@ -117,6 +120,10 @@ fn machines_get_ids_and_people_get_names() {
         check(&zh, pointer, expected);
     }
     let digest = body(&[sample::flood(Status::Actual), sample::blind()], "en");
+    check(&digest, "/digest/warnings", 1.into());
+    check(&digest, "/digest/places/0/area/id", "beijiang".into());
+    check(&digest, "/digest/levels/0/level/id", "orange".into());
+    check(&digest, "/digest/members/1/number", 2.into());
     check(&digest, "/type", "digest".into());
     check(&digest, "/revisions/1/stale", true.into());
     check(&digest, "/revisions/1/evidence/0/unknown", true.into());
@@ -153,8 +160,14 @@ fn names_stay_text_in_json() {
         vec![("en".into(), "\"},{{secrets}}\u{202e}\r\n".into())];
     let setup = Setup { plan: plan.into(), ..sample::setup() };
     let messages = Messages::read(&Given::new());
-    let body =
-        Body::of(Key::default(), &[&sample::flood(Status::Actual)], &setup, messages.language("en"), None);
+    let body = Body::of(
+        Key::default(),
+        &[&sample::flood(Status::Actual)],
+        &[],
+        &setup,
+        messages.language("en"),
+        None,
+    );
     let read: Value = serde_json::from_slice(&serde_json::to_vec(&body).expect("JSON")).expect("JSON");
     assert_eq!(read["revisions"][0]["evidence"][0]["station"]["name"], "\"},{{secrets}}  ");
 }

@@ -1,11 +1,13 @@
 use std::sync::Mutex;
 
+use forewarn_core::ids::{Key, OutputId, Position};
 use forewarn_core::level::Status;
 use forewarn_core::warning::{Kind, Reason, Revision, TroubleCode};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::channels::Member;
 use crate::channels::door::{Drill, Live};
 use crate::channels::sample::{self, Past};
 
@@ -347,18 +349,26 @@ async fn tls_trusts_the_configured_authority_and_no_stranger() {
 }
 
 #[tokio::test]
-async fn the_highest_speaks_for_a_digest() {
+async fn a_digest_is_one_mail_under_its_own_key() {
     let (port, heard) = server(WILLING).await;
     let setup = setup(port, MailSecurity::PlaintextUnsafe);
-    let mut envelope = sample::envelope::<Live>(
-        sample::trouble(TroubleCode::DiskLow, "/data", ""),
-        setup.clone(),
-        "li@people.example",
-    );
-    envelope.revisions.push(Arc::new(sample::flood(Status::Actual)));
+    let mut envelope =
+        sample::envelope::<Live>(sample::flood(Status::Actual), setup.clone(), "li@people.example");
+    let other = sample::trouble(TroubleCode::DiskLow, "/data", "");
+    let id = OutputId { position: Position(55), ..other.id };
+    envelope.revisions.push(Arc::new(Revision { id, warning: id, ..other }));
+    let member = |byte| Member { key: Key([byte; 16]), link: Some("https://warn.example/a/own".into()) };
+    (envelope.key, envelope.members) = (Key([0xab; 16]), vec![member(1), member(2)]);
     assert_eq!(email::<Live>(&setup, Past(None)).send(&envelope).await, Sent::Accepted);
     let heard = heard.lock().expect("an ear").join("\n");
-    assert!(heard.contains("Subject: [ORANGE II] 2 warnings: Flood: Qujiang"), "{heard}");
+    for line in [
+        "Subject: [ORANGE II] 2 warnings: 1 ORANGE, 1 YELLOW\n",
+        &format!("Message-ID: <{}@warn.example>\n", "ab".repeat(16)),
+        "X-Forewarn-Digest: 2\n",
+    ] {
+        assert!(heard.contains(line), "{line} in {heard}");
+    }
+    assert!(!heard.contains("References:") && !heard.contains("image/png"), "{heard}");
 }
 
 #[test]
@@ -372,8 +382,7 @@ fn the_chart_is_named_in_the_language_of_the_mail() {
         let alt = alt(&sample::evidence(), &setup, words);
         assert_eq!(alt, caption);
         let chart = render::Chart::Inline(mail::CHART_ID, &alt);
-        let mail =
-            render::render(&[&sample::flood(Status::Actual)], &setup, words, sample::beside("k", chart));
+        let mail = render::render(&sample::flood(Status::Actual), &setup, words, sample::beside("k", chart));
         let html = mail.html.replace("&#x2f;", "/");
         assert!(html.contains(&format!(">{caption}</td>")) && html.contains(&format!("alt=\"{caption}\"")));
     }

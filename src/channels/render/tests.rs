@@ -11,8 +11,7 @@ use crate::channels::words::{Given, LANGUAGES, Messages};
 /// The mail, with the slashes of its HTML as a reader sees them.
 fn rendered(revision: &Revision, setup: &Setup, language: &str) -> Rendered {
     let messages = Messages::read(&setup.messages);
-    let mail =
-        render(&[revision], setup, messages.language(language), sample::beside("0123abcd", Chart::None));
+    let mail = render(revision, setup, messages.language(language), sample::beside("0123abcd", Chart::None));
     Rendered { html: mail.html.replace("&#x2f;", "/"), ..mail }
 }
 
@@ -277,21 +276,6 @@ fn troubles_and_tests_speak_of_the_service() {
     check(&test, "en", &["EXERCISE", "you can be reached", "monthly"], &["Limit:"]);
 }
 
-#[test]
-fn a_digest_lists_every_revision() {
-    let (setup, messages) = (sample::setup(), Messages::read(&Given::new()));
-    let revisions = [sample::flood(Status::Exercise), sample::trouble(TroubleCode::DiskLow, "/data", "")];
-    let revisions: Vec<&Revision> = revisions.iter().collect();
-    let mail = render(&revisions, &setup, messages.language("en"), sample::beside("k", Chart::None));
-    assert_eq!(
-        mail.subject,
-        "[ORANGE II][EXERCISE] 2 warnings: Flood: Qujiang 59.10 m, limit 58.50 m, rising, +0.62 m/h"
-    );
-    for part in ["2 warnings", "Qujiang 59.10 m", "The disk is full"] {
-        assert!(mail.text.contains(part) && mail.html.contains(part), "{part}");
-    }
-}
-
 /// A name, wherever one may stand, is this text and this HTML, in every language.
 fn check_name(name: &str, text: &str, html: &str) {
     let mut plan = sample::plan();
@@ -362,8 +346,7 @@ fn mails_read_as_they_did() {
         ("trouble", sample::trouble(TroubleCode::SensorSilent, "qj-017/level", "silent since 02:10"), "en"),
     ] {
         let chart = if revision.evidence.is_empty() { Chart::None } else { Chart::LeftOut };
-        let mail =
-            render(&[&revision], &setup, messages.language(language), sample::beside("0123abcd", chart));
+        let mail = render(&revision, &setup, messages.language(language), sample::beside("0123abcd", chart));
         golden(&format!("{name}.{language}.txt"), &format!("Subject: {}\n\n{}", mail.subject, mail.text));
         golden(&format!("{name}.{language}.html"), &mail.html);
     }

@@ -11,9 +11,9 @@ use crate::config::plan::Setup;
 fn told(revision: &Revision, setup: &Setup, language: &str) -> (Rendered, serde_json::Value) {
     let messages = Messages::read(&Given::new());
     let words = messages.language(language);
-    let mail = render(&[revision], setup, words, sample::beside("k", Chart::None));
+    let mail = render(revision, setup, words, sample::beside("k", Chart::None));
     let html = mail.html.replace("&#x2f;", "/").replace("&#x27;", "'");
-    let body = Body::of(forewarn_core::ids::Key::default(), &[revision], setup, words, None);
+    let body = Body::of(forewarn_core::ids::Key::default(), &[revision], &[], setup, words, None);
     (Rendered { html, ..mail }, serde_json::to_value(body).expect("a body is JSON"))
 }
 

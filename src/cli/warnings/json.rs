@@ -101,6 +101,7 @@ pub(super) fn delivery_json(names: &Names, row: &DeliveryRow) -> Value {
             DeliveryState::Queued | DeliveryState::Accepted | DeliveryState::Superseded => None,
         },
         "attempts": row.attempts,
+        "digest": row.digest.map(|key| key.to_string()),
         "newest_attempt": row.note.as_ref().map(|(at, outcome)| json!({
             "at": names.time_json(*at), "outcome": outcome,
         })),

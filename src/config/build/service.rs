@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use forewarn_core::event::BUNDLED_MAX;
 use forewarn_core::ids::AreaIx;
 use forewarn_core::plan::Plan;
 use forewarn_core::time::Span;
@@ -15,17 +16,31 @@ use crate::channels::guard::{Refused, Rules, literal};
 use crate::config::fault::{Fault, Place};
 use crate::config::plan::chat::Chat;
 use crate::config::plan::{
-    Admits, Cap, Catalog, Devices, Email, Http, Influx, Listener, Log, MailSecurity, Outline, Setup, Source,
+    Admits, Cap, Catalog, Devices, Digests, Email, Http, Influx, Listener, Log, MailSecurity, Outline, Setup,
+    Source,
     Store, Webhook,
 };
 use crate::config::raw::contacts::{Contacts, WebhookAddress};
-use crate::config::raw::forewarn_toml::{Main, length};
+use crate::config::raw::forewarn_toml::{Digest, Main, length};
 use crate::config::raw::words::Word;
 
 const MIB: u64 = 1 << 20;
 
 /// Shortest webhook secret, bytes, as Standard Webhooks asks.
 const WEBHOOK_SECRET_MIN: usize = 24;
+
+/// Messages that go singly before digests begin: with one red beyond them, three
+/// in the first minute of a storm, which a person can take.
+const DIGEST_AFTER: u32 = 2;
+
+/// More than a person reads is no limit.
+const DIGEST_AFTER_MAX: u32 = 60;
+
+/// Warnings in one post at most: receivers commonly take no more than a megabyte.
+const POSTED_MAX: usize = 1_000;
+
+/// From one digest to the next: the default, the least, the most.
+const DIGEST_EVERY: (Span, Span, Span) = (Span::from_mins(1), Span::from_secs(10), Span::from_mins(60));
 
 /// Where the machine's name stands: as it is now, or as it was given.
 const HOST_FILES: [&str; 2] = ["/proc/sys/kernel/hostname", "/etc/hostname"];
@@ -192,7 +207,24 @@ impl Build<'_> {
             login,
             from: email.from.value.0.clone(),
             connections_max,
+            digest: self.digests(email.digest.as_ref(), "email.digest", BUNDLED_MAX),
         })
+    }
+
+    /// How many messages a target takes, by what is written below `key` or by default.
+    fn digests(&mut self, written: Option<&Digest>, key: &str, members_max: usize) -> Digests {
+        let after = written.and_then(|digest| digest.after.as_ref());
+        let every = written.and_then(|digest| digest.every.as_ref());
+        let digests = Digests {
+            after: self.within(after, &format!("{key}.after"), DIGEST_AFTER, 1..=DIGEST_AFTER_MAX),
+            every: length(every.map(|at| &at.value), DIGEST_EVERY.0),
+            members_max,
+        };
+        if !(DIGEST_EVERY.1..=DIGEST_EVERY.2).contains(&digests.every) {
+            let line = every.map_or(0, |at| at.line);
+            self.fault(&self.at(line), format!("{key}.every is {}", digests.every), "10 s to 1 h");
+        }
+        digests
     }
 
     fn webhook(&mut self, main: &Main) -> Option<Webhook> {
@@ -221,6 +253,9 @@ impl Build<'_> {
             ca: written.and_then(|webhook| webhook.ca.as_ref()).and_then(|path| self.file(path)),
             timeout: self.waited(timeout, "webhook.timeout", Span::from_secs(10)),
             connections_max: self.within(connections_max, "webhook.connections_max", 4, 1..=64) as usize,
+            digest: written
+                .and_then(|webhook| webhook.digest.as_ref())
+                .map(|digest| self.digests(Some(digest), "webhook.digest", POSTED_MAX)),
         })
     }
 

@@ -198,6 +198,18 @@ raw! {
         from: At<Text>,
         /// Connections at once. Default 4.
         connections_max: Option<At<u32>>,
+        /// From how many mails on a person gets digests. Default { after = 2, every = "1 min" }.
+        digest: Option<Digest>,
+    }
+}
+
+raw! {
+    /// From how many messages on a target gets digests.
+    pub(crate) struct Digest {
+        /// Messages that go singly in each `every`, 1 to 60; one red may go beyond them. Default 2.
+        after: Option<At<u32>>,
+        /// From one digest to the next, "10 s" to "1 h". Default "1 min".
+        every: Option<At<Length>>,
     }
 }
 
@@ -216,6 +228,8 @@ raw! {
         timeout: Option<At<Length>>,
         /// Connections at once, per server. Default 4.
         connections_max: Option<At<u32>>,
+        /// From how many posts on a receiver gets digests. Without it, every warning is a post of its own.
+        digest: Option<Digest>,
     }
 }
 

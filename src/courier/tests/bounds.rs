@@ -15,7 +15,7 @@ use super::stage::{Stage, alert, retry};
 use super::{output, revision};
 use crate::channels::Sent;
 use crate::courier::Limits;
-use crate::ports::Outstanding;
+use crate::ports::{Leaves, Outstanding};
 
 #[tokio::test]
 async fn a_sick_target_changes_no_healthy_targets_times() {
@@ -91,7 +91,8 @@ async fn what_stands_in_the_projection_and_belongs_to_the_other_world_is_told_an
         let mut stage = Stage::new(1);
         let due = Due { target: TargetIx(0), round: 0 };
         let smuggled = Arc::new(revision);
-        stage.smuggled = vec![Outstanding { revision: Arc::clone(&smuggled), due, status }];
+        stage.smuggled =
+            vec![Outstanding { revision: Arc::clone(&smuggled), due, status, leaves: Leaves::Open }];
         stage.start();
         let next = revision_of_its_own();
         stage.log.decide(&[Arc::clone(&next)]);
@@ -147,7 +148,7 @@ async fn what_does_not_fit_stays_in_the_log_and_red_overtakes_it() {
     let counted = recorder.handle();
     let _counting = metrics::set_default_local_recorder(&recorder);
     let mut stage = Stage::new(2);
-    stage.limits = Limits { outstanding: 8, red: 4, page: 8 };
+    stage.limits = Limits { outstanding: 8, red: 4, page: 8, ..Limits::default() };
     stage.channel.mood(0, retry());
     stage.start();
     for warning in 0..40 {
@@ -174,7 +175,7 @@ async fn what_does_not_fit_stays_in_the_log_and_red_overtakes_it() {
 #[tokio::test]
 async fn a_backlog_larger_than_a_page_is_read_in_pages() {
     let mut stage = Stage::new(1);
-    stage.limits = Limits { outstanding: 8, red: 2, page: 3 };
+    stage.limits = Limits { outstanding: 8, red: 2, page: 3, ..Limits::default() };
     for warning in 0..20 {
         let position = 200 + warning;
         stage.log.decide(&[revision(position, 1, position, Kind::Alert, Level::Yellow, &[0])]);

@@ -1,164 +1,26 @@
-//! A log, channels, a clock and an archive for tests of the whole courier.
+//! Channels, a clock and an archive for tests of the whole courier.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use forewarn_core::event::{Assignment, Decision, Input, Started};
-use forewarn_core::ids::{IndexKind, Key, LogId, OutputId, Position, RunId, SourceIx};
+use forewarn_core::event::{Decision, Input};
+use forewarn_core::ids::{Key, OutputId, Position, SourceIx};
 use forewarn_core::level::Level;
-use forewarn_core::plan::{Plan, PlanId, Target as PlanTarget};
+use forewarn_core::plan::{Plan, Target as PlanTarget};
 use forewarn_core::time::{Span, Timestamp};
 use forewarn_core::warning::Revision;
 use tokio::sync::watch;
 
+use super::log::{FakeLog, bundles};
 use crate::channels::door::{Live, Target};
 use crate::channels::{Channel, Envelope, Sent};
 use crate::config::plan::chat::Chat;
-use crate::config::plan::{Address, Admits, Cap, Devices, Http, Log, Setup, Store, Webhook};
+use crate::config::plan::{Address, Admits, Cap, Devices, Digests, Http, Log, Setup, Store, Webhook};
 use crate::courier::CourierClock;
-use crate::log::Record;
-use crate::ports::{Archive, Batch, Follow, Inbox, Outstanding};
-
-/// A log in memory. Followers wait at its end until it is closed.
-#[derive(Debug, Default)]
-pub(super) struct FakeLog {
-    inner: Mutex<Records>,
-    more: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct Records {
-    kept: Vec<Arc<Record>>,
-    closed: bool,
-    /// Reads that are still to fail.
-    faults: u32,
-    /// Revisions that the projection is still to be asked for in vain, since it is behind.
-    early: u32,
-}
-
-impl FakeLog {
-    /// A log that names its targets and trusts its clock.
-    pub(super) fn with_targets(targets: u32) -> Arc<FakeLog> {
-        let log = Arc::new(FakeLog::default());
-        let started = Started {
-            log: LogId([7; 16]),
-            run: RunId(3),
-            downtime: None,
-            offset: Span::ZERO,
-            trusted: true,
-            restored: false,
-        };
-        let mut inputs = vec![Input::Started(started)];
-        inputs.extend((0..targets).map(|index| {
-            Input::Assign(Assignment { kind: IndexKind::Target, index, name: target_id(index) })
-        }));
-        log.append(inputs, vec![]);
-        log
-    }
-
-    pub(super) fn append(&self, inputs: Vec<Input>, decisions: Vec<Decision>) -> Position {
-        let mut inner = self.inner.lock().unwrap();
-        let first = inner.kept.last().map_or(Position(1), |last| last.last().next());
-        let record = Record {
-            first,
-            at: Timestamp(0),
-            offset: Span::ZERO,
-            run: RunId(3),
-            engine: 1,
-            plan: PlanId::default(),
-            inputs,
-            decisions: decisions.into_iter().map(|decision| (0, decision)).collect(),
-            flagged: vec![],
-            refused: vec![],
-        };
-        let last = record.last();
-        inner.kept.push(Arc::new(record));
-        self.more.notify_all();
-        last
-    }
-
-    pub(super) fn decide(&self, revisions: &[Arc<Revision>]) -> Position {
-        let decisions = revisions.iter().map(|revision| Decision::Revision((**revision).clone()));
-        self.append(vec![Input::Tick], decisions.collect())
-    }
-
-    pub(super) fn records(&self) -> Vec<Arc<Record>> {
-        self.inner.lock().unwrap().kept.clone()
-    }
-
-    pub(super) fn end(&self) -> Position {
-        self.records().last().map_or(Position(0), |last| last.last())
-    }
-
-    /// The next reads fail.
-    pub(super) fn fail_reads(&self, faults: u32) {
-        self.inner.lock().unwrap().faults = faults;
-        self.more.notify_all();
-    }
-
-    /// The projection is behind for this many questions.
-    pub(super) fn hold_projection(&self, early: u32) {
-        self.inner.lock().unwrap().early = early;
-    }
-
-    pub(super) fn close(&self) {
-        self.inner.lock().unwrap().closed = true;
-        self.more.notify_all();
-    }
-
-    pub(super) fn follow(self: &Arc<Self>, after: Position) -> Box<dyn Follow> {
-        Box::new(FakeFollow { log: Arc::clone(self), after, fault: None })
-    }
-}
-
-struct FakeFollow {
-    log: Arc<FakeLog>,
-    after: Position,
-    fault: Option<String>,
-}
-
-impl FakeFollow {
-    fn find(&mut self, inner: &Records) -> Option<Arc<Record>> {
-        let at = inner.kept.partition_point(|record| record.last() <= self.after);
-        let record = inner.kept.get(at)?;
-        self.after = record.last();
-        Some(Arc::clone(record))
-    }
-}
-
-impl Follow for FakeFollow {
-    fn next(&mut self) -> Option<Arc<Record>> {
-        let log = Arc::clone(&self.log);
-        let mut inner = log.inner.lock().unwrap();
-        loop {
-            if inner.faults > 0 {
-                inner.faults -= 1;
-                self.fault = Some("segment 3: input/output error".into());
-                return None;
-            }
-            if let Some(record) = self.find(&inner) {
-                return Some(record);
-            }
-            if inner.closed {
-                return None;
-            }
-            inner = log.more.wait(inner).unwrap();
-        }
-    }
-
-    fn try_next(&mut self) -> Option<Arc<Record>> {
-        let log = Arc::clone(&self.log);
-        let inner = log.inner.lock().unwrap();
-        self.find(&inner)
-    }
-
-    fn fault(&self) -> Option<String> {
-        self.fault.clone()
-    }
-}
+use crate::ports::{Archive, Batch, Bundled, Inbox, Leaves, Outstanding, Said};
 
 /// An inbox that commits what it gets, unless told to lose it: the driver that
 /// is killed before its sync.
@@ -204,6 +66,10 @@ pub(super) struct Seen {
     pub(super) target: String,
     pub(super) warning: OutputId,
     pub(super) number: u32,
+    /// Of a digest, the worst first.
+    pub(super) members: Vec<Key>,
+    /// Of the first.
+    pub(super) level: Level,
 }
 
 /// A channel to receivers that remember, each a server of its own.
@@ -213,6 +79,8 @@ pub(super) struct FakeChannel {
     seen: Mutex<Vec<Seen>>,
     /// The one server of all, where they share one.
     server: Mutex<Option<String>>,
+    /// How many messages each target takes.
+    pub(super) digests: Mutex<Option<Digests>>,
 }
 
 impl FakeChannel {
@@ -249,6 +117,10 @@ impl Channel<Live> for FakeChannel {
         self.server.lock().unwrap().clone().unwrap_or_else(|| target.address.clone())
     }
 
+    fn digests(&self, _: &Setup) -> Option<Digests> {
+        *self.digests.lock().unwrap()
+    }
+
     fn send<'a>(&'a self, envelope: &'a Envelope<Live>) -> Pin<Box<dyn Future<Output = Sent> + Send + 'a>> {
         let revision = &envelope.revisions[0];
         self.seen.lock().unwrap().push(Seen {
@@ -256,6 +128,8 @@ impl Channel<Live> for FakeChannel {
             target: envelope.target.id.clone(),
             warning: revision.warning,
             number: revision.number,
+            members: envelope.members.iter().map(|member| member.key).collect(),
+            level: revision.level,
         });
         let mood = self.moods.lock().unwrap().get(&envelope.target.id).cloned().unwrap_or(Mood::Takes);
         Box::pin(async move {
@@ -314,9 +188,16 @@ impl FakeArchive {
                         revision: Arc::clone(&revision),
                         due,
                         status: Some(revision.status),
+                        leaves: Leaves::Open,
                     };
                     rows.extend(revision.due.iter().map(row));
                 }
+            }
+            // What is in a digest is no row of its own; one that goes alone says so.
+            for bundle in bundles(&record) {
+                let is_in = |row: &Outstanding| bundle.members.contains(&key(row));
+                rows.retain(|row| !bundle.is_digest() || !is_in(row));
+                rows.iter_mut().filter(|row| is_in(row)).for_each(|row| row.leaves = Leaves::Alone);
             }
             decided.extend(record.inputs.iter().filter_map(|input| match input {
                 Input::Outcome(outcome) => Some(outcome.key),
@@ -324,6 +205,41 @@ impl FakeArchive {
             }));
         }
         (rows, decided)
+    }
+}
+
+impl FakeArchive {
+    /// Digests without all their outcomes.
+    pub(super) fn bundled(&self) -> Vec<Bundled> {
+        let records = self.0.records();
+        let (mut rows, decided) = (Vec::new(), self.deliveries(self.0.end()).1);
+        for record in &records {
+            for (_, decision) in &record.decisions {
+                if let Decision::Revision(revision) = decision {
+                    let (revision, leaves) = (Arc::new(revision.clone()), Leaves::Open);
+                    let status = Some(revision.status);
+                    let row = |&due| Outstanding { revision: Arc::clone(&revision), due, status, leaves };
+                    rows.extend(revision.due.iter().map(row));
+                }
+            }
+        }
+        let digests = records.iter().flat_map(|record| bundles(record)).filter(|bundle| bundle.is_digest());
+        let whole = digests.map(|bundle| Bundled {
+            key: bundle.key,
+            members: rows.iter().filter(|row| bundle.members.contains(&key(row))).cloned().collect(),
+            decided: bundle.members.iter().copied().filter(|key| decided.contains(key)).collect(),
+        });
+        whole.filter(|digest| digest.decided.len() < digest.members.len()).collect()
+    }
+
+    /// What was said, oldest first.
+    pub(super) fn said(&self) -> Vec<Said> {
+        let records = self.0.records();
+        let bundles =
+            records.iter().flat_map(|record| bundles(record).map(move |bundle| (record.at, bundle)));
+        bundles
+            .map(|(at, bundle)| Said { target: bundle.target, at, is_digest: bundle.is_digest() })
+            .collect()
     }
 }
 
@@ -352,8 +268,11 @@ impl Archive for FakeArchive {
         limit: usize,
     ) -> anyhow::Result<Vec<Outstanding>> {
         let (rows, decided) = self.deliveries(upto);
-        let after = rows.iter().position(|row| row == after).expect("a row of the log");
-        let open = rows.into_iter().skip(after + 1).filter(|row| !decided.contains(&key(row)));
+        let place = |row: &Outstanding| (row.revision.id, row.due);
+        let open = rows
+            .into_iter()
+            .filter(|row| place(row) > place(after))
+            .filter(|row| !decided.contains(&key(row)));
         Ok(open.take(limit).collect())
     }
 }
@@ -405,6 +324,7 @@ pub(super) fn setup(targets: u32, erased: &[u32]) -> Arc<Setup> {
             ca: None,
             timeout: Span::from_secs(15),
             connections_max: 4,
+            digest: None,
         },
         chat: Chat::default(),
         influx: None,

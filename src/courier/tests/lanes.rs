@@ -1,37 +1,42 @@
 //! The lanes by tables: one line a step, what it must bring beside it.
 
-use forewarn_core::event::DeliveryOutcome;
+use forewarn_core::event::{Bundle, DeliveryOutcome};
 use forewarn_core::ids::{Key, TargetIx};
 use forewarn_core::level::Level;
 use forewarn_core::time::{Moment, Span, Timestamp};
 use forewarn_core::warning::{Death, Kind, Outcome};
 
 use super::revision;
+use crate::config::plan::Digests;
 use crate::courier::delivery::{Action, Admission, Attempt, Delivery};
 use crate::courier::lane::Place;
 use crate::courier::lanes::Lanes;
+use crate::ports::{Hold, Leaves};
 
 /// Plays steps against the lanes. A delivery is named `<letter of the warning>
 /// <number>@<target>`; `@1` may be left out.
-struct Play {
+pub(super) struct Play {
     lanes: Lanes,
     now: Timestamp,
     position: u64,
     connections_max: usize,
+    digests: Option<Digests>,
     reported: Vec<DeliveryOutcome>,
+    fixing: Vec<Bundle>,
     names: Vec<(Key, String)>,
 }
 
 impl Play {
-    fn new(connections_max: usize) -> Self {
+    pub(super) fn new(connections_max: usize, digests: Option<Digests>) -> Self {
         let mut lanes = Lanes::new(1);
         lanes.civil_is(Moment { at: Timestamp(0), offset: Span::ZERO, trusted: true });
         let (now, position) = (Timestamp(0), 100);
-        Play { lanes, now, position, connections_max, reported: vec![], names: vec![] }
+        let (reported, fixing, names) = (vec![], vec![], vec![]);
+        Play { lanes, now, position, connections_max, digests, reported, fixing, names }
     }
 
     fn place(&self) -> Place {
-        Place { server: "one".into(), connections_max: self.connections_max }
+        Place { server: "one".into(), connections_max: self.connections_max, digests: self.digests }
     }
 
     fn key(&self, name: &str) -> Key {
@@ -39,7 +44,7 @@ impl Play {
         found.unwrap_or_else(|| panic!("no delivery {name}")).0
     }
 
-    fn step(&mut self, step: &str) -> String {
+    pub(super) fn step(&mut self, step: &str) -> String {
         let (verb, rest) = step.split_once(' ').unwrap_or((step, ""));
         match verb {
             "alert" => self.release(rest, Kind::Alert, Admission::Admitted),
@@ -58,6 +63,17 @@ impl Play {
                 for outcome in std::mem::take(&mut self.reported) {
                     self.lanes.logged(&outcome, self.now);
                 }
+            }
+            "fix" => {
+                for bundle in std::mem::take(&mut self.fixing) {
+                    self.lanes.fixed(&bundle, self.now);
+                }
+            }
+            "hold" => self.lanes.hold(Hold::UntilResumed, self.now),
+            "resume" => self.lanes.hold(Hold::No, self.now),
+            "switch-off" => {
+                self.digests = None;
+                self.lanes.place(TargetIx(1), Some(self.place()), self.now);
             }
             "erase" => self.lanes.place(TargetIx(rest.parse().expect("a target")), None, self.now),
             "distrust" => self.lanes.civil_is(Moment { at: self.now, offset: Span::ZERO, trusted: false }),
@@ -81,30 +97,38 @@ impl Play {
         let key = Key::of_delivery(&revision.id, &target.to_string(), round);
         self.names.push((key, name.to_owned()));
         let delivery = Delivery { key, target: TargetIx(target), round, revision, admission };
-        self.lanes.release(delivery, Some(self.place()), self.now);
+        self.lanes.release(delivery, Leaves::Open, Some(self.place()), self.now);
     }
 
     fn finish(&mut self, name: &str, attempt: Attempt) {
         self.lanes.finished(self.key(name), attempt, self.now);
     }
 
+    fn name(&self, key: Key) -> &str {
+        &self.names.iter().find(|(known, _)| *known == key).expect("named").1
+    }
+
     fn said(&mut self) -> String {
         let mut said = Vec::new();
         for action in self.lanes.take_actions() {
-            let name = |key| self.names.iter().find(|(known, _)| *known == key).expect("named").1.clone();
             match action {
-                Action::Send(key) => said.push(format!("send {}", name(key))),
+                Action::Send(key) => said.push(format!("send {}", self.name(key))),
+                Action::Fix(bundle) => {
+                    let members: Vec<&str> = bundle.members.iter().map(|key| self.name(*key)).collect();
+                    let members = members.join("+");
+                    said.push(format!("fix {members}"));
+                    if bundle.is_digest() {
+                        self.names.push((bundle.key, members));
+                    }
+                    self.fixing.push(bundle);
+                }
                 Action::Report(outcome) => {
                     self.reported.push(outcome);
-                    let word = match outcome.outcome {
-                        Outcome::Accepted => "accepted",
-                        Outcome::Superseded => "superseded",
-                        Outcome::Dead(Death::Rejected) => "rejected",
-                        Outcome::Dead(Death::Expired) => "expired",
-                        Outcome::Dead(Death::Erased) => "erased",
-                        Outcome::Dead(Death::Forbidden) => "forbidden",
-                    };
-                    said.push(format!("{word} {}", name(outcome.key)));
+                    said.push(format!("{} {}", became(outcome.outcome), self.name(outcome.key)));
+                }
+                Action::Settle(key, outcomes) => {
+                    said.push(format!("{} {}", became(outcomes[0].outcome), self.name(key)));
+                    self.reported.extend(outcomes);
                 }
             }
         }
@@ -112,8 +136,19 @@ impl Play {
     }
 }
 
+fn became(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Accepted => "accepted",
+        Outcome::Superseded => "superseded",
+        Outcome::Dead(Death::Rejected) => "rejected",
+        Outcome::Dead(Death::Expired) => "expired",
+        Outcome::Dead(Death::Erased) => "erased",
+        Outcome::Dead(Death::Forbidden) => "forbidden",
+    }
+}
+
 fn check(history: &str, connections_max: usize, steps: &[(&str, &str)]) {
-    let mut play = Play::new(connections_max);
+    let mut play = Play::new(connections_max, None);
     for (step, said) in steps {
         assert_eq!(play.step(step), *said, "{history}: {step}");
     }
@@ -337,7 +372,7 @@ fn a_receiver_is_asked_again_when_it_said() {
 
 #[test]
 fn idle_is_when_everything_rests_or_is_in_the_log() {
-    let mut play = Play::new(4);
+    let mut play = Play::new(4, None);
     let mut states = Vec::new();
     for step in ["alert a1", "fail a1", "wait 1 s", "ok a1", "log"] {
         play.step(step);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use forewarn_core::event::DeliveryOutcome;
+use forewarn_core::event::{Bundle, DeliveryOutcome};
 use forewarn_core::ids::{Key, TargetIx};
 use forewarn_core::level::Level;
 use forewarn_core::time::{Moment, Span, Timestamp};
@@ -11,13 +11,18 @@ use forewarn_core::warning::{Kind, Outcome, Revision};
 use proptest::prelude::*;
 
 use super::revision;
+use crate::config::plan::Digests;
 use crate::courier::delivery::{Action, Admission, Attempt, Delivery};
 use crate::courier::lane::Place;
 use crate::courier::lanes::Lanes;
+use crate::ports::{Leaves, Said};
 
 const TARGETS: u32 = 4;
 const WARNINGS: u64 = 3;
 const CONNECTIONS_MAX: usize = 2;
+
+/// Of every other target; the others take as many messages as there are.
+const TERMS: Digests = Digests { after: 1, every: Span::from_secs(30), members_max: 10_000 };
 
 /// One step of a history; the numbers choose among what is possible.
 #[derive(Debug, Clone)]
@@ -39,6 +44,13 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// What the lanes hand to the driver.
+#[derive(Debug, Clone)]
+enum Reported {
+    Outcome(DeliveryOutcome),
+    Bundle(Bundle, Timestamp),
+}
+
 /// A log beside the lanes, and what the receivers saw.
 struct World {
     lanes: Lanes,
@@ -48,7 +60,12 @@ struct World {
     ended: BTreeSet<u64>,
     released: Vec<(Key, TargetIx, Arc<Revision>)>,
     logged: BTreeMap<Key, Outcome>,
-    reported: Vec<DeliveryOutcome>,
+    /// On its way into the log, in order.
+    reported: Vec<Reported>,
+    /// What the log fixed, and when.
+    bundles: Vec<(Bundle, Timestamp)>,
+    /// By delivery: the key of the message that carried it.
+    carried: BTreeMap<Key, Key>,
     flying: Vec<Key>,
     /// By target and warning: the numbers attempted, in order.
     seen: BTreeMap<(TargetIx, u64), Vec<u32>>,
@@ -67,6 +84,8 @@ impl World {
             released: vec![],
             logged: BTreeMap::new(),
             reported: vec![],
+            bundles: vec![],
+            carried: BTreeMap::new(),
             flying: vec![],
             seen: BTreeMap::new(),
             accepted: BTreeSet::new(),
@@ -78,7 +97,8 @@ impl World {
 
     fn place(target: TargetIx) -> Place {
         let server = if target.0 < TARGETS / 2 { "one" } else { "two" };
-        Place { server: server.into(), connections_max: CONNECTIONS_MAX }
+        let digests = target.0.is_multiple_of(2).then_some(TERMS);
+        Place { server: server.into(), connections_max: CONNECTIONS_MAX, digests }
     }
 
     fn step(&mut self, step: &Step) {
@@ -92,8 +112,8 @@ impl World {
                 }
             }
             Step::Log { count } => {
-                for outcome in self.reported.drain(..(*count).min(self.reported.len())).collect::<Vec<_>>() {
-                    self.log(&outcome);
+                for reported in self.reported.drain(..(*count).min(self.reported.len())).collect::<Vec<_>>() {
+                    self.log(reported);
                 }
             }
             Step::Wait { millis } => {
@@ -126,26 +146,46 @@ impl World {
         for target in (0..TARGETS).map(TargetIx) {
             let key = Key::of_delivery(&revision.id, &target.0.to_string(), 0);
             self.released.push((key, target, Arc::clone(&revision)));
-            self.release(key, target, &revision);
+            let delivery = self.delivery(key);
+            self.lanes.release(delivery, Leaves::Open, Some(World::place(target)), self.now);
         }
     }
 
-    fn release(&mut self, key: Key, target: TargetIx, revision: &Arc<Revision>) {
-        let revision = Arc::clone(revision);
-        let delivery = Delivery { key, target, round: 0, revision, admission: Admission::Admitted };
-        self.lanes.release(delivery, Some(World::place(target)), self.now);
+    fn delivery(&self, key: Key) -> Delivery {
+        let found = self.released.iter().find(|(known, ..)| *known == key);
+        let (key, target, revision) = found.expect("only what was released").clone();
+        Delivery { key, target, round: 0, revision, admission: Admission::Admitted }
+    }
+
+    /// What a message of this key carries, by the log.
+    fn members(&self, key: Key) -> Vec<Key> {
+        let bundle = self.bundles.iter().find(|(bundle, _)| bundle.key == key);
+        bundle.map_or_else(|| vec![key], |(bundle, _)| bundle.members.clone())
     }
 
     fn finish(&mut self, key: Key, attempt: Attempt) {
         if attempt == Attempt::Accepted {
-            self.accepted.insert(key);
+            let members = self.members(key);
+            self.accepted.extend(members);
         }
         self.lanes.finished(key, attempt, self.now);
     }
 
-    fn log(&mut self, outcome: &DeliveryOutcome) {
-        self.logged.entry(outcome.key).or_insert(outcome.outcome);
-        self.lanes.logged(outcome, self.now);
+    fn log(&mut self, reported: Reported) {
+        match reported {
+            Reported::Outcome(outcome) => {
+                self.logged.entry(outcome.key).or_insert(outcome.outcome);
+                self.lanes.logged(&outcome, self.now);
+            }
+            Reported::Bundle(bundle, at) => {
+                for member in &bundle.members {
+                    let others = self.bundles.iter().any(|(other, _)| other.members.contains(member));
+                    assert!(!others, "put together twice");
+                }
+                self.bundles.push((bundle.clone(), at));
+                self.lanes.fixed(&bundle, self.now);
+            }
+        }
     }
 
     /// Memory is gone, and what was reported but not logged; the log is not.
@@ -161,9 +201,30 @@ impl World {
                 self.lanes.recall(revision.warning, *target, revision.number);
             }
         }
-        for (key, target, revision) in &released {
+        for (bundle, at) in &self.bundles {
+            let said = Said { target: bundle.target, at: *at, is_digest: bundle.is_digest() };
+            self.lanes.recall_said(said);
+        }
+        let open = |key: &Key| !self.logged.contains_key(key);
+        for (bundle, _) in self.bundles.iter().filter(|(it, _)| it.is_digest() && it.members.iter().any(open))
+        {
+            let mut members: Vec<Delivery> = bundle.members.iter().map(|key| self.delivery(*key)).collect();
+            members.sort_by_key(|member| member.revision.id.position);
+            let decided: BTreeSet<Key> =
+                bundle.members.iter().copied().filter(|key| self.logged.contains_key(key)).collect();
+            let place = Some(World::place(bundle.target));
+            self.lanes.recall_digest(bundle.key, members, &decided, place, self.now);
+        }
+        for (key, target, _) in &released {
+            let bundle = self.bundles.iter().find(|(bundle, _)| bundle.members.contains(key));
+            let leaves = match bundle {
+                Some((bundle, _)) if bundle.is_digest() => continue,
+                Some(_) => Leaves::Alone,
+                None => Leaves::Open,
+            };
             if !self.logged.contains_key(key) {
-                self.release(*key, *target, revision);
+                let delivery = self.delivery(*key);
+                self.lanes.release(delivery, leaves, Some(World::place(*target)), self.now);
             }
         }
     }
@@ -171,21 +232,54 @@ impl World {
     fn act(&mut self) {
         for action in self.lanes.take_actions() {
             match action {
-                Action::Report(outcome) => self.reported.push(outcome),
+                Action::Fix(bundle) => self.fix(bundle),
+                Action::Report(outcome) => self.reported.push(Reported::Outcome(outcome)),
+                Action::Settle(_, outcomes) => {
+                    self.reported.extend(outcomes.into_iter().map(Reported::Outcome));
+                }
                 Action::Send(key) => self.attempt(key),
             }
         }
         for server in [0..TARGETS / 2, TARGETS / 2..TARGETS] {
             let flying = self.flying.iter().filter(|key| {
-                self.released.iter().any(|(known, target, _)| known == *key && server.contains(&target.0))
+                let target = self.delivery(self.members(**key)[0]).target;
+                server.contains(&target.0)
             });
             assert!(flying.count() <= CONNECTIONS_MAX, "more connections than the server stands");
         }
     }
 
-    fn attempt(&mut self, key: Key) {
-        let (_, target, revision) =
-            self.released.iter().find(|(known, ..)| *known == key).expect("only what was released").clone();
+    /// Fixed before it leaves, and no more of it in a while than a target takes.
+    fn fix(&mut self, bundle: Bundle) {
+        let pending = self.reported.iter().filter_map(|reported| match reported {
+            Reported::Bundle(bundle, at) => Some((bundle, at)),
+            Reported::Outcome(_) => None,
+        });
+        let known = self.bundles.iter().map(|(bundle, at)| (bundle, at)).chain(pending);
+        let late = known.filter(|(other, at)| {
+            other.target == bundle.target && **at + TERMS.every > self.now && other.key != bundle.key
+        });
+        assert!(late.count() <= TERMS.after as usize, "more than a target takes");
+        self.reported.push(Reported::Bundle(bundle, self.now));
+    }
+
+    fn attempt(&mut self, message: Key) {
+        let members = self.members(message);
+        let target = self.delivery(members[0]).target;
+        if World::place(target).digests.is_some() {
+            let is_fixed = self.bundles.iter().any(|(bundle, _)| bundle.key == message);
+            assert!(is_fixed, "sent before the log says what it carries");
+        }
+        for member in &members {
+            let was = self.carried.insert(*member, message);
+            assert!(was.is_none_or(|was| was == message), "repeated under another key");
+            self.carry(*member, message);
+        }
+        self.flying.push(message);
+    }
+
+    fn carry(&mut self, key: Key, message: Key) {
+        let Delivery { target, revision, .. } = self.delivery(key);
         for (earlier, ..) in self.released.iter().filter(|(_, to, other)| {
             *to == target && other.warning == revision.warning && other.number < revision.number
         }) {
@@ -195,16 +289,21 @@ impl World {
             );
         }
         let seen = self.seen.entry((target, revision.warning.position.0)).or_default();
-        assert!(seen.last().is_none_or(|&last| last <= revision.number), "an older revision after a newer");
-        assert!(
-            !self.logged.contains_key(&key),
-            "sent although the log has its outcome: {:?}",
-            self.logged.get(&key)
-        );
+        // A digest goes out whole, and so may repeat what the log has of it.
+        if key == message || !self.logged.contains_key(&key) {
+            assert!(
+                seen.last().is_none_or(|&last| last <= revision.number),
+                "an older revision after a newer"
+            );
+            assert!(
+                !self.logged.contains_key(&key),
+                "sent although the log has its outcome: {:?}",
+                self.logged.get(&key)
+            );
+        }
         let unheard = seen.is_empty() && self.crashes == 0;
         assert!(!(unheard && revision.kind.is_last()), "an all-clear for what was never said");
         seen.push(revision.number);
-        self.flying.push(key);
     }
 
     /// The faults stop; everything must come to its end.
@@ -213,8 +312,8 @@ impl World {
             if let Some(key) = self.flying.pop() {
                 self.finish(key, Attempt::Accepted);
             } else if !self.reported.is_empty() {
-                let outcome = self.reported.remove(0);
-                self.log(&outcome);
+                let reported = self.reported.remove(0);
+                self.log(reported);
             } else if let Some(at) = self.lanes.wake_at() {
                 self.now = at.max(self.now);
                 self.lanes.advance(self.now);
@@ -231,7 +330,8 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     /// Order per target and warning, bounded connections, nothing lost,
-    /// nothing repeated once the log knows, across crashes anywhere.
+    /// nothing repeated once the log knows or under another key, no more messages
+    /// than a target takes, across crashes anywhere.
     #[test]
     fn every_history_ends_with_every_target_told_in_order(steps in prop::collection::vec(step(), 1..120)) {
         let mut world = World::new();

@@ -2,12 +2,15 @@
 //! then the whole courier against a log, channels and a clock of their own.
 
 mod bounds;
+mod digests;
 mod doubles;
 mod histories;
 mod lanes;
 mod laws;
+mod log;
 mod overdue;
 mod stage;
+mod storm;
 mod telling;
 
 use std::sync::Arc;

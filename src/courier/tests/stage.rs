@@ -13,9 +13,8 @@ use forewarn_core::time::Span;
 use forewarn_core::warning::{Kind, Outcome, Revision};
 use tokio::sync::watch;
 
-use super::doubles::{
-    FakeArchive, FakeChannel, FakeInbox, FakeLog, ManualClock, Mood, key, setup, target_id,
-};
+use super::doubles::{FakeArchive, FakeChannel, FakeInbox, ManualClock, Mood, key, setup, target_id};
+use super::log::FakeLog;
 use super::revision;
 use crate::channels::Sent;
 use crate::config::plan::Setup;
@@ -57,6 +56,7 @@ impl Stage {
     /// Starts from a projection that has reached the log's end.
     pub(super) fn start(&mut self) {
         let end = self.log.end();
+        let archive = FakeArchive(Arc::clone(&self.log));
         let (rows, decided) = FakeArchive(Arc::clone(&self.log)).deliveries(end);
         let mut told = BTreeMap::new();
         for row in &rows {
@@ -72,6 +72,8 @@ impl Stage {
             hold: self.hold,
             targets: (0..64).map(|target| (TargetIx(target), target_id(target))).collect(),
             outstanding: open.take(self.limits.page).chain(self.smuggled.clone()).collect(),
+            bundled: archive.bundled(),
+            said: archive.said(),
             told: told.into_iter().map(|((warning, target), number)| (warning, target, number)).collect(),
         };
         let (sender, notes) = sync_channel(64);
@@ -101,6 +103,12 @@ impl Stage {
     pub(super) fn kill(&mut self) {
         self.inbox.losing.store(true, Ordering::SeqCst);
         self.courier.take().expect("started").abort();
+    }
+
+    /// Time passes, here and in the log.
+    pub(super) fn wait(&self, span: Span) {
+        *self.log.now.lock().unwrap() = self.clock.now() + span;
+        self.clock.advance(span);
     }
 
     /// What the log says became of each delivery.

@@ -16,7 +16,7 @@ use metrics::{counter, gauge, histogram};
 use tracing::error;
 
 use super::super::draft::Draft;
-use super::super::release::{acknowledge, bytes_of, source_of};
+use super::super::release::{acknowledge, bytes_of, bytes_of_bundle, source_of};
 use super::Loop;
 use crate::crash::{self, Before, Done, Early};
 use crate::log::Record;
@@ -82,6 +82,7 @@ impl Loop {
             #[cfg(test)]
             super::super::tests::stumble_over(input);
             inputs += 1;
+            bytes += bytes_of_bundle(input);
             for output in self.outputs.drain(..) {
                 match output {
                     Output::Decision(decision) => {

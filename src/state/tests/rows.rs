@@ -1,7 +1,9 @@
 //! What stands in the rows.
 
+use forewarn_core::event::Bundle;
+
 use super::*;
-use crate::ports::Hold;
+use crate::ports::{Hold, Leaves, Said};
 
 #[test]
 fn a_record_that_comes_again_changes_nothing() {
@@ -91,6 +93,59 @@ fn a_resend_is_a_delivery_of_its_own() {
     projection.apply(&[Arc::new(record(21, vec![Input::Tick], vec![resent]))]).unwrap();
     let rows = place.reader().outstanding_deliveries(9).unwrap();
     assert!(rows.iter().any(|row| row.key == key(10, 1, 1) && row.round == 1));
+}
+
+#[test]
+fn a_digest_is_resumed_whole_under_its_key() {
+    let place = Place::new();
+    let mut projection = place.open(0);
+    projection.apply(&life()).unwrap();
+    let other = Revision { id: output(21), warning: output(21), ..revision(1, 21, Kind::Alert, &[0, 1]) };
+    let mut fixed = record(21, vec![Input::Tick], vec![Decision::Revision(other)]);
+    fixed.at = Timestamp::from_secs(21);
+    // Target 0 is told of both in a digest, target 1 of the first alone.
+    let digest = Bundle::digest(vec![key(21, 0, 0), key(13, 0, 0)], TargetIx(0), Level::Orange);
+    let alone = Bundle::alone(key(13, 1, 0), TargetIx(1), Level::Orange);
+    let inputs = vec![Input::Bundled(digest.clone()), Input::Bundled(alone)];
+    let mut bundled = record(22, inputs, vec![]);
+    bundled.at = Timestamp::from_secs(22);
+    projection.apply(&[Arc::new(fixed), Arc::new(bundled.clone())]).unwrap();
+    let reader = place.reader();
+    let resume = reader.resume(9).unwrap();
+    let rows: Vec<_> =
+        resume.outstanding.iter().map(|row| (row.revision.id, row.due.target.0, row.leaves)).collect();
+    assert_eq!(rows, [(output(13), 1, Leaves::Alone), (output(21), 1, Leaves::Open)]);
+    let said = |target, is_digest| Said { target: TargetIx(target), at: bundled.at, is_digest };
+    let mut was_said = resume.said.clone();
+    was_said.sort_by_key(|said| said.target);
+    assert_eq!(was_said, [said(0, true), said(1, false)]);
+    assert_eq!((resume.bundled.len(), resume.bundled[0].key), (1, digest.key));
+    let members: Vec<_> = resume.bundled[0].members.iter().map(|row| row.revision.id).collect();
+    assert_eq!((members, resume.bundled[0].decided.len()), (vec![output(13), output(21)], 0));
+    // One has its outcome: the digest is still the whole of it.
+    let accepted = DeliveryOutcome {
+        key: key(21, 0, 0),
+        warning: output(21),
+        number: 1,
+        target: TargetIx(0),
+        outcome: Outcome::Accepted,
+    };
+    projection.apply(&[Arc::new(record(24, vec![Input::Outcome(accepted)], vec![]))]).unwrap();
+    let resume = reader.resume(9).unwrap();
+    assert_eq!(resume.bundled[0].members.len(), 2);
+    assert_eq!(resume.bundled[0].decided.iter().collect::<Vec<_>>(), [&key(21, 0, 0)]);
+    // Its page, and what its button acknowledges.
+    let page = reader.digest_page(digest.key).unwrap().expect("a page");
+    let newest: Vec<_> = page.newest.iter().map(|(revision, key)| (revision.id, *key)).collect();
+    assert_eq!(newest, [(output(13), key(13, 0, 0)), (output(21), key(21, 0, 0))]);
+    assert_eq!((page.target, page.upto, page.acknowledged), (TargetIx(0), Position(24), vec![]));
+    let upto = |position| reader.digest_upto(digest.key, Position(position)).unwrap().expect("a digest").1;
+    assert_eq!(upto(24), [(output(10), 2), (output(21), 1)]);
+    assert_eq!(upto(12), [(output(10), 1)], "what came later is not acknowledged");
+    assert_eq!(reader.digest_page(key(13, 1, 0)).unwrap(), None, "a delivery that goes alone is no digest");
+    let detail = reader.warning(output(21).digest()).unwrap().unwrap();
+    let digests: Vec<_> = detail.deliveries.iter().map(|row| row.digest).collect();
+    assert_eq!(digests, [Some(digest.key), None]);
 }
 
 #[test]
