@@ -18,6 +18,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("courier", &["channels", "clock", "link", "log"]),
     ("crash", &[]),
     ("driver", &["log", "clock"]),
+    ("expiry", &[]),
     ("formats", &[]),
     ("fuzzed", &["formats", "ingest", "log"]),
     ("http", &["accounts", "audit", "board", "formats", "ingest", "state", "views"]),

@@ -84,7 +84,8 @@ impl Engine {
             | Input::Command(..)
             | Input::Trouble(_)
             | Input::Assign(_)
-            | Input::Intake(_) => None,
+            | Input::Intake(_)
+            | Input::Canary(_) => None,
         });
         let mut count = 0;
         for (place, sensor) in sensors.iter_mut().zip(readings) {
@@ -209,6 +210,7 @@ impl Engine {
             Input::Trouble(report) => self.areas.reported(report),
             Input::Intake(true) => self.intake_is(Intake::Taken, pen),
             Input::Intake(false) => self.intake_is(Intake::Stopped, pen),
+            Input::Canary(every) => self.areas.canary(*every),
         }
     }
 
@@ -372,10 +374,13 @@ fn cell_of(decision: &Decision) -> Option<Cell> {
         | Decision::Drafted(_)
         | Decision::Muted(_)
         | Decision::Noted(_)
-        | Decision::Lapsed(_) => None,
+        | Decision::Lapsed(_)
+        | Decision::Canary(_) => None,
     }
 }
 
+#[cfg(test)]
+mod canary_tests;
 #[cfg(test)]
 mod orders_tests;
 #[cfg(test)]

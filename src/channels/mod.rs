@@ -14,6 +14,7 @@ pub mod door;
 pub mod email;
 pub mod facts;
 pub mod guard;
+pub mod heartbeat;
 pub(crate) mod kept;
 pub mod mail;
 pub mod naming;
@@ -33,7 +34,7 @@ use std::time::Duration;
 
 use forewarn_core::ids::Key;
 use forewarn_core::time::Moment;
-use forewarn_core::warning::Revision;
+use forewarn_core::warning::{About, Revision};
 
 use crate::config::plan::Setup;
 use crate::ports::{Current, History};
@@ -134,8 +135,14 @@ impl std::fmt::Debug for Now {
 }
 
 /// Every channel, ready to send in one world.
-pub fn build<W: World>(setup: Current, history: Arc<dyn History>, now: Now) -> Vec<Arc<dyn Channel<W>>> {
+pub fn build<W: World>(
+    setup: Current,
+    history: Arc<dyn History>,
+    now: Now,
+    canary: heartbeat::Watched,
+) -> Vec<Arc<dyn Channel<W>>> {
     vec![
+        Arc::new(heartbeat::Heartbeat::<W>::new(now.clone(), canary)),
         Arc::new(email::Email::<W>::new(setup, history, now.clone())),
         Arc::new(webhook::Webhook::<W>::new(now)),
     ]
@@ -147,6 +154,9 @@ fn admitted<W: World>(envelope: &Envelope<W>) -> Result<(), Sent> {
     let Some(head) = envelope.revisions.first() else {
         return Err(Sent::Rejected { reason: "an empty envelope".into() });
     };
+    if envelope.revisions.iter().any(|revision| matches!(revision.about, About::Canary(_))) {
+        return Err(Sent::Forbidden { reason: "the canary goes by its own channel, and to no person".into() });
+    }
     if !envelope.revisions.iter().all(|revision| W::admits(revision)) {
         return Err(Sent::Forbidden { reason: format!("its status may not leave a {} service", W::STAMP) });
     }

@@ -107,15 +107,7 @@ impl<W: World> Channel<W> for Webhook<W> {
     }
 
     fn server(&self, target: &Target<W>) -> String {
-        // Host and port only: paths of webhooks are secrets.
-        let url = Url::parse(&target.address).ok();
-        url.map_or_else(String::new, |url| {
-            format!(
-                "{}:{}",
-                url.host_str().unwrap_or_default(),
-                url.port_or_known_default().unwrap_or_default()
-            )
-        })
+        host_and_port(&target.address)
     }
 
     fn connections_max(&self, setup: &Setup) -> usize {
@@ -127,8 +119,16 @@ impl<W: World> Channel<W> for Webhook<W> {
     }
 }
 
+/// Host and port only: paths of webhooks are secrets.
+pub(super) fn host_and_port(address: &str) -> String {
+    let url = Url::parse(address).ok();
+    url.map_or_else(String::new, |url| {
+        format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default())
+    })
+}
+
 /// One POST, from connect to the last byte read within `limit`.
-async fn post(
+pub(super) async fn post(
     client: &Client,
     url: Url,
     headers: HeaderMap,
@@ -207,7 +207,7 @@ fn wish(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     Some(wait)
 }
 
-fn headers(id: &str, now: Timestamp, secret: &Secret, body: &[u8]) -> HeaderMap {
+pub(super) fn headers(id: &str, now: Timestamp, secret: &Secret, body: &[u8]) -> HeaderMap {
     let timestamp = now.as_secs().to_string();
     let signature = signature(secret, id, &timestamp, body);
     let mut headers = HeaderMap::new();
@@ -234,7 +234,7 @@ pub fn signature(secret: &Secret, id: &str, timestamp: &str, body: &[u8]) -> Str
     format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
 }
 
-fn client(webhook: &plan::Webhook, guard: &Guard, scheme: Scheme) -> Result<Client, String> {
+pub(super) fn client(webhook: &plan::Webhook, guard: &Guard, scheme: Scheme) -> Result<Client, String> {
     // Whoever installed a provider before us chose the same one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let extra = match &webhook.ca {

@@ -79,7 +79,8 @@ pub(super) fn tell(decision: &Decision) {
         | Decision::WouldHave(_)
         | Decision::Resumed
         | Decision::Resent { .. }
-        | Decision::Asked { .. } => {}
+        | Decision::Asked { .. }
+        | Decision::Canary(_) => {}
     }
 }
 
@@ -105,6 +106,7 @@ pub(super) fn source_of(input: &Input) -> SourceIx {
         | Input::Command(..)
         | Input::Trouble(_)
         | Input::Assign(_)
-        | Input::Intake(_) => SourceIx::default(),
+        | Input::Intake(_)
+        | Input::Canary(_) => SourceIx::default(),
     }
 }

@@ -65,7 +65,8 @@ impl Tally {
                 | Input::Command(..)
                 | Input::Trouble(_)
                 | Input::Assign(_)
-                | Input::Intake(_) => {}
+                | Input::Intake(_)
+                | Input::Canary(_) => {}
             }
         }
         let mut aside = [0; Aside::ALL.len()];

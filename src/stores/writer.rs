@@ -328,7 +328,8 @@ impl Writer {
                 | Input::Command(..)
                 | Input::Trouble(_)
                 | Input::Assign(_)
-                | Input::Intake(_) => {}
+                | Input::Intake(_)
+                | Input::Canary(_) => {}
             }
         }
         if self.trusted {

@@ -171,7 +171,9 @@ pub(super) fn level(code: TroubleCode) -> Level {
         | TroubleCode::Undelivered
         | TroubleCode::ApprovalWaiting
         | TroubleCode::Unacknowledged
-        | TroubleCode::OtherWorld => Level::Orange,
+        | TroubleCode::OtherWorld
+        | TroubleCode::HasEnded
+        | TroubleCode::HeartbeatLate => Level::Orange,
         TroubleCode::SensorSilent
         | TroubleCode::DomainSilent
         | TroubleCode::SourceDown
@@ -184,7 +186,8 @@ pub(super) fn level(code: TroubleCode) -> Level {
         | TroubleCode::MessageTooLarge
         | TroubleCode::Held
         | TroubleCode::ReloadRefused
-        | TroubleCode::Muted => Level::Yellow,
+        | TroubleCode::Muted
+        | TroubleCode::EndsSoon => Level::Yellow,
     }
 }
 

@@ -71,11 +71,20 @@ pub enum TroubleCode {
     /// Something of a drill stood among what is live, or the other way round; it was not sent.
     #[n(23)]
     OtherWorld,
+    /// A certificate or a token comes to its end soon.
+    #[n(19)]
+    EndsSoon,
+    /// A certificate or a token has come to its end.
+    #[n(20)]
+    HasEnded,
+    /// The canary has not come through, or its heartbeat reaches nobody outside.
+    #[n(41)]
+    HeartbeatLate,
 }
 
 impl TroubleCode {
     /// Every code, in order.
-    pub const ALL: [TroubleCode; 22] = [
+    pub const ALL: [TroubleCode; 25] = [
         TroubleCode::SensorSilent,
         TroubleCode::DomainSilent,
         TroubleCode::SourceDown,
@@ -98,6 +107,9 @@ impl TroubleCode {
         TroubleCode::ApprovalWaiting,
         TroubleCode::Muted,
         TroubleCode::OtherWorld,
+        TroubleCode::EndsSoon,
+        TroubleCode::HasEnded,
+        TroubleCode::HeartbeatLate,
     ];
 
     /// The word for logs, JSON, messages and pages.
@@ -125,6 +137,9 @@ impl TroubleCode {
             TroubleCode::ApprovalWaiting => "approval-waiting",
             TroubleCode::Muted => "muted",
             TroubleCode::OtherWorld => "other-world",
+            TroubleCode::EndsSoon => "ends-soon",
+            TroubleCode::HasEnded => "has-ended",
+            TroubleCode::HeartbeatLate => "heartbeat-late",
         }
     }
 }

@@ -146,7 +146,8 @@ impl Walk<'_> {
                 | Input::Command(..)
                 | Input::Trouble(_)
                 | Input::Assign(_)
-                | Input::Intake(_) => {}
+                | Input::Intake(_)
+                | Input::Canary(_) => {}
             }
         }
     }

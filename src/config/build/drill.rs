@@ -236,6 +236,8 @@ fn secrets(main: &Main) -> Vec<(String, &At<SecretRef>)> {
     found.extend(email.map(|it| ("email.password".to_owned(), it)));
     let webhook = main.webhook.as_ref().and_then(|it| it.value.secret.as_ref());
     found.extend(webhook.map(|it| ("webhook.secret".to_owned(), it)));
+    let heartbeat = main.heartbeat.as_ref().and_then(|it| it.value.secret.as_ref());
+    found.extend(heartbeat.map(|it| ("heartbeat.secret".to_owned(), it)));
     if let Some(http) = main.http.as_ref().map(|it| &it.value) {
         found.extend(http.operator_token.as_ref().map(|it| ("http.operator_token".to_owned(), it)));
         let tokens = http.tokens.iter().flatten();

@@ -3,6 +3,7 @@
 
 mod areas;
 mod drill;
+mod heartbeat;
 mod limits;
 mod people;
 mod rules;

@@ -102,5 +102,7 @@ fn over(live: Main, own: Drill) -> Main {
         let contact = main.operator.contact.clone();
         Operator { contact: At { line: 0, ..contact } }
     });
-    Main { data: Some(data), sources, listener, http, email, webhook, influx: None, ..main }
+    // Two that beat under one name would hide that the live one has stopped.
+    let heartbeat = None;
+    Main { data: Some(data), sources, listener, http, email, webhook, heartbeat, influx: None, ..main }
 }

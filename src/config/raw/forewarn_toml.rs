@@ -44,6 +44,8 @@ raw! {
         email: Option<At<Email>>,
         /// How webhooks are signed and where they may go.
         webhook: Option<At<Webhook>>,
+        /// How it shows to somebody outside that it lives.
+        heartbeat: Option<At<Heartbeat>>,
         /// `InfluxDB` 2 for the long history.
         influx: Option<At<Influx>>,
         /// The embedded store.
@@ -208,6 +210,18 @@ raw! {
         timeout: Option<At<Length>>,
         /// Connections at once, per server. Default 4.
         connections_max: Option<At<u32>>,
+    }
+}
+
+raw! {
+    /// How the service shows to somebody outside that all of it lives.
+    pub(crate) struct Heartbeat {
+        /// Where a signed POST goes every round; reached as webhooks are. Default: nowhere, so that nobody outside hears it stop.
+        url: Option<At<Url>>,
+        /// The signing secret (Standard Webhooks). Default that of [webhook].
+        secret: Option<At<SecretRef>>,
+        /// How long a round is, "1 s" to "1 min". Default "1 min".
+        every: Option<At<Length>>,
     }
 }
 

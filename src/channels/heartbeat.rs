@@ -1,0 +1,204 @@
+//! The canary's own way out: a signed, counting POST to somebody outside, who
+//! raises the alarm when the next one does not come. It goes by what has come
+//! through every stage, the projection included, and reaches no person.
+
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::time::Duration;
+
+use forewarn_core::ids::Position;
+use forewarn_core::warning::{About, Canary};
+use reqwest::{Client, Url};
+use serde::Serialize;
+use tokio::sync::watch;
+
+use super::door::{Target, World};
+use super::guard::{Guard, Rules, Scheme, system_lookup};
+use super::kept::PerSetup;
+use super::webhook::{self, client, headers, post};
+use super::{Channel, Envelope, Now, Sent, show};
+use crate::config::plan::Setup;
+use crate::crash::{self, Before};
+use crate::ports::Walk;
+
+/// The channel's name, and that of its one target. No contact has an address for it.
+pub const NAME: &str = "heartbeat";
+
+/// The version of the body.
+const VERSION: &str = "1";
+
+/// How long the projection may take to reach the canary.
+const PROJECTED_WITHIN: Duration = Duration::from_secs(10);
+
+/// What it needs of the rest of the house.
+#[derive(Debug)]
+pub struct Watched {
+    /// How far the projection is.
+    pub projected: watch::Receiver<Position>,
+    /// Where it is told how far the canary came.
+    pub walk: watch::Sender<Walk>,
+}
+
+/// Heartbeats.
+#[derive(Debug)]
+pub struct Heartbeat<W: World> {
+    now: Now,
+    watched: Watched,
+    kept: PerSetup<Ready>,
+    world: PhantomData<W>,
+}
+
+/// What holds as long as a setup does.
+#[derive(Debug)]
+struct Ready {
+    guard: Guard,
+    https: Result<Client, String>,
+    http: Result<Client, String>,
+}
+
+impl Ready {
+    fn of(setup: &Setup) -> Ready {
+        let guard = Guard::new(Rules::of(&setup.webhook), system_lookup());
+        Ready {
+            https: client(&setup.webhook, &guard, Scheme::Https),
+            http: client(&setup.webhook, &guard, Scheme::Http),
+            guard,
+        }
+    }
+}
+
+/// What is posted.
+#[derive(Debug, Serialize)]
+struct Body<'a> {
+    r#type: &'static str,
+    version: &'static str,
+    status: &'static str,
+    site: &'a str,
+    /// Which log counts: another one counts anew.
+    log: String,
+    counter: u32,
+    every_secs: f64,
+    sent: String,
+    /// When it last decided anything else; absent where it never has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decided: Option<String>,
+    release: &'static str,
+}
+
+impl<W: World> Heartbeat<W> {
+    /// Heartbeats; `now` gives civil time and whether it can be trusted.
+    pub fn new(now: Now, watched: Watched) -> Heartbeat<W> {
+        Heartbeat { now, watched, kept: PerSetup::new(Ready::of), world: PhantomData }
+    }
+
+    async fn attempt(&self, envelope: &Envelope<W>) -> Sent {
+        let [revision] = envelope.revisions.as_slice() else {
+            return Sent::Rejected { reason: "expected one canary in the envelope".into() };
+        };
+        let About::Canary(canary) = &revision.about else {
+            return Sent::Forbidden { reason: "nothing but the canary goes by this channel".into() };
+        };
+        if !W::admits(revision) {
+            return Sent::Forbidden { reason: format!("its status may not leave a {} service", W::STAMP) };
+        }
+        crash::may_come_in_task(Before::Heartbeat).await;
+        self.tell(|walk| walk.arrived = walk.arrived.max(canary.number));
+        if !self.is_projected(canary.id.position).await {
+            return self.failed("the projection has not come to it: what people see stands still".to_owned());
+        }
+        self.tell(|walk| walk.through = walk.through.max(canary.number));
+        match self.beat(envelope, canary).await {
+            Sent::Accepted => {
+                self.tell(|walk| {
+                    walk.accepted = walk.accepted.max(canary.number);
+                    walk.failed = None;
+                });
+                Sent::Accepted
+            }
+            // Whatever its answer, the receiver is tried on: it is to hear of the next one.
+            Sent::Retry { reason, .. } | Sent::Rejected { reason } | Sent::Forbidden { reason } => {
+                self.failed(reason)
+            }
+        }
+    }
+
+    async fn beat(&self, envelope: &Envelope<W>, canary: &Canary) -> Sent {
+        let setup = &envelope.setup;
+        // Nobody outside listens; that it came this far is what the inside goes by.
+        let Some(outside) = &setup.heartbeat.outside else { return Sent::Accepted };
+        let ready = self.kept.of(setup);
+        let Ok(url) = Url::parse(&envelope.target.address) else {
+            return Sent::Rejected { reason: "the address is not a URL, expected https://...".into() };
+        };
+        if let Err(refused) = ready.guard.check_url(&url) {
+            return Sent::Forbidden { reason: refused.to_string() };
+        }
+        let client = match if url.scheme() == "http" { &ready.http } else { &ready.https } {
+            Ok(client) => client,
+            Err(reason) => {
+                // A file that cannot be read now may be read the next time.
+                self.kept.forget(&ready);
+                return Sent::Retry { after: None, reason: reason.clone() };
+            }
+        };
+        let site = show::clean(&setup.plan.settings.site);
+        let body = serde_json::to_vec(&body(canary, &site)).expect("a body of strings and numbers is JSON");
+        let moment = self.now.moment();
+        let headers = headers(&envelope.key.to_string(), moment.civil(), &outside.secret, &body);
+        let limit = show::duration(setup.webhook.timeout);
+        post(client, url, headers, body, limit, moment).await
+    }
+
+    async fn is_projected(&self, position: Position) -> bool {
+        let mut projected = self.watched.projected.clone();
+        let reached = projected.wait_for(|at| *at >= position);
+        matches!(tokio::time::timeout(PROJECTED_WITHIN, reached).await, Ok(Ok(_)))
+    }
+
+    fn failed(&self, reason: String) -> Sent {
+        self.tell(|walk| walk.failed = Some(reason.clone()));
+        // Its own wish to be left alone would be taken for our silence.
+        Sent::Retry { after: None, reason }
+    }
+
+    fn tell(&self, change: impl FnOnce(&mut Walk)) {
+        self.watched.walk.send_modify(change);
+    }
+}
+
+fn body<'a>(canary: &Canary, site: &'a str) -> Body<'a> {
+    Body {
+        r#type: NAME,
+        version: VERSION,
+        status: forewarn_core::level::Status::Test.word(),
+        site,
+        log: canary.id.log.to_string(),
+        counter: canary.number,
+        every_secs: canary.every.as_secs_f64(),
+        sent: show::rfc3339_utc(canary.sent),
+        decided: canary.decided.map(show::rfc3339_utc),
+        release: env!("CARGO_PKG_VERSION"),
+    }
+}
+
+impl<W: World> Channel<W> for Heartbeat<W> {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn server(&self, target: &Target<W>) -> String {
+        webhook::host_and_port(&target.address)
+    }
+
+    fn connections_max(&self, _setup: &Setup) -> usize {
+        // A later one waits for the one before it.
+        1
+    }
+
+    fn send<'a>(&'a self, envelope: &'a Envelope<W>) -> Pin<Box<dyn Future<Output = Sent> + Send + 'a>> {
+        Box::pin(self.attempt(envelope))
+    }
+}
+
+#[cfg(test)]
+mod tests;
