@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use forewarn_core::engine::Engine;
 use forewarn_core::event::{Input, TroubleReport};
-use forewarn_core::time::{Moment, Span, Timestamp};
+use forewarn_core::time::{Moment, Span};
 use forewarn_core::warning::{TroubleCode, TroubleKey};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -104,8 +104,24 @@ fn news(
     over.chain(new).collect()
 }
 
-/// For the tests' sake: when something was.
 #[cfg(test)]
-fn day(days: i64) -> Timestamp {
-    Timestamp::default() + Span::from_hours(24).times(days)
+mod tests {
+    use super::*;
+
+    fn told(things: &[(&str, &str)]) -> BTreeMap<TroubleKey, String> {
+        let key = |subject: &str| TroubleKey { code: TroubleCode::EndsSoon, subject: subject.into() };
+        things.iter().map(|(subject, detail)| (key(subject), (*detail).into())).collect()
+    }
+
+    #[test]
+    fn only_what_the_engine_does_not_know_is_reported() {
+        let standing = told(&[("a", "within a month"), ("b", "within a week"), ("c", "within a day")]);
+        let due = told(&[("a", "within a month"), ("b", "within a day"), ("d", "within a month")]);
+        let reports: Vec<_> =
+            news(&due, &standing).into_iter().map(|it| (it.key.subject, it.present, it.detail)).collect();
+        let expected = [("c", false, ""), ("b", true, "within a day"), ("d", true, "within a month")];
+        let expected = expected.map(|(subject, present, detail)| (subject.into(), present, detail.into()));
+        assert_eq!(reports, expected);
+        assert_eq!(news(&standing, &standing), []);
+    }
 }

@@ -44,6 +44,8 @@ pub struct Watched {
 pub struct Heartbeat<W: World> {
     now: Now,
     watched: Watched,
+    /// How long the projection may take to reach the canary.
+    projected_within: Duration,
     kept: PerSetup<Ready>,
     world: PhantomData<W>,
 }
@@ -88,7 +90,7 @@ struct Body<'a> {
 impl<W: World> Heartbeat<W> {
     /// Heartbeats; `now` gives civil time and whether it can be trusted.
     pub fn new(now: Now, watched: Watched) -> Heartbeat<W> {
-        Heartbeat { now, watched, kept: PerSetup::new(Ready::of), world: PhantomData }
+        Heartbeat { now, watched, projected_within: PROJECTED_WITHIN, kept: PerSetup::new(Ready::of), world: PhantomData }
     }
 
     async fn attempt(&self, envelope: &Envelope<W>) -> Sent {
@@ -152,7 +154,7 @@ impl<W: World> Heartbeat<W> {
     async fn is_projected(&self, position: Position) -> bool {
         let mut projected = self.watched.projected.clone();
         let reached = projected.wait_for(|at| *at >= position);
-        matches!(tokio::time::timeout(PROJECTED_WITHIN, reached).await, Ok(Ok(_)))
+        matches!(tokio::time::timeout(self.projected_within, reached).await, Ok(Ok(_)))
     }
 
     fn failed(&self, reason: String) -> Sent {

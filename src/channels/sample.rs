@@ -17,7 +17,9 @@ use forewarn_core::warning::{About, Cell, Evidence, Kind, Reason, Revision, Trou
 use super::door::{Target, World};
 use super::render::{Beside, Chart};
 use super::{Cause, Envelope, Now};
-use crate::config::plan::{Admits, Devices, Email, Http, Log, MailSecurity, Setup, Store, Webhook};
+use crate::config::plan::{
+    Admits, Devices, Email, Heartbeat, Http, Log, MailSecurity, Setup, Store, Webhook,
+};
 use crate::config::secret::Secret;
 use crate::ports::{History, Kept};
 
@@ -252,6 +254,7 @@ pub(super) fn setup() -> Setup {
             timeout: Span::from_secs(15),
             connections_max: 4,
         },
+        heartbeat: Heartbeat { every: Span::from_mins(1), outside: None },
         influx: None,
         store: Store { keep: Span::from_hours(72) },
         log: Log { segment_bytes: 1 << 20, keep: Span::from_hours(1), gap: Span::ZERO, reserve_segments: 1 },

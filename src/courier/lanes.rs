@@ -132,7 +132,10 @@ impl Lanes {
         let is_last = delivery.revision.kind.is_last();
         let fate = self.fate(&delivery);
         self.expiries.insert((delivery.revision.expires, key));
-        self.ages.insert((delivery.revision.sent, key));
+        // That a heartbeat waits is told by the heartbeat itself: no warning is late for it.
+        if target != TargetIx::HEARTBEAT {
+            self.ages.insert((delivery.revision.sent, key));
+        }
         self.items.insert(key, Item { delivery, stage: Stage::Blocked, attempts: 0 });
         self.by_target.entry(target).or_default().chains.entry(warning).or_default().push_back(key);
         if let Some(outcome) = fate {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use forewarn::config::plan::{
-    Admits, Catalog, CatalogEntry, Decode, Device, Devices, From, Http, Listener, Log, Setup, Source, Store,
+    Admits, Catalog, CatalogEntry, Decode, Device, Devices, From, Heartbeat, Http, Listener, Log, Setup, Source, Store,
     Webhook,
 };
 use forewarn::formats::AnyFormat;
@@ -47,6 +47,7 @@ pub(crate) fn setup(stations: &[&str]) -> Setup {
             timeout: Span::from_secs(15),
             connections_max: 8,
         },
+        heartbeat: Heartbeat { every: Span::from_mins(1), outside: None },
         influx: None,
         store: Store { keep: Span::from_hours(72) },
         log: Log { segment_bytes: 1 << 20, keep: Span::from_hours(72), gap: Span(400), reserve_segments: 1 },

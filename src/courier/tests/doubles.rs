@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 use crate::channels::door::{Live, Target};
 use crate::channels::{Channel, Envelope, Sent};
-use crate::config::plan::{Address, Admits, Devices, Http, Log, Setup, Store, Webhook};
+use crate::config::plan::{Address, Admits, Devices, Heartbeat, Http, Log, Setup, Store, Webhook};
 use crate::courier::CourierClock;
 use crate::log::Record;
 use crate::ports::{Archive, Batch, Follow, Inbox, Outstanding};
@@ -405,6 +405,7 @@ pub(super) fn setup(targets: u32, erased: &[u32]) -> Arc<Setup> {
             timeout: Span::from_secs(15),
             connections_max: 4,
         },
+        heartbeat: Heartbeat { every: Span::from_mins(1), outside: None },
         influx: None,
         store: Store { keep: Span::from_hours(72) },
         log: Log { segment_bytes: 1 << 20, keep: Span::from_hours(72), gap: Span(400), reserve_segments: 1 },
