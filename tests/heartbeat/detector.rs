@@ -101,6 +101,10 @@ async fn take(State(detector): State<Detector>, headers: HeaderMap, body: Bytes)
     let body = genuine(&headers, &body);
     let counter = body.as_ref().and_then(|body| body["counter"].as_u64());
     let last = heard.beats.last().map_or(0, |beat| beat.counter);
+    if counter == Some(last) {
+        // Its sender did not hear that it was taken. It is no news.
+        return StatusCode::NO_CONTENT;
+    }
     let (Some(body), Some(counter)) = (body, counter.filter(|counter| *counter > last)) else {
         heard.wrong += 1;
         return StatusCode::UNAUTHORIZED;
