@@ -92,10 +92,7 @@ fn standing(engine: &Engine) -> BTreeMap<TroubleKey, String> {
 }
 
 /// What the engine does not know yet: every report is a record of the log.
-fn news(
-    due: &BTreeMap<TroubleKey, String>,
-    standing: &BTreeMap<TroubleKey, String>,
-) -> Vec<TroubleReport> {
+fn news(due: &BTreeMap<TroubleKey, String>, standing: &BTreeMap<TroubleKey, String>) -> Vec<TroubleReport> {
     let over = standing.keys().filter(|key| !due.contains_key(key));
     let over = over.map(|key| TroubleReport { key: key.clone(), present: false, detail: String::new() });
     let new = due.iter().filter(|(key, detail)| standing.get(*key) != Some(*detail));

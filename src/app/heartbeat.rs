@@ -213,3 +213,60 @@ fn news(late: Option<String>, told: &mut Option<String>, standing: bool) -> Opti
         (None, false) => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_mins(1);
+
+    fn walk(arrived: u32, through: u32, accepted: u32) -> Walk {
+        Walk { arrived, through, accepted, failed: Some("the receiver answered 500".into()) }
+    }
+
+    #[test]
+    fn a_canary_is_late_after_two_rounds_and_it_is_said_where() {
+        let began = Instant::now();
+        // the newest numbers at three minutes and one second, since all were 1 at the start; the words
+        for (now, expected) in [
+            (walk(4, 4, 4), None),
+            (walk(4, 4, 1), Some("no heartbeat has reached anybody outside")),
+            (walk(4, 1, 1), Some("the canary has not come through")),
+            (walk(1, 1, 1), Some("the canary has not come through")),
+        ] {
+            let mut ages = Ages::new(began);
+            ages.see(&walk(1, 1, 1), began, Sent::Out);
+            assert_eq!(ages.late(&walk(1, 1, 1), began + MINUTE * 2, MINUTE), None);
+            let at = began + MINUTE * 3;
+            ages.see(&now, at, Sent::Out);
+            let late = ages.late(&now, at, MINUTE);
+            assert_eq!(late.is_some(), expected.is_some(), "{now:?}: {late:?}");
+            assert!(late.unwrap_or_default().starts_with(expected.unwrap_or_default()), "{now:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_late_while_the_directory_is_held() {
+        let began = Instant::now();
+        let mut ages = Ages::new(began);
+        let at = began + MINUTE * 60;
+        ages.see(&walk(0, 0, 0), at, Sent::Not);
+        assert_eq!(ages.late(&walk(0, 0, 0), at, MINUTE), None);
+    }
+
+    #[test]
+    fn what_is_late_is_reported_once_and_its_end_once() {
+        let mut told = None;
+        let mut check = |late: Option<&str>, standing, expected: Option<bool>| {
+            let report = news(late.map(str::to_owned), &mut told, standing).map(|report| report.present);
+            assert_eq!(report, expected, "{late:?}, standing {standing}");
+        };
+        check(None, false, None);
+        check(Some("one cause"), false, Some(true));
+        check(Some("another cause"), true, None);
+        check(None, true, Some(false));
+        check(None, false, None);
+        // An earlier run's.
+        check(None, true, Some(false));
+    }
+}

@@ -90,7 +90,13 @@ struct Body<'a> {
 impl<W: World> Heartbeat<W> {
     /// Heartbeats; `now` gives civil time and whether it can be trusted.
     pub fn new(now: Now, watched: Watched) -> Heartbeat<W> {
-        Heartbeat { now, watched, projected_within: PROJECTED_WITHIN, kept: PerSetup::new(Ready::of), world: PhantomData }
+        Heartbeat {
+            now,
+            watched,
+            projected_within: PROJECTED_WITHIN,
+            kept: PerSetup::new(Ready::of),
+            world: PhantomData,
+        }
     }
 
     async fn attempt(&self, envelope: &Envelope<W>) -> Sent {

@@ -155,7 +155,9 @@ fn admitted<W: World>(envelope: &Envelope<W>) -> Result<(), Sent> {
         return Err(Sent::Rejected { reason: "an empty envelope".into() });
     };
     if envelope.revisions.iter().any(|revision| matches!(revision.about, About::Canary(_))) {
-        return Err(Sent::Forbidden { reason: "the canary goes by its own channel, and to no person".into() });
+        return Err(Sent::Forbidden {
+            reason: "the canary goes by its own channel, and to no person".into(),
+        });
     }
     if !envelope.revisions.iter().all(|revision| W::admits(revision)) {
         return Err(Sent::Forbidden { reason: format!("its status may not leave a {} service", W::STAMP) });

@@ -21,7 +21,8 @@ use crate::expiry;
 pub(super) fn check(args: &CheckArgs, around: &mut Surroundings<'_>) -> io::Result<Exit> {
     let Some(loaded) = loaded(&args.places, around)? else { return Ok(Exit::Fault) };
     summary(&loaded, &args.places, around.out)?;
-    let warnings: Vec<Warning> = loaded.warnings.into_iter().chain(ending(&loaded.setup, &args.places, around.now)).collect();
+    let warnings: Vec<Warning> =
+        loaded.warnings.into_iter().chain(ending(&loaded.setup, &args.places, around.now)).collect();
     for warning in &warnings {
         let line = warning.to_string().replacen("warning:", &around.paint.warning("warning:"), 1);
         writeln!(around.out, "{line}")?;

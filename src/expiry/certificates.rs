@@ -40,7 +40,8 @@ pub fn certificates(setup: &Setup) -> Vec<Thing> {
 /// Those of the built-in listener. It reads them when it starts, so that what
 /// it shows to devices is what stood there then.
 pub fn served(setup: &Setup) -> Vec<Thing> {
-    let Some(ServerTls { cert, client_ca, .. }) = setup.listener.as_ref().and_then(|it| it.tls.as_ref()) else {
+    let Some(ServerTls { cert, client_ca, .. }) = setup.listener.as_ref().and_then(|it| it.tls.as_ref())
+    else {
         return Vec::new();
     };
     let own = thing("listener.tls.cert".to_owned(), cert, Together::Chain);
@@ -50,7 +51,8 @@ pub fn served(setup: &Setup) -> Vec<Thing> {
 }
 
 fn thing(subject: String, path: &Path, together: Together) -> Option<Thing> {
-    let certs: Vec<CertificateDer<'_>> = CertificateDer::pem_file_iter(path).ok()?.filter_map(Result::ok).collect();
+    let certs: Vec<CertificateDer<'_>> =
+        CertificateDer::pem_file_iter(path).ok()?.filter_map(Result::ok).collect();
     let lives = certs.iter().filter_map(|der| {
         let (_, cert) = X509Certificate::from_der(der).ok()?;
         let validity = cert.validity();
@@ -63,4 +65,41 @@ fn thing(subject: String, path: &Path, together: Together) -> Option<Thing> {
     }?;
     let what = format!("certificate {subject}, {},", path.display());
     Some(Thing { subject, what, began, ends })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use rcgen::{CertificateParams, KeyPair};
+
+    use super::*;
+
+    /// A certificate that ends so many days after 1970.
+    fn pem(days: u64) -> String {
+        let mut params = CertificateParams::new(vec![]).expect("parameters");
+        let at = |days: u64| SystemTime::UNIX_EPOCH + Duration::from_hours(24 * days);
+        (params.not_before, params.not_after) = (at(days - 100).into(), at(days).into());
+        params.self_signed(&KeyPair::generate().expect("a key")).expect("a certificate").pem()
+    }
+
+    fn ends(text: &str, together: Together) -> Option<i64> {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), text).expect("writable");
+        let thing = thing("webhook.ca".into(), file.path(), together)?;
+        assert!(thing.what.starts_with("certificate webhook.ca, /"), "{}", thing.what);
+        assert_eq!(thing.ends.since(thing.began), forewarn_core::time::Span::from_hours(2400));
+        Some(thing.ends.as_secs() / 86_400)
+    }
+
+    #[test]
+    fn a_chain_ends_with_its_first_and_authorities_with_their_last() {
+        let (early, late) = (pem(20_000), pem(20_500));
+        for bundle in [format!("{early}{late}"), format!("{late}# old\n{early}")] {
+            assert_eq!(ends(&bundle, Together::Chain), Some(20_000));
+            assert_eq!(ends(&bundle, Together::Authorities), Some(20_500));
+        }
+        assert_eq!(ends("no certificate", Together::Chain), None);
+        assert_eq!(thing("x".into(), Path::new("/nowhere.pem"), Together::Chain), None);
+    }
 }

@@ -51,7 +51,8 @@ impl Thing {
             return Some(Stage::Over);
         }
         let (left, life) = (self.ends.since(now), self.ends.since(self.began));
-        let reached = Stage::BEFORE.into_iter().filter(|&(_, before)| left <= before && life > before.times(2));
+        let reached =
+            Stage::BEFORE.into_iter().filter(|&(_, before)| left <= before && life > before.times(2));
         reached.map(|(stage, _)| stage).last()
     }
 

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use forewarn::config::plan::{
-    Admits, Catalog, CatalogEntry, Decode, Device, Devices, From, Heartbeat, Http, Listener, Log, Setup, Source, Store,
-    Webhook,
+    Admits, Catalog, CatalogEntry, Decode, Device, Devices, From, Heartbeat, Http, Listener, Log, Setup,
+    Source, Store, Webhook,
 };
 use forewarn::formats::AnyFormat;
 use forewarn::ingest::credentials;

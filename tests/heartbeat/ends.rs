@@ -21,7 +21,8 @@ fn authority(folder: &Folder, days: i32) {
 }
 
 fn of(got: &[Posted], code: &str) -> Vec<Value> {
-    let revisions = got.iter().flat_map(|posted| posted.body["revisions"].as_array().cloned().unwrap_or_default());
+    let revisions =
+        got.iter().flat_map(|posted| posted.body["revisions"].as_array().cloned().unwrap_or_default());
     revisions.filter(|revision| revision["trouble"]["code"] == code).collect()
 }
 
@@ -35,7 +36,8 @@ async fn a_certificate_is_told_of_before_it_ends_when_it_has_and_no_more_once_re
     assert_ne!(with_ca, toml);
     folder.write("forewarn.toml", &with_ca);
     let service = folder.start().await;
-    let reload = || async { service.desk().reload(forewarn::app::desk::Orphan::Refuse).await.expect("sound") };
+    let reload =
+        || async { service.desk().reload(forewarn::app::desk::Orphan::Refuse).await.expect("sound") };
 
     let soon = operator.wait_for("it ends soon", |got| !of(got, "ends-soon").is_empty()).await;
     let told = &of(&soon, "ends-soon")[0];
@@ -46,7 +48,9 @@ async fn a_certificate_is_told_of_before_it_ends_when_it_has_and_no_more_once_re
 
     authority(&folder, 1);
     reload().await;
-    let day = |got: &[Posted]| of(got, "ends-soon").iter().any(|it| it["detail"].as_str().unwrap_or_default().contains("一天内"));
+    let day = |got: &[Posted]| {
+        of(got, "ends-soon").iter().any(|it| it["detail"].as_str().unwrap_or_default().contains("一天内"))
+    };
     operator.wait_for("the next stage", day).await;
 
     authority(&folder, -2);

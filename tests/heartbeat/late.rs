@@ -15,7 +15,8 @@ const ROUND: Duration = Duration::from_secs(1);
 
 /// The revisions about a late heartbeat that were told.
 fn late(got: &[Posted]) -> Vec<Value> {
-    let revisions = got.iter().flat_map(|posted| posted.body["revisions"].as_array().cloned().unwrap_or_default());
+    let revisions =
+        got.iter().flat_map(|posted| posted.body["revisions"].as_array().cloned().unwrap_or_default());
     revisions.filter(|revision| revision["trouble"]["code"] == "heartbeat-late").collect()
 }
 

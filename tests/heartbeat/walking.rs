@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use forewarn::log::Records;
 use forewarn_core::event::{Decision, Input};
-use forewarn_core::ids::Position;
+use forewarn_core::ids::{Position, TargetIx};
 
 use crate::common::house::{Device, Folder, Receiver, level, wait_for};
 use crate::detector::Detector;
@@ -49,8 +49,10 @@ async fn the_canary_is_no_warning_to_anybody_and_a_record_a_round() {
     let last = beats.last().expect("some");
     assert!(last.body["decided"].is_string(), "a warning was decided: {}", last.body);
     assert!(told.iter().all(|posted| posted.body["type"] != "canary" && posted.body["type"] != "heartbeat"));
-    let state = forewarn::state::StateReader::open_read_only(&folder.data().join("state.db")).expect("it opens");
-    wait_for("the warning's row", || (!state.active_warnings(10).expect("rows").is_empty()).then_some(())).await;
+    let state =
+        forewarn::state::StateReader::open_read_only(&folder.data().join("state.db")).expect("it opens");
+    wait_for("the warning's row", || (!state.active_warnings(10).expect("rows").is_empty()).then_some(()))
+        .await;
     assert_eq!(state.active_warnings(10).expect("rows").len(), 1);
     assert_eq!(service.picture().borrow().troubles.len(), 0, "{:?}", service.picture().borrow().troubles);
     service.stop().await;
@@ -70,6 +72,9 @@ fn canaries_are_small(folder: &Folder, heard: usize) {
     let (mut canaries, mut bytes) = (0, 0);
     for record in records.filter_map(Result::ok) {
         let is_canary = |input: &Input| matches!(input, Input::Canary(_));
+        // What became of it is no record.
+        let of_it = |input: &Input| matches!(input, Input::Outcome(it) if it.target == TargetIx::HEARTBEAT);
+        assert!(!record.inputs.iter().any(of_it), "{record:?}");
         if !record.inputs.iter().any(is_canary) {
             continue;
         }

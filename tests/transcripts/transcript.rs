@@ -153,7 +153,9 @@ impl Transcript {
 
     fn revision(&mut self, after: Span, revision: &Revision, plan: &Plan) {
         let (letter, book) = match revision.about {
-            About::Incident(_) | About::NotifyTest | About::Manual(_) | About::Canary(_) => ("W", &mut self.warnings),
+            About::Incident(_) | About::NotifyTest | About::Manual(_) | About::Canary(_) => {
+                ("W", &mut self.warnings)
+            }
             About::Trouble(_) => ("T", &mut self.troubles),
         };
         let at = book.iter().position(|known| *known == revision.warning).unwrap_or_else(|| {

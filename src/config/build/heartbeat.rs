@@ -40,7 +40,8 @@ impl Build<'_> {
             return Some(Heartbeat { every, outside: None });
         };
         let place = self.at(url.line);
-        let open = webhook.and_then(|it| unreachable(it, ("a heartbeat", &url.value.0), &place, self.raw.files.ways));
+        let open = webhook
+            .and_then(|it| unreachable(it, ("a heartbeat", &url.value.0), &place, self.raw.files.ways));
         open.into_iter().for_each(|fault| self.faults.push(fault));
         let secret = self.signing(written, webhook);
         if secret.is_none() {
@@ -56,11 +57,7 @@ impl Build<'_> {
     }
 
     /// What heartbeats are signed with; by default what webhooks are.
-    fn signing(
-        &mut self,
-        written: &forewarn_toml::Heartbeat,
-        webhook: Option<&Webhook>,
-    ) -> Option<Secret> {
+    fn signing(&mut self, written: &forewarn_toml::Heartbeat, webhook: Option<&Webhook>) -> Option<Secret> {
         let Some(reference) = &written.secret else { return webhook.and_then(|it| it.secret.clone()) };
         let secret = self.secret(reference)?;
         if secret.expose().len() < WEBHOOK_SECRET_MIN {

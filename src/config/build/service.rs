@@ -13,7 +13,8 @@ use super::sources::{at, is_loopback};
 use crate::channels::guard::{Refused, Rules, literal};
 use crate::config::fault::{Fault, Place};
 use crate::config::plan::{
-    Admits, Catalog, Devices, Email, Heartbeat, Http, Influx, Listener, Log, MailSecurity, Setup, Source, Store, Webhook,
+    Admits, Catalog, Devices, Email, Heartbeat, Http, Influx, Listener, Log, MailSecurity, Setup, Source,
+    Store, Webhook,
 };
 use crate::config::raw::contacts::{Contacts, WebhookAddress};
 use crate::config::raw::forewarn_toml::{Main, length};
@@ -275,7 +276,9 @@ impl Build<'_> {
                     "webhook" if !signed => {
                         fault("has a webhook, but there is no secret to sign with", "[webhook] secret")
                     }
-                    "webhook" => webhook.and_then(|it| unreachable(it, ("a webhook", address), &contact.place, file)),
+                    "webhook" => {
+                        webhook.and_then(|it| unreachable(it, ("a webhook", address), &contact.place, file))
+                    }
                     _ => None,
                 };
                 found.into_iter().for_each(|fault| self.faults.push(fault));
