@@ -52,18 +52,27 @@ pub(super) fn start(
         inbox: judging.inbox.clone(),
         alive,
     };
-    tokio::spawn(send_out(current.clone(), judging.inbox.clone(), stop.clone()));
+    let picture = judging.picture.clone();
+    tokio::spawn(send_out(current.clone(), judging.inbox.clone(), picture, stop.clone()));
     tokio::spawn(lookout.keep(stop.clone()));
     lives
 }
 
 /// Sends a canary out every round, the first at once, until `stop`.
-async fn send_out(mut current: Current, inbox: Arc<DriverInbox>, stop: CancellationToken) {
+async fn send_out(
+    mut current: Current,
+    inbox: Arc<DriverInbox>,
+    picture: watch::Receiver<Arc<Picture>>,
+    stop: CancellationToken,
+) {
     loop {
         let every = current.borrow_and_update().heartbeat.every;
         let round = async {
             crash::may_come_in_task(Before::Canary).await;
-            enter(&*inbox, every).await;
+            // Where the disk has no room readings wait, and one canary among them is enough.
+            if !picture.borrow().intake_stopped {
+                enter(&*inbox, every).await;
+            }
             tokio::select! {
                 () = tokio::time::sleep(show::duration(every)) => {}
                 // Its rounds may be others from now on.
@@ -178,7 +187,11 @@ impl Ages {
     /// What the operator is to hear, in words; nothing while all is in time.
     fn late(&self, walk: &Walk, now: Instant, every: Duration) -> Option<String> {
         let is_late = |since: Instant| now - since > every * ROUNDS_LATE;
-        if is_late(self.through) {
+        if is_late(self.through) && !is_late(self.arrived) {
+            let projection = "the canary reaches its channel, and for longer than two rounds not the projection: \
+                              what people see stands still";
+            Some(projection.to_owned())
+        } else if is_late(self.through) {
             let inside = "the canary has not come through for longer than two rounds: somewhere between \
                           readings and warnings a stage of the service stands still";
             Some(inside.to_owned())
@@ -231,7 +244,7 @@ mod tests {
         for (now, expected) in [
             (walk(4, 4, 4), None),
             (walk(4, 4, 1), Some("no heartbeat has reached anybody outside")),
-            (walk(4, 1, 1), Some("the canary has not come through")),
+            (walk(4, 1, 1), Some("the canary reaches its channel, and for longer than two rounds not")),
             (walk(1, 1, 1), Some("the canary has not come through")),
         ] {
             let mut ages = Ages::new(began);

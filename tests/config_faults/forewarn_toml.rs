@@ -92,7 +92,7 @@ const FAULTS: &[Row] = &[
     (
         "[webhook]",
         "[webhok]",
-        "contacts.csv:3: has a webhook, but there is no secret to sign with, expected [webhook] secret in forewarn.toml\nforewarn.toml:12: unknown key \"webhok\", expected one of site, operator, data, sources, listener, http, email, webhook, influx, store, log, warnings, orders, limits, did you mean \"webhook\"?",
+        "contacts.csv:3: has a webhook, but there is no secret to sign with, expected [webhook] secret in forewarn.toml\nforewarn.toml:12: unknown key \"webhok\", expected one of site, operator, data, sources, listener, http, email, webhook, heartbeat, influx, store, log, warnings, orders, limits, did you mean \"webhook\"?",
     ),
     (
         "{ env = \"MQTT\" }",
