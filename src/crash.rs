@@ -108,8 +108,8 @@ pub(crate) async fn may_come_in_task(_: Before) {}
 /// Goes on, or dies here if it was asked to.
 #[cfg(debug_assertions)]
 pub(crate) fn may_come(before: Before) {
-    may_stall(before);
     static ASKED: OnceLock<Option<(String, AtomicU64)>> = OnceLock::new();
+    may_stall(before);
     let asked = ASKED.get_or_init(|| {
         let asked = std::env::var("FOREWARN_CRASH").ok()?;
         let (step, passage) = asked.split_once(':')?;

@@ -213,7 +213,6 @@ fn news(late: Option<String>, told: &mut Option<String>, standing: bool) -> Opti
         Some(TroubleReport { key, present, detail })
     };
     match (late, told.is_some()) {
-        (Some(_), true) => None,
         (Some(detail), false) => {
             *told = Some(detail.clone());
             report(true, detail)
@@ -223,7 +222,7 @@ fn news(late: Option<String>, told: &mut Option<String>, standing: bool) -> Opti
             report(false, String::new())
         }
         (None, false) if standing => report(false, String::new()),
-        (None, false) => None,
+        (None, false) | (Some(_), true) => None,
     }
 }
 

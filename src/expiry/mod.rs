@@ -53,7 +53,7 @@ impl Thing {
         let (left, life) = (self.ends.since(now), self.ends.since(self.began));
         let reached =
             Stage::BEFORE.into_iter().filter(|&(_, before)| left <= before && life > before.times(2));
-        reached.map(|(stage, _)| stage).last()
+        reached.map(|(stage, _)| stage).next_back()
     }
 
     /// What is told of it, and under which name; `None` while its end is far.

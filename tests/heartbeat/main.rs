@@ -12,3 +12,9 @@ mod ends;
 mod late;
 mod stalls;
 mod walking;
+
+/// A figure, for whoever looks at the test with `--nocapture`.
+#[expect(clippy::print_stderr, reason = "what is measured is worth seeing")]
+fn report(what: &str) {
+    eprintln!("{what}");
+}

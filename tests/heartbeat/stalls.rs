@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use crate::child::Running;
 use crate::common::house::{Receiver, wait_for};
 use crate::detector::Detector;
+use crate::report;
 
 /// A round in this test. In service it is a minute.
 const ROUND: Duration = Duration::from_secs(2);
@@ -127,10 +128,12 @@ async fn whichever_stage_stands_still_the_detector_fires_in_time() {
         count += 1;
     }
     for (stop, rounds) in &latest {
-        println!("{stop:?}: fired after {:.0} s of {:.0} s", rounds * 60.0, PROMISED_ROUNDS * 60.0);
+        let (after, promised) = (rounds * 60.0, PROMISED_ROUNDS * 60.0);
+        report(&format!("{stop:?}: fired after {after:.0} s of {promised:.0} s"));
     }
     let worst = latest.values().copied().fold(0.0, f64::max);
-    println!("{count} trials, the detector fired in each, at the latest after {:.0} s", worst * 60.0);
+    let latest_secs = worst * 60.0;
+    report(&format!("{count} trials, the detector fired in each, at the latest after {latest_secs:.0} s"));
     assert_eq!(latest.len(), stops().len().min(trials()));
     assert!(worst <= PROMISED_ROUNDS, "{latest:?}");
 }

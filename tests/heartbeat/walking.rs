@@ -8,6 +8,7 @@ use forewarn_core::ids::{Position, TargetIx};
 
 use crate::common::house::{Device, Folder, Receiver, level, wait_for};
 use crate::detector::Detector;
+use crate::report;
 
 const ROUND: Duration = Duration::from_secs(1);
 
@@ -89,7 +90,7 @@ fn canaries_are_small(folder: &Folder, heard: usize) {
     }
     assert!(canaries >= heard, "{canaries} canaries in the log, {heard} heard");
     let a_day = bytes / canaries * A_DAY;
-    println!("{} bytes a canary with its record, {a_day} bytes a day", bytes / canaries);
+    report(&format!("{} bytes a canary with its record, {a_day} bytes a day", bytes / canaries));
     assert!(a_day < 512 * 1024, "{a_day} bytes a day");
 }
 
