@@ -17,12 +17,13 @@ test: cc
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	$(CARGO) test --workspace --locked
 
-## The crash law, the power cuts and the outages for longer: 200 kills, 10,000
-## histories, ten minutes of outages.
+## The crash law, the power cuts, the stalls and the outages for longer: 200 kills,
+## 10,000 histories, 100 stages that stand still, ten minutes of outages.
 torture: cc
 	tests/prepare.sh
 	FOREWARN_KILLS=200 $(CARGO) test --locked --test service -- --nocapture crash::
 	FOREWARN_SEEDS=10000 $(CARGO) test --locked --lib -- --nocapture log::tests::crash
+	FOREWARN_STALLS=100 $(CARGO) test --locked --test heartbeat -- --nocapture stalls::
 	FOREWARN_OUTAGE_SECONDS=600 $(CARGO) test --locked --test service -- --nocapture outages::
 
 ## Figures, each beside a bare baseline in the same run, and one table at the end.

@@ -19,6 +19,7 @@ pub mod config;
 pub mod courier;
 mod crash;
 pub mod driver;
+pub mod expiry;
 pub mod formats;
 #[cfg(any(fuzzing, debug_assertions))]
 #[doc(hidden)]

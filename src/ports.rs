@@ -124,6 +124,8 @@ pub struct Batch {
     pub refused: Vec<Refused>,
     /// Who is told once it is durable, and of which of its messages.
     pub acks: Option<Acks>,
+    /// The canary among the readings, with how long after it the next one is due.
+    pub canary: Option<Span>,
 }
 
 /// Acknowledgements owed for a batch.
@@ -343,6 +345,19 @@ pub trait Archive: Send + Sync + std::fmt::Debug {
         upto: Position,
         limit: usize,
     ) -> anyhow::Result<Vec<Outstanding>>;
+}
+
+/// How far the canary has come: the number of the newest round at each place.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Walk {
+    /// It came to its channel, by source, log, engine and courier.
+    pub arrived: u32,
+    /// The projection had it as well: it came through every stage.
+    pub through: u32,
+    /// Somebody outside took its heartbeat; where nobody listens, as `through`.
+    pub accepted: u32,
+    /// Why the last attempt came to nothing, without addresses.
+    pub failed: Option<String>,
 }
 
 /// A courier's note of one attempt: for people to read, never to decide by.

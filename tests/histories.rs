@@ -1,5 +1,5 @@
 //! The hard histories, where the design is easiest to get wrong: the test of
-//! each, which bears its name, or what it waits for.
+//! each, which bears its name.
 
 #[path = "common/named.rs"]
 mod named;
@@ -7,15 +7,6 @@ mod named;
 use std::collections::BTreeSet;
 
 use named::every_test;
-
-/// What holds a history.
-enum History {
-    /// Tests, each as file and name.
-    Held(&'static [(&'static str, &'static str)]),
-    /// What it is about is not built yet.
-    Waits(&'static str),
-}
-use History::{Held, Waits};
 
 const COURIER: &str = "src/courier/tests/histories.rs";
 const TRANSCRIPTS: &str = "tests/transcripts/histories.rs";
@@ -28,81 +19,81 @@ const DISK: &str = "tests/service/disk.rs";
 const ORDERS: &str = "core/src/engine/orders_tests.rs";
 
 /// Every history, in the order in which they are told: crash and disk, time, judgement.
-const HISTORIES: &[(&str, History)] = &[
+const HISTORIES: &[(&str, &[(&str, &str)])] = &[
     (
         "torn-tail",
-        Held(&[
+        &[
             (LOG, "torn_tail_is_cut_off_at_every_byte_and_the_rest_stays"),
             (RESTART, "torn_tail_is_cut_off_and_what_was_in_it_comes_again"),
-        ]),
+        ],
     ),
-    ("synced-unacked", Held(&[(RESTART, "synced_unacked_a_measurement_sent_again_is_one_reading")])),
-    ("written-unsynced", Held(&[(LOG, "written_unsynced_is_durable_once_recovery_has_read_it")])),
-    ("recycled-segment", Held(&[(LOG, "recycled_segment_brings_nothing_of_its_former_life_back")])),
+    ("synced-unacked", &[(RESTART, "synced_unacked_a_measurement_sent_again_is_one_reading")]),
+    ("written-unsynced", &[(LOG, "written_unsynced_is_durable_once_recovery_has_read_it")]),
+    ("recycled-segment", &[(LOG, "recycled_segment_brings_nothing_of_its_former_life_back")]),
     (
         "rotten-last",
-        Held(&[
+        &[
             (LOG, "rotten_last_is_rot_and_no_tear"),
             (RESTART, "rotten_last_is_told_as_rot_and_not_cut_as_a_tear"),
-        ]),
+        ],
     ),
-    ("lost-notes", Held(&[(COURIER, "lost_notes")])),
-    ("lost-digest", Waits("digests: several revisions in one delivery")),
-    ("accepted-then-behind", Held(&[(COURIER, "accepted_then_behind")])),
+    ("lost-notes", &[(COURIER, "lost_notes")]),
+    ("lost-digest", &[("src/courier/tests/storm.rs", "lost_digest")]),
+    ("accepted-then-behind", &[(COURIER, "accepted_then_behind")]),
     (
         "full-disk",
-        Held(&[
+        &[
             (DISK, "full_disk_stops_readings_and_not_warnings"),
             (DISK, "full_disk_to_the_last_reserve_stands_still_and_goes_on"),
-        ]),
+        ],
     ),
     (
         "poison-input",
-        Held(&[
+        &[
             (DRIVER, "poison_input_is_quarantined_and_its_neighbours_are_served"),
             (DRIVER, "poison_input_in_recovery_is_passed_over"),
             ("src/ingest/intake.rs", "poison_input_in_decode_is_refused_and_the_next_is_read"),
-        ]),
+        ],
     ),
     (
         "bad-snapshot",
-        Held(&[
+        &[
             (DRIVER, "bad_snapshot_and_the_second_newest_serves"),
             (DRIVER, "bad_snapshot_beside_no_good_one_and_the_projection_serves"),
-        ]),
+        ],
     ),
-    ("upgrade-differs", Held(&[("core/src/engine/upgrade_tests.rs", "upgrade_differs")])),
-    ("restore-beside", Held(&[(COURIER, "restore_beside"), ("tests/service/restore.rs", "restore_beside")])),
-    ("boot-1970", Held(&[(TRANSCRIPTS, "boot_1970")])),
+    ("upgrade-differs", &[("core/src/engine/upgrade_tests.rs", "upgrade_differs")]),
+    ("restore-beside", &[(COURIER, "restore_beside"), ("tests/service/restore.rs", "restore_beside")]),
+    ("boot-1970", &[(TRANSCRIPTS, "boot_1970")]),
     (
         "hour-back",
-        Held(&[
+        &[
             (PEOPLE, "hour_back_and_boot_1970_keep_sent_in_order_and_renew_in_time"),
             (TRANSCRIPTS, "hour_back"),
-        ]),
+        ],
     ),
-    ("reading-2089", Held(&[("core/tests/station_admission.rs", "reading_2089")])),
-    ("mute-untrusted", Held(&[(ORDERS, "mute_untrusted")])),
-    ("refused-timestamp", Held(&[(COURIER, "refused_timestamp")])),
-    ("ack-at-deadline", Held(&[("core/src/judging/asking_tests.rs", "ack_at_deadline")])),
-    ("led-escalation", Held(&[("tests/service/led.rs", "led_escalation")])),
-    ("raise-taken-back", Held(&[(JUDGING, "raise_taken_back"), (TRANSCRIPTS, "raise_taken_back")])),
-    ("unknown-flapping", Held(&[(JUDGING, "unknown_flapping")])),
+    ("reading-2089", &[("core/tests/station_admission.rs", "reading_2089")]),
+    ("mute-untrusted", &[(ORDERS, "mute_untrusted")]),
+    ("refused-timestamp", &[(COURIER, "refused_timestamp")]),
+    ("ack-at-deadline", &[("core/src/judging/asking_tests.rs", "ack_at_deadline")]),
+    ("led-escalation", &[("tests/service/led.rs", "led_escalation")]),
+    ("raise-taken-back", &[(JUDGING, "raise_taken_back"), (TRANSCRIPTS, "raise_taken_back")]),
+    ("unknown-flapping", &[(JUDGING, "unknown_flapping")]),
     (
         "same-sensor-twice",
-        Held(&[
+        &[
             ("core/tests/station_outage.rs", "same_sensor_twice_is_cut_off_only_with_its_last_source"),
             (TRANSCRIPTS, "same_sensor_twice"),
-        ]),
+        ],
     ),
-    ("broker-down", Held(&[("core/src/judging/outage_tests.rs", "broker_down")])),
-    ("vanished-area", Held(&[(PEOPLE, "vanished_area"), ("tests/service/reload.rs", "vanished_area")])),
-    ("late-over-reload", Held(&[(TRANSCRIPTS, "late_over_reload")])),
-    ("reload-in-batch", Held(&[(TRANSCRIPTS, "reload_in_batch")])),
-    ("red-routes", Held(&[(PEOPLE, "red_routes")])),
-    ("superseded-revision", Held(&[(COURIER, "superseded_revision")])),
-    ("erased-contact", Held(&[(COURIER, "erased_contact")])),
-    ("two-approvers-race", Held(&[(ORDERS, "two_approvers_race")])),
+    ("broker-down", &[("core/src/judging/outage_tests.rs", "broker_down")]),
+    ("vanished-area", &[(PEOPLE, "vanished_area"), ("tests/service/reload.rs", "vanished_area")]),
+    ("late-over-reload", &[(TRANSCRIPTS, "late_over_reload")]),
+    ("reload-in-batch", &[(TRANSCRIPTS, "reload_in_batch")]),
+    ("red-routes", &[(PEOPLE, "red_routes")]),
+    ("superseded-revision", &[(COURIER, "superseded_revision")]),
+    ("erased-contact", &[(COURIER, "erased_contact")]),
+    ("two-approvers-race", &[(ORDERS, "two_approvers_race")]),
 ];
 
 /// How many there are.
@@ -125,14 +116,8 @@ fn every_hard_history_has_its_test() {
             .filter(|(_, test)| bears(test, history))
             .map(|(file, test)| (file.as_str(), test.as_str()))
             .collect();
-        let named: BTreeSet<(&str, &str)> = match held {
-            Held(tests) => tests.iter().copied().collect(),
-            Waits(on) => {
-                assert!(!on.is_empty(), "{history}: no word on what it waits for");
-                BTreeSet::new()
-            }
-        };
+        let named: BTreeSet<(&str, &str)> = held.iter().copied().collect();
         assert_eq!(there, named, "{history}: tests that bear its name, and those that stand here");
-        assert!(matches!(held, Waits(_)) || !named.is_empty(), "{history}: no test");
+        assert!(!named.is_empty(), "{history}: no test");
     }
 }

@@ -19,6 +19,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("courier", &["channels", "clock", "link", "log"]),
     ("crash", &[]),
     ("driver", &["log", "clock"]),
+    ("expiry", &[]),
     ("formats", &[]),
     ("fuzzed", &["formats", "ingest", "log"]),
     ("http", &["accounts", "audit", "board", "cap", "channels", "formats", "ingest", "state", "views"]),

@@ -85,7 +85,8 @@ impl Engine {
             | Input::Trouble(_)
             | Input::Assign(_)
             | Input::Intake(_)
-            | Input::Bundled(_) => None,
+            | Input::Bundled(_)
+            | Input::Canary(_) => None,
         });
         let mut count = 0;
         for (place, sensor) in sensors.iter_mut().zip(readings) {
@@ -210,6 +211,7 @@ impl Engine {
             Input::Trouble(report) => self.areas.reported(report),
             Input::Intake(true) => self.intake_is(Intake::Taken, pen),
             Input::Intake(false) => self.intake_is(Intake::Stopped, pen),
+            Input::Canary(every) => self.areas.canary(*every),
         }
     }
 
@@ -373,10 +375,13 @@ fn cell_of(decision: &Decision) -> Option<Cell> {
         | Decision::Drafted(_)
         | Decision::Muted(_)
         | Decision::Noted(_)
-        | Decision::Lapsed(_) => None,
+        | Decision::Lapsed(_)
+        | Decision::Canary(_) => None,
     }
 }
 
+#[cfg(test)]
+mod canary_tests;
 #[cfg(test)]
 mod orders_tests;
 #[cfg(test)]

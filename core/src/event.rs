@@ -12,7 +12,7 @@ use crate::orders::{Digest, Draft, Ending, Mute, Note, Proposal, Refusal, Texts}
 use crate::plan::{Plan, PlanId};
 use crate::reading::Reading;
 use crate::time::{Span, Timestamp};
-use crate::warning::{Ask, Cell, Due, Incident, Outcome, Reach, Revision, TroubleKey};
+use crate::warning::{Ask, Canary, Cell, Due, Incident, Outcome, Reach, Revision, TroubleKey};
 
 /// One input, stamped and numbered.
 #[derive(Debug, Clone)]
@@ -72,6 +72,9 @@ pub enum Input {
     /// engine itself needs none of it.
     #[n(11)]
     Bundled(#[n(0)] Bundle),
+    /// The canary came in, by the lane of readings; the next one is due so long after it.
+    #[n(12)]
+    Canary(#[n(0)] Span),
 }
 
 /// The first event of every run.
@@ -339,6 +342,9 @@ pub enum Decision {
     /// A warning by hand came to its stated end, of which its targets were told beforehand.
     #[n(13)]
     Lapsed(#[n(0)] OutputId),
+    /// The canary is answered: a heartbeat is due outside.
+    #[n(16)]
+    Canary(#[n(0)] Canary),
 }
 
 /// What comes out of one step.

@@ -41,6 +41,12 @@ index! {
     SourceIx,
 }
 
+impl TargetIx {
+    /// Where the canary's heartbeats go: the one target that is no contact's,
+    /// that no plan names and no log assigns.
+    pub const HEARTBEAT: TargetIx = TargetIx(u32::MAX);
+}
+
 /// What the log assigns a dense index to, before first use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
 pub enum IndexKind {

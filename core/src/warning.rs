@@ -1,8 +1,10 @@
 //! The public words: warnings with revisions, incidents, troubles, deliveries.
 
+mod canary;
 mod reason;
 mod trouble;
 
+pub use canary::Canary;
 pub use reason::Reason;
 pub use trouble::{TroubleCode, TroubleKey};
 
@@ -147,6 +149,10 @@ pub enum About {
     /// What a person saw, and another approved.
     #[n(3)]
     Manual(#[n(0)] ByHand),
+    /// Nothing: it shows that every stage lives. It is for a machine outside,
+    /// and never reaches a person.
+    #[n(4)]
+    Canary(#[n(0)] Canary),
 }
 
 /// What a warning by hand is about.
@@ -171,7 +177,7 @@ impl About {
             About::Manual(ByHand { hazard, areas, .. }) => {
                 areas.iter().map(|&area| Cell { hazard: *hazard, area }).collect()
             }
-            About::Trouble(_) | About::NotifyTest => Vec::new(),
+            About::Trouble(_) | About::NotifyTest | About::Canary(_) => Vec::new(),
         }
     }
 }

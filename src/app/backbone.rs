@@ -15,6 +15,7 @@ use super::clocks::Ticking;
 use super::place::Place;
 use crate::audit::{Trail, TrailHandle};
 use crate::channels::door::World;
+use crate::channels::heartbeat::Watched;
 use crate::channels::{self, Now};
 use crate::courier::{Courier, CourierHandle, Limits, Opener, Parts};
 use crate::driver::cursors::Cursors;
@@ -23,7 +24,7 @@ use crate::driver::inbox::DriverInbox;
 use crate::driver::picture::{Picture, Pulse};
 use crate::link::Links;
 use crate::log::{Indices, LogReader, Shared};
-use crate::ports::{Current, Follow, Hold, Reopen};
+use crate::ports::{Current, Follow, Hold, Reopen, Walk};
 use crate::state::{NOTES_MAX, Origin, Projection, StateHandle, StateReader, StateThread};
 use crate::stores;
 
@@ -79,6 +80,8 @@ pub(super) struct Followers {
     pub(super) stores: stores::StoresHandle,
     pub(super) courier: CourierHandle,
     pub(super) audit: TrailHandle,
+    /// How far the canary has come.
+    pub(super) walked: watch::Receiver<Walk>,
 }
 
 impl Followers {
@@ -123,8 +126,10 @@ impl Followers {
             let ticking = ticking.clone();
             Now::new(move || ticking.moment())
         };
+        let (walk, walked) = watch::channel(Walk::default());
+        let canary = Watched { projected: state.position(), walk };
         let courier = Courier::start(Parts::<W> {
-            channels: channels::build(current.clone(), stores.history(), now),
+            channels: channels::build(current.clone(), stores.history(), now, canary),
             current: current.clone(),
             log: reader.id(),
             reopen: Opener(reopen(reader.clone())),
@@ -137,7 +142,7 @@ impl Followers {
             seed: getrandom::u64().context("the system gives no random numbers")?,
             limits: Limits::default(),
         })?;
-        Ok(Followers { state, archive, stores, courier, audit })
+        Ok(Followers { state, archive, stores, courier, audit, walked })
     }
 }
 

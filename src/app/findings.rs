@@ -43,7 +43,10 @@ pub(super) fn troubles(opened: &Opened, recovered: &Recovered) -> Vec<Input> {
         | TroubleCode::AlertWithheld
         | TroubleCode::Unacknowledged
         | TroubleCode::ApprovalWaiting
-        | TroubleCode::Muted => false,
+        | TroubleCode::Muted
+        | TroubleCode::EndsSoon
+        | TroubleCode::HasEnded
+        | TroubleCode::HeartbeatLate => false,
     };
     let over = |key: &TroubleKey| {
         Input::Trouble(TroubleReport { key: key.clone(), present: false, detail: String::new() })

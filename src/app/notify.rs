@@ -95,6 +95,7 @@ pub(super) fn decided(decisions: &[Decision]) -> Option<Key> {
         | Decision::Muted(_)
         | Decision::Noted(_)
         | Decision::Lapsed(_)
+        | Decision::Canary(_)
         | Decision::Resumed => None,
     })
 }

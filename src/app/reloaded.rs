@@ -48,7 +48,8 @@ pub(super) fn refusal(answer: Option<&Answer>) -> Option<String> {
         | Decision::Drafted(_)
         | Decision::Muted(_)
         | Decision::Noted(_)
-        | Decision::Lapsed(_) => None,
+        | Decision::Lapsed(_)
+        | Decision::Canary(_) => None,
     })
 }
 
@@ -69,7 +70,8 @@ pub(super) fn orphaned(decisions: &[Decision], plan: &Plan) -> Vec<String> {
         | Decision::Drafted(_)
         | Decision::Muted(_)
         | Decision::Noted(_)
-        | Decision::Lapsed(_) => None,
+        | Decision::Lapsed(_)
+        | Decision::Canary(_) => None,
     };
     decisions.iter().filter_map(alone).collect()
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use forewarn_core::ids::Position;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -14,12 +15,13 @@ use super::alerts::Publisher;
 use super::backbone::{Followers, Judging};
 use super::clocks::{Civil, Ticking};
 use super::desk::Desk;
+use super::ends::Ends;
 use super::listening::Listening;
 use super::opening::{self, Opening};
 use super::sources::Sources;
 use super::stages::Stages;
 use super::teller::Teller;
-use super::{control, doors, metrics, undelivered};
+use super::{control, doors, heartbeat, metrics, undelivered};
 use crate::accounts::Accounts;
 use crate::cap::Shelf;
 use crate::channels::door::{Drill, Live, World};
@@ -29,6 +31,7 @@ use crate::config::plan::Setup;
 use crate::config::secret::Secret;
 use crate::courier::Standing;
 use crate::driver::picture::{Picture, Pulse};
+use crate::expiry;
 use crate::http;
 use crate::ingest::listener;
 use crate::link::Links;
@@ -71,6 +74,8 @@ pub struct Service {
     listener: Option<listener::ListenerHandle>,
     http: http::Server,
     accounts: Arc<Accounts>,
+    /// Until when it counts as making progress.
+    lives: watch::Receiver<Instant>,
     /// Stops what takes things in.
     intake: CancellationToken,
 }
@@ -103,7 +108,7 @@ impl Service {
             Followers::start::<W>(&judging, &current, &indices, &ticking, links.clone(), hold).await?;
 
         let intake = CancellationToken::new();
-        let civil = Arc::new(Civil(ticking));
+        let civil = Arc::new(Civil(ticking.clone()));
         let taking: Arc<dyn Inbox> = judging.inbox.clone();
         let sources = Arc::new(Sources::new(super::sources::Parts {
             current: current.clone(),
@@ -134,6 +139,14 @@ impl Service {
         }));
         let setup = current.borrow().clone();
         sources.follow(&setup).await;
+        let ends = Ends {
+            current: current.clone(),
+            accounts: accounts.clone(),
+            inbox: judging.inbox.clone(),
+            ticking: ticking.clone(),
+            served: expiry::served(&setup),
+        };
+        tokio::spawn(ends.watch(intake.clone()));
         let listener = listen(&setup, &current, &taking, &civil, &intake).await?;
         let hub = follow(&judging, &followers, &intake)?;
         let shelf = Shelf::open(&data, judging.reader.id(), judging.pulse.borrow().position)?;
@@ -172,8 +185,9 @@ impl Service {
         control::serve(&data, desk.clone(), intake.clone())
             .with_context(|| format!("control socket in {}", data.display()))?;
         note_down(&data, http.local_addr(), listener.as_ref());
+        let lives = heartbeat::start(&options.time, &current, &judging, &followers, &intake);
         info!(%stamp, site = current.borrow().plan.settings.site, "service started");
-        Ok(Service { desk, current, judging, followers, sources, listener, http, accounts, intake })
+        Ok(Service { desk, current, judging, followers, sources, listener, http, accounts, lives, intake })
     }
 
     /// Stops in reverse: nothing more is taken in, what was taken is committed,
@@ -261,6 +275,12 @@ impl Service {
     /// Wakes the driver to look at the clock again: after a player moved it.
     pub fn nudge(&self) {
         self.judging.inbox.nudge();
+    }
+
+    /// Until when the service counts as making progress, as it moves: a canary
+    /// has come to the far end not long ago.
+    pub fn lives(&self) -> watch::Receiver<Instant> {
+        self.lives.clone()
     }
 
     /// Who may look and command.

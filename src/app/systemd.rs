@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use sd_notify::NotifyState;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -20,10 +21,15 @@ pub fn stopping() {
     tell(&[NotifyState::Stopping, NotifyState::Status("stopping: what was taken in is committed")]);
 }
 
-/// Keeps the watchdog quiet for as long as the driver's loop goes round: it
-/// does so every second, whether or not anything comes in. One that hangs is
-/// killed, and the next start recovers from the log.
-pub fn keep_watch(mut pulse: watch::Receiver<Pulse>, stop: CancellationToken) {
+/// Keeps the watchdog quiet for as long as the driver's loop goes round, which
+/// it does every second whether or not anything comes in, and a canary has come
+/// to the far end not long ago. A service that hangs is killed, and the next
+/// start recovers from the log.
+pub fn keep_watch(
+    mut pulse: watch::Receiver<Pulse>,
+    lives: watch::Receiver<Instant>,
+    stop: CancellationToken,
+) {
     let Some(within) = sd_notify::watchdog_enabled() else { return };
     // As systemd advises: twice as often as it must be.
     let apart = within / 2;
@@ -32,6 +38,7 @@ pub fn keep_watch(mut pulse: watch::Receiver<Pulse>, stop: CancellationToken) {
             tokio::select! {
                 () = stop.cancelled() => break,
                 beat = pulse.changed() => match beat {
+                    Ok(()) if Instant::now() > *lives.borrow() => {}
                     Ok(()) => tell(&[NotifyState::Watchdog]),
                     Err(_) => break,
                 },

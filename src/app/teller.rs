@@ -132,7 +132,8 @@ impl Teller {
             | Decision::Drafted(_)
             | Decision::Muted(_)
             | Decision::Noted(_)
-            | Decision::Lapsed(_) => return None,
+            | Decision::Lapsed(_)
+            | Decision::Canary(_) => return None,
         })
     }
 

@@ -64,7 +64,7 @@ pub fn deeds(record: &Record, names: &Indices) -> Vec<Deed> {
         };
         deeds.extend(teller.input(input).map(|told| whole(told, sum(input))));
         while let Some((_, decision)) = decisions.next_if(|(of, _)| *of == index) {
-            deeds.push(whole(teller.decision(decision), sum(decision)));
+            deeds.extend(teller.decision(decision).map(|told| whole(told, sum(decision))));
         }
     }
     deeds
@@ -98,7 +98,9 @@ impl Teller<'_> {
     fn input(&self, input: &Input) -> Option<Told> {
         Some(match input {
             // Readings are kept by the stores; the rest follows from what stands here anyway.
-            Input::Reading(_) | Input::Tick | Input::Assign(_) | Input::Trouble(_) => return None,
+            Input::Reading(_) | Input::Tick | Input::Assign(_) | Input::Trouble(_) | Input::Canary(_) => {
+                return None;
+            }
             Input::Started(started) => {
                 let trust = if started.trusted { "clock trusted" } else { "clock not trusted" };
                 Told::new("started", format!("{:016x}", started.run.0), trust)
@@ -173,8 +175,8 @@ impl Teller<'_> {
         Told { by: format!("{by} ({})", by.authority.role), ..told }
     }
 
-    fn decision(&self, decision: &Decision) -> Told {
-        match decision {
+    fn decision(&self, decision: &Decision) -> Option<Told> {
+        Some(match decision {
             Decision::Incident(incident) => {
                 let says = format!("{} {}", phase(incident.phase), incident.level);
                 Told::new("incident", self.cell(incident.cell), says)
@@ -206,7 +208,9 @@ impl Teller<'_> {
                 Told::new("noted", note.warning.as_ref().map(warning).unwrap_or_default(), &*note.text)
             }
             Decision::Lapsed(id) => Told::new("lapsed", warning(id), ""),
-        }
+            // It warns nobody, and comes every minute.
+            Decision::Canary(_) => return None,
+        })
     }
 
     fn revision(&self, revision: &Revision) -> Told {
@@ -214,6 +218,7 @@ impl Teller<'_> {
             About::Incident(cell) => self.cell(*cell),
             About::Trouble(key) => format!("{} {}", key.code.word(), key.subject).trim_end().into(),
             About::NotifyTest => "notify-test".into(),
+            About::Canary(_) => "canary".into(),
             About::Manual(by_hand) => format!("by hand, draft {}", warning(&by_hand.draft)),
         };
         let Revision { kind, reason, status, level, number, .. } = revision;

@@ -40,7 +40,7 @@ pub struct Earlier {
 pub fn said(revision: &Revision, setup: &Setup, messages: &Messages, earlier: &[Earlier]) -> Option<Alert> {
     match revision.about {
         About::Incident(_) | About::Manual(_) => {}
-        About::Trouble(_) | About::NotifyTest => return None,
+        About::Trouble(_) | About::NotifyTest | About::Canary(_) => return None,
     }
     if revision.due.is_empty() || revision.muted.is_some() {
         return None;

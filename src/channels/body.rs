@@ -266,6 +266,7 @@ fn kind(revision: &Revision) -> &'static str {
     use forewarn_core::warning::Kind;
     match (&revision.about, revision.kind) {
         (About::NotifyTest, _) => "notify-test",
+        (About::Canary(_), _) => "canary",
         (About::Trouble(_), kind) if kind.is_last() => "trouble.ended",
         (About::Trouble(_), _) => "trouble.raised",
         (About::Incident(_) | About::Manual(_), Kind::Alert) => "warning.alert",
@@ -285,7 +286,7 @@ fn of_revision(revision: &Revision, setup: &Setup, words: &Words) -> RevisionBod
             subject: show::clean(&key.subject),
             text: naming::trouble_text(key.code, revision.kind, words),
         }),
-        About::Incident(_) | About::NotifyTest | About::Manual(_) => None,
+        About::Incident(_) | About::NotifyTest | About::Manual(_) | About::Canary(_) => None,
     };
     let area = |cell: Cell| Named {
         id: plan.area(cell.area).map(|area| area.id.clone()).unwrap_or_default(),
@@ -302,6 +303,7 @@ fn of_revision(revision: &Revision, setup: &Setup, words: &Words) -> RevisionBod
             About::Incident(_) => "incident",
             About::Trouble(_) => "trouble",
             About::NotifyTest => "notify-test",
+            About::Canary(_) => "canary",
             About::Manual(_) => "manual",
         },
         hazard: cell.map(|cell| Named {
@@ -336,7 +338,7 @@ fn detail(revision: &Revision, words: &Words) -> String {
     let said = show::clean(&revision.detail);
     match &revision.about {
         About::Trouble(key) => detail::told(key.code, &said, words),
-        About::Incident(_) | About::NotifyTest | About::Manual(_) => said,
+        About::Incident(_) | About::NotifyTest | About::Manual(_) | About::Canary(_) => said,
     }
 }
 

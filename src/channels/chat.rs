@@ -27,8 +27,8 @@ use super::kept::PerSetup;
 use super::post::{AGENT, Clients, NoClient, ask};
 use super::words::Messages;
 use super::{Channel, Envelope, Now, Sent, admitted, show};
-use crate::config::plan::{Digests, Setup};
 use crate::config::plan::chat::{Login, Way};
+use crate::config::plan::{Digests, Setup};
 pub use check::{check, cut_short};
 use recipe::Recipe;
 use telling::Telling;
@@ -40,8 +40,8 @@ pub const SERVICES: [&str; 6] = ["wecom", "dingtalk", "feishu", "slack", "teams"
 /// The one whose addresses are telephone numbers.
 const SMS: &str = "sms";
 
-/// People read a chat at the pace of their mail. Beyond a hundred warnings none
-/// of these services has room for one more, and the count says how many there are.
+/// People read a chat at the pace of their mail. A message holds as many of the
+/// warnings in words as the service has room for, and says how many there are.
 const DIGESTS: Digests = Digests { after: 2, every: Span::from_mins(1), members_max: 1_000 };
 
 /// Whether a service's requests are signed, as the site's own recipe says or the built-in one.

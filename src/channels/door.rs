@@ -94,8 +94,13 @@ impl World for Live {
     const STAMP: &'static str = "live";
 
     fn admits(revision: &Revision) -> bool {
-        // A test of notification is an exercise that goes to live addresses, and says so.
-        revision.status == Status::Actual || matches!(revision.about, About::NotifyTest)
+        match revision.about {
+            // A test of notification is an exercise that goes to live addresses, and says so.
+            About::NotifyTest => true,
+            // The canary's alone may be a test, and nothing else of the canary's may leave.
+            About::Canary(_) => revision.status == Status::Test,
+            About::Incident(_) | About::Trouble(_) | About::Manual(_) => revision.status == Status::Actual,
+        }
     }
 }
 

@@ -16,6 +16,7 @@ pub mod door;
 pub mod email;
 pub mod facts;
 pub mod guard;
+pub mod heartbeat;
 pub(crate) mod kept;
 pub mod mail;
 pub mod naming;
@@ -37,7 +38,7 @@ use std::time::Duration;
 
 use forewarn_core::ids::Key;
 use forewarn_core::time::Moment;
-use forewarn_core::warning::Revision;
+use forewarn_core::warning::{About, Revision};
 
 use crate::config::plan::{Digests, Setup};
 use crate::ports::{Current, History};
@@ -155,9 +156,16 @@ impl std::fmt::Debug for Now {
 }
 
 /// Every channel, ready to send in one world.
-pub fn build<W: World>(setup: Current, history: Arc<dyn History>, now: Now) -> Vec<Arc<dyn Channel<W>>> {
-    let email = email::Email::<W>::new(setup, history, now.clone());
-    let mut channels: Vec<Arc<dyn Channel<W>>> = vec![Arc::new(email)];
+pub fn build<W: World>(
+    setup: Current,
+    history: Arc<dyn History>,
+    now: Now,
+    canary: heartbeat::Watched,
+) -> Vec<Arc<dyn Channel<W>>> {
+    let mut channels: Vec<Arc<dyn Channel<W>>> = vec![
+        Arc::new(heartbeat::Heartbeat::<W>::new(now.clone(), canary)),
+        Arc::new(email::Email::<W>::new(setup, history, now.clone())),
+    ];
     let chats = chat::SERVICES.map(|service| chat::Chat::<W>::new(service, now.clone()));
     channels.push(Arc::new(webhook::Webhook::<W>::new(now)));
     channels.extend(chats.map(|chat| Arc::new(chat) as Arc<dyn Channel<W>>));
@@ -170,6 +178,11 @@ fn admitted<W: World>(envelope: &Envelope<W>) -> Result<(), Sent> {
     let Some(head) = envelope.revisions.first() else {
         return Err(Sent::Rejected { reason: "an empty envelope".into() });
     };
+    if envelope.revisions.iter().any(|revision| matches!(revision.about, About::Canary(_))) {
+        return Err(Sent::Forbidden {
+            reason: "the canary goes by its own channel, and to no person".into(),
+        });
+    }
     if !envelope.revisions.iter().all(|revision| W::admits(revision)) {
         return Err(Sent::Forbidden { reason: format!("its status may not leave a {} service", W::STAMP) });
     }

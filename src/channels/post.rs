@@ -61,6 +61,14 @@ impl Clients {
     }
 }
 
+/// Host and port only: paths of webhooks are secrets.
+pub(super) fn host_and_port(address: &str) -> String {
+    let url = Url::parse(address).ok();
+    url.map_or_else(String::new, |url| {
+        format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default())
+    })
+}
+
 /// What a receiver answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Answer {

@@ -19,7 +19,7 @@ use super::render::{Beside, Chart};
 use super::{Cause, Envelope, Now};
 use crate::config::plan::chat::Chat;
 use crate::config::plan::{
-    Admits, Cap, Devices, Digests, Email, Http, Log, MailSecurity, Setup, Store, Webhook,
+    Admits, Cap, Devices, Digests, Email, Heartbeat, Http, Log, MailSecurity, Setup, Store, Webhook,
 };
 use crate::config::secret::Secret;
 use crate::ports::{History, Kept};
@@ -259,6 +259,7 @@ pub(crate) fn setup() -> Setup {
             digest: None,
         },
         chat: Chat::default(),
+        heartbeat: Heartbeat { every: Span::from_mins(1), outside: None },
         influx: None,
         store: Store { keep: Span::from_hours(72) },
         log: Log { segment_bytes: 1 << 20, keep: Span::from_hours(1), gap: Span::ZERO, reserve_segments: 1 },

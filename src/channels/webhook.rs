@@ -15,10 +15,10 @@ use sha2::Sha256;
 use super::body::Body;
 use super::door::{Target, World};
 use super::kept::PerSetup;
-use super::post::{AGENT, Clients, NoClient, answered, ask};
+use super::post::{AGENT, Clients, NoClient, answered, ask, host_and_port};
 use super::words::Messages;
 use super::{Channel, Envelope, Now, Sent, admitted, show};
-use crate::config::plan::{self, Digests, Setup};
+use crate::config::plan::{Digests, Setup};
 use crate::config::secret::Secret;
 
 /// POST to machines.
@@ -92,15 +92,7 @@ impl<W: World> Channel<W> for Webhook<W> {
     }
 
     fn server(&self, target: &Target<W>) -> String {
-        // Host and port only: paths of webhooks are secrets.
-        let url = Url::parse(&target.address).ok();
-        url.map_or_else(String::new, |url| {
-            format!(
-                "{}:{}",
-                url.host_str().unwrap_or_default(),
-                url.port_or_known_default().unwrap_or_default()
-            )
-        })
+        host_and_port(&target.address)
     }
 
     fn connections_max(&self, setup: &Setup) -> usize {
@@ -116,7 +108,7 @@ impl<W: World> Channel<W> for Webhook<W> {
     }
 }
 
-fn headers(id: &str, now: Timestamp, secret: &Secret, body: &[u8]) -> HeaderMap {
+pub(super) fn headers(id: &str, now: Timestamp, secret: &Secret, body: &[u8]) -> HeaderMap {
     let timestamp = now.as_secs().to_string();
     let signature = signature(secret, id, &timestamp, body);
     let mut headers = HeaderMap::new();

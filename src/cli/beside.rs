@@ -180,7 +180,7 @@ pub(super) fn lacks_names(plan: &Plan, revision: &Revision) -> bool {
             .cells()
             .iter()
             .any(|cell| plan.area(cell.area).is_none() || plan.hazard(cell.hazard).is_empty()),
-        About::Trouble(_) | About::NotifyTest => false,
+        About::Trouble(_) | About::NotifyTest | About::Canary(_) => false,
     };
     let rests = |it: &Evidence| plan.sensor(it.sensor).is_none() || plan.rule(it.rule).is_none();
     about
@@ -252,7 +252,8 @@ fn plan_after(record: &Record) -> PlanId {
         | Input::Trouble(_)
         | Input::Assign(_)
         | Input::Intake(_)
-        | Input::Bundled(_) => None,
+        | Input::Bundled(_)
+        | Input::Canary(_) => None,
     });
     brought.unwrap_or(record.plan)
 }
@@ -340,6 +341,7 @@ impl Names {
             About::Incident(cell) => self.cell(*cell),
             About::Trouble(key) => trouble_word(key),
             About::NotifyTest => "test of notification".to_owned(),
+            About::Canary(_) => "canary".to_owned(),
             About::Manual(_) => {
                 let cells: Vec<String> = about.cells().iter().map(|cell| self.cell(*cell)).collect();
                 format!("{} by hand", cells.join(", "))
@@ -356,7 +358,7 @@ impl Names {
                     areas.map(|area| show::clean(show::name(&area.names, "en"))).collect();
                 names.join(", ")
             }
-            About::Trouble(_) | About::NotifyTest => String::new(),
+            About::Trouble(_) | About::NotifyTest | About::Canary(_) => String::new(),
         }
     }
 }

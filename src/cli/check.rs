@@ -3,29 +3,36 @@
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
+use forewarn_core::time::Timestamp;
+
 use super::args::{CheckArgs, Places};
 use super::beside::{MARK, command_on_config};
 use super::show::count;
 use super::{Exit, Surroundings};
+use crate::config::fault::{Place, Warning};
 use crate::config::names::FreshIndices;
 use crate::config::plan::{From, Setup};
+use crate::config::raw::{drill, forewarn_toml};
 use crate::config::targets::TargetIds;
 use crate::config::{Loaded, Request, load};
+use crate::expiry;
 
 /// Checks a configuration and tells what it amounts to.
 pub(super) fn check(args: &CheckArgs, around: &mut Surroundings<'_>) -> io::Result<Exit> {
     let Some(loaded) = loaded(&args.places, around)? else { return Ok(Exit::Fault) };
     summary(&loaded, &args.places, around.out)?;
-    for warning in &loaded.warnings {
+    let warnings: Vec<Warning> =
+        loaded.warnings.into_iter().chain(ending(&loaded.setup, &args.places, around.now)).collect();
+    for warning in &warnings {
         let line = warning.to_string().replacen("warning:", &around.paint.warning("warning:"), 1);
         writeln!(around.out, "{line}")?;
     }
-    let verdict = match loaded.warnings.len() {
+    let verdict = match warnings.len() {
         0 => around.paint.good("sound"),
         warnings => around.paint.warning(count(warnings, "warning")),
     };
     writeln!(around.out, "{verdict}")?;
-    Ok(if args.strict && !loaded.warnings.is_empty() { Exit::Remarks } else { Exit::Done })
+    Ok(if args.strict && !warnings.is_empty() { Exit::Remarks } else { Exit::Done })
 }
 
 /// Loads a configuration without a log, or tells its faults.
@@ -47,8 +54,20 @@ pub(super) fn loaded(places: &Places, around: &mut Surroundings<'_>) -> io::Resu
     }
 }
 
+/// The certificates that end soon, or have ended.
+fn ending(setup: &Setup, places: &Places, now: Timestamp) -> Vec<Warning> {
+    let file = if places.drill { drill::FILE } else { forewarn_toml::FILE };
+    let things = expiry::served(setup).into_iter().chain(expiry::certificates(setup));
+    let told = things.filter_map(|thing| thing.told(now, &setup.plan.settings));
+    let warning = |(_, detail)| {
+        let hint = "put another one in its place, then reload; the listener reads its own at a restart";
+        Warning::new(Place::new(file, 0), detail, hint)
+    };
+    told.map(warning).collect()
+}
+
 fn summary(loaded: &Loaded, places: &Places, out: &mut dyn Write) -> io::Result<()> {
-    let Setup { plan, listener, http, devices, sources, influx, data, .. } = &loaded.setup;
+    let Setup { plan, listener, http, devices, sources, heartbeat, influx, data, .. } = &loaded.setup;
     let contacts: BTreeSet<&str> =
         plan.targets.iter().flatten().map(|target| target.contact.as_str()).collect();
     if places.drill {
@@ -98,6 +117,14 @@ fn summary(loaded: &Loaded, places: &Places, out: &mut dyn Write) -> io::Result<
                 writeln!(out, "  readings over HTTP: {}, {}", http.bind, count(http.tokens.len(), "token"))?;
             }
         }
+    }
+    match &heartbeat.outside {
+        Some(_) => writeln!(out, "  heartbeat every {} to somebody outside", heartbeat.every)?,
+        None if places.drill => {}
+        None => writeln!(
+            out,
+            "  heartbeat to nobody: if it stops, no one outside hears of it (url below [heartbeat])"
+        )?,
     }
     if let Some(influx) = influx {
         writeln!(out, "  long history in InfluxDB: {}, bucket {}", influx.url, influx.bucket)?;

@@ -82,7 +82,8 @@ pub(super) fn json(names: &Names, record: &Record) -> Value {
                 | Decision::Drafted(_)
                 | Decision::Muted(_)
                 | Decision::Noted(_)
-                | Decision::Lapsed(_) => None,
+                | Decision::Lapsed(_)
+                | Decision::Canary(_) => None,
             },
         })
     });
@@ -161,6 +162,7 @@ fn happened(names: &Names, input: &Input, judged: Option<&Checked>, moment: Mome
         }
         Input::Intake(true) => "there is room on the disk again: readings are taken".to_owned(),
         Input::Intake(false) => "no room on the disk: readings are not taken".to_owned(),
+        Input::Canary(every) => format!("the canary set out, the next in {every}"),
     }
 }
 
@@ -296,6 +298,7 @@ fn decided(names: &Names, decision: &Decision) -> String {
         Decision::Lapsed(warning) => {
             format!("warning {} comes to its stated end", &warning.digest().to_string()[..8])
         }
+        Decision::Canary(it) => format!("the canary came by, round {}: a heartbeat goes out", it.number),
         Decision::Acknowledged { warning, number, target, reach: _ } => format!(
             "warning {} revision {number} is acknowledged by {}",
             &warning.digest().to_string()[..8],

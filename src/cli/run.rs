@@ -47,7 +47,7 @@ async fn serve(options: Options, places: &Places, out: &mut dyn Write) -> anyhow
     let _ = greet(&service, places, out);
     systemd::ready(&service.setup().plan.settings.site);
     let lives = CancellationToken::new();
-    systemd::keep_watch(service.pulse(), lives.clone());
+    systemd::keep_watch(service.pulse(), service.lives(), lives.clone());
     let desk = service.desk().clone();
     let exit = loop {
         tokio::select! {

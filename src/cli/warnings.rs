@@ -280,7 +280,9 @@ fn print_head(
     if !found.ended {
         let renewed = match newest.about {
             About::Manual(_) => "as stated",
-            About::Incident(_) | About::Trouble(_) | About::NotifyTest => "renewed while it stands",
+            About::Incident(_) | About::Trouble(_) | About::NotifyTest | About::Canary(_) => {
+                "renewed while it stands"
+            }
         };
         writeln!(out, "  holds to   {}, {renewed}", names.time(newest.expires))?;
     }

@@ -38,6 +38,8 @@ pub struct Setup {
     pub webhook: Webhook,
     /// How chats and text messages are reached.
     pub chat: chat::Chat,
+    /// How it shows that all of it lives.
+    pub heartbeat: Heartbeat,
     /// The long history, if it is on.
     pub influx: Option<Influx>,
     /// The embedded store.
@@ -343,6 +345,25 @@ pub struct Webhook {
     pub connections_max: usize,
     /// Absent: every warning goes by itself, since machines tire of nothing.
     pub digest: Option<Digests>,
+}
+
+/// How the service shows that all of it lives.
+#[derive(Debug, Clone)]
+pub struct Heartbeat {
+    /// How long a round is.
+    pub every: Span,
+    /// Who hears of it outside, if anybody does. A service that does not warn in
+    /// earnest tells nobody: it would hide that the one that does has stopped.
+    pub outside: Option<Outside>,
+}
+
+/// Who hears a heartbeat.
+#[derive(Debug, Clone)]
+pub struct Outside {
+    /// Where it is posted to: a secret as well, as those of webhooks are.
+    pub url: Secret,
+    /// What it is signed with.
+    pub secret: Secret,
 }
 
 /// `InfluxDB` 2.

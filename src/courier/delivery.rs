@@ -39,7 +39,7 @@ impl Delivery {
     pub(super) fn is_counted(&self) -> bool {
         match &self.revision.about {
             About::Incident(_) | About::Manual(_) | About::Trouble(_) => true,
-            About::NotifyTest => false,
+            About::NotifyTest | About::Canary(_) => false,
         }
     }
 }

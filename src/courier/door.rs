@@ -13,7 +13,7 @@ use metrics::{Counter, counter};
 use super::delivery::{Admission, Attempt, Delivery};
 use super::lane::Place;
 use crate::channels::door::{Target, World};
-use crate::channels::{Cause, Channel, Envelope, Member, Sent};
+use crate::channels::{Cause, Channel, Envelope, Member, Sent, heartbeat};
 use crate::config::plan::Setup;
 use crate::crash::{self, Before};
 use crate::link::Links;
@@ -166,6 +166,12 @@ impl<W: World> Door<W> {
     }
 
     fn target(ix: TargetIx, setup: &Setup) -> Option<Target<W>> {
+        if ix == TargetIx::HEARTBEAT {
+            // It has a place even where nobody outside listens: the canary walks all the same.
+            let url = setup.heartbeat.outside.as_ref().map_or("", |outside| outside.url.expose());
+            let name = heartbeat::NAME.to_owned();
+            return Some(Target::new(name.clone(), url.to_owned(), String::new(), name, String::new()));
+        }
         let target = setup.plan.target(ix)?;
         let address = setup.addresses.get(&target.id)?;
         Some(Target::new(
@@ -178,6 +184,9 @@ impl<W: World> Door<W> {
     }
 
     fn name<'a>(&'a self, ix: TargetIx, setup: &'a Setup) -> Option<&'a str> {
+        if ix == TargetIx::HEARTBEAT {
+            return Some(heartbeat::NAME);
+        }
         let logged = self.names.get(&ix).map(String::as_str);
         logged.or_else(|| setup.plan.target(ix).map(|target| target.id.as_str()))
     }
@@ -190,7 +199,7 @@ impl<W: World> Door<W> {
 impl<W: World> Ready<W> {
     /// Makes the attempt.
     pub(super) async fn send(self) -> Made {
-        crash::may_come(Before::Send);
+        crash::may_come_in_task(Before::Send).await;
         let sent = tokio::time::timeout(ATTEMPT_MAX, self.channel.send(&self.envelope)).await;
         let sent = sent.unwrap_or_else(|_| Sent::Retry {
             after: None,

@@ -122,6 +122,7 @@ impl<W: World> Shell<W> {
                 | Input::Command(..)
                 | Input::Trouble(_)
                 | Input::Intake(_)
+                | Input::Canary(_)
                 | Input::Assign(_) => {}
             }
         }
@@ -144,7 +145,8 @@ impl<W: World> Shell<W> {
                 | Decision::Drafted(_)
                 | Decision::Muted(_)
                 | Decision::Noted(_)
-                | Decision::Lapsed(_) => {}
+                | Decision::Lapsed(_)
+                | Decision::Canary(_) => {}
             }
         }
     }
@@ -199,6 +201,12 @@ impl<W: World> Shell<W> {
             match decision {
                 Decision::Revision(revision) => {
                     let revision = Arc::new(revision.clone());
+                    let due = revision.due.iter();
+                    deliveries
+                        .extend(due.map(|due| self.door.delivery(&revision, due.target, due.round, &setup)));
+                }
+                Decision::Canary(canary) => {
+                    let revision = Arc::new(canary.revision());
                     let due = revision.due.iter();
                     deliveries
                         .extend(due.map(|due| self.door.delivery(&revision, due.target, due.round, &setup)));

@@ -183,7 +183,10 @@ impl Lanes {
         let (key, target, revision) = (item.delivery.key, item.delivery.target, &item.delivery.revision);
         let warning = revision.warning;
         self.told.open(revision);
-        self.ages.insert((revision.sent, key));
+        // That a heartbeat waits is told by the heartbeat itself: no warning is late for it.
+        if target != TargetIx::HEARTBEAT {
+            self.ages.insert((revision.sent, key));
+        }
         self.gathered += usize::from(item.stage.is_gathered());
         self.items.insert(key, item);
         self.by_target.entry(target).or_default().chains.entry(warning).or_default().push_back(key);

@@ -95,7 +95,7 @@ fn waits(lanes: &Lanes, now: Timestamp) -> BTreeSet<(OutputId, TargetIx)> {
     items
         .filter(|item| match item.delivery.revision.about {
             About::Incident(_) | About::Manual(_) => true,
-            About::Trouble(_) | About::NotifyTest => false,
+            About::Trouble(_) | About::NotifyTest | About::Canary(_) => false,
         })
         .map(|item| (item.delivery.revision.warning, item.delivery.target))
         .collect()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use forewarn_core::event::{Bundle, DeliveryOutcome, Input};
-use forewarn_core::ids::{Key, Position};
+use forewarn_core::ids::{Key, Position, TargetIx};
 use forewarn_core::time::{Moment, Timestamp};
 use forewarn_core::warning::{Death, Outcome};
 use tokio::sync::{mpsc, watch};
@@ -22,6 +22,7 @@ use super::overdue::Waiting;
 use super::{Parts, Standing};
 use crate::channels::door::World;
 use crate::config::plan::Setup;
+use crate::crash::{self, Before};
 use crate::log::Record;
 use crate::ports::{Note, Outstanding};
 
@@ -121,7 +122,10 @@ impl<W: World> Shell<W> {
             match self.wake(&mut head, &stop).await {
                 Woken::Stopped | Woken::Head(None) => break,
                 Woken::Made(made) => self.finish(made),
-                Woken::Head(Some(record)) => self.follow_head(&record).await,
+                Woken::Head(Some(record)) => {
+                    crash::may_come_in_task(Before::Courier).await;
+                    self.follow_head(&record).await;
+                }
                 Woken::Behind(record) => self.follow_behind(record).await,
                 Woken::Time => self.lanes.advance(self.now()),
                 Woken::Reloaded => self.reload(),
@@ -219,6 +223,12 @@ impl<W: World> Shell<W> {
     }
 
     fn report(&mut self, outcome: DeliveryOutcome) {
+        if outcome.target == TargetIx::HEARTBEAT {
+            // Nothing hangs on what became of it but the next one, so the log need
+            // not hold it: that would be a second record a minute.
+            let now = self.now();
+            return self.lanes.logged(&outcome, now);
+        }
         let made = self.deaths.remove(&outcome.key);
         let DeliveryOutcome { key, number, target, outcome: became, .. } = outcome;
         match became {
@@ -267,7 +277,10 @@ impl<W: World> Shell<W> {
             ("", reason) => format!("{word}: {reason}"),
             (server, reason) => format!("{word}: {server}: {reason}"),
         };
-        if self.parts.notes.try_send(Note { key, at: self.lanes.civil(now), outcome }).is_err() {
+        let is_canary = self.lanes.deliveries(key).first().is_some_and(|it| it.target == TargetIx::HEARTBEAT);
+        let note = Note { key, at: self.lanes.civil(now), outcome };
+        // Nobody looks up what became of a heartbeat, and there is one a minute.
+        if !is_canary && self.parts.notes.try_send(note).is_err() {
             metrics::counter!("forewarn_courier_notes_dropped_total").increment(1);
         }
         self.tell(key, &made, now);

@@ -200,6 +200,7 @@ impl Loop {
                     Err(_) => draft.refused.push(gone(batch.source, taken.sensor.0)),
                 }
             }
+            draft.inputs.extend(batch.canary.map(Input::Canary));
             draft.refused.extend(batch.refused);
             draft.acks.extend(batch.acks);
         }

@@ -329,7 +329,8 @@ fn decided_in(gone: &Range<Position>, mut standing: Vec<Decision>) -> Vec<Decisi
         | Decision::Drafted(_)
         | Decision::Muted(_)
         | Decision::Noted(_)
-        | Decision::Lapsed(_) => true,
+        | Decision::Lapsed(_)
+        | Decision::Canary(_) => true,
     });
     standing.retain(|decision| {
         let Decision::Incident(incident) = decision else { return true };

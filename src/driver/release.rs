@@ -27,6 +27,7 @@ pub(super) fn bytes_of_bundle(input: &Input) -> usize {
         | Input::Outcome(_)
         | Input::Command(..)
         | Input::Trouble(_)
+        | Input::Canary(_)
         | Input::Assign(_)
         | Input::Intake(_) => 0,
     }
@@ -97,7 +98,8 @@ pub(super) fn tell(decision: &Decision) {
         | Decision::WouldHave(_)
         | Decision::Resumed
         | Decision::Resent { .. }
-        | Decision::Asked { .. } => {}
+        | Decision::Asked { .. }
+        | Decision::Canary(_) => {}
     }
 }
 
@@ -124,6 +126,7 @@ pub(super) fn source_of(input: &Input) -> SourceIx {
         | Input::Trouble(_)
         | Input::Assign(_)
         | Input::Intake(_)
-        | Input::Bundled(_) => SourceIx::default(),
+        | Input::Bundled(_)
+        | Input::Canary(_) => SourceIx::default(),
     }
 }

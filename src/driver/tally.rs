@@ -70,7 +70,8 @@ impl Tally {
                 | Input::Trouble(_)
                 | Input::Assign(_)
                 | Input::Intake(_)
-                | Input::Bundled(_) => {}
+                | Input::Bundled(_)
+                | Input::Canary(_) => {}
             }
         }
         record.decisions.iter().for_each(|(_, decision)| self.reach(decision, plan));
@@ -106,6 +107,7 @@ impl Tally {
             | Decision::WouldHave(_)
             | Decision::PlanRefused(_)
             | Decision::Resumed
+            | Decision::Canary(_)
             | Decision::Resent { .. }
             | Decision::Asked { .. }
             | Decision::Refused(_)

@@ -156,7 +156,8 @@ fn run_with(data: &Path, batches: &[&[f64]], more: impl FnOnce(&DriverInbox)) ->
             marks: Marks::default(),
         });
         let acks = Some(Acks { gate: gate.clone(), tokens: vec![token as u64] });
-        let batch = Batch { source: SourceIx(0), taken: taken.collect(), refused: vec![], acks };
+        let batch =
+            Batch { source: SourceIx(0), taken: taken.collect(), refused: vec![], acks, canary: None };
         inbox.offer(batch).expect("an empty inbox");
     }
     inbox.close();

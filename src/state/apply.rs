@@ -93,7 +93,8 @@ fn is_news(decision: &Decision) -> bool {
         | Decision::Drafted(_)
         | Decision::Muted(_)
         | Decision::Noted(_)
-        | Decision::Lapsed(_) => false,
+        | Decision::Lapsed(_)
+        | Decision::Canary(_) => false,
     }
 }
 
@@ -125,6 +126,7 @@ fn apply(transaction: &Transaction<'_>, record: &Record, added: &mut Added) -> R
             | Input::Command(..)
             | Input::Trouble(_)
             | Input::Intake(_)
+            | Input::Canary(_)
             | Input::Assign(_) => {}
         }
     }
@@ -162,8 +164,8 @@ fn apply(transaction: &Transaction<'_>, record: &Record, added: &mut Added) -> R
                 let update = "UPDATE warnings SET ended = 1 WHERE id = ?1";
                 transaction.prepare_cached(update)?.execute([id_blob(warning)])?;
             }
-            // Asked in vain: the log says so.
-            Decision::Refused(_) => {}
+            // Asked in vain: the log says so. The canary is news to nobody.
+            Decision::Refused(_) | Decision::Canary(_) => {}
             Decision::Acknowledged { warning, number, target, reach } => {
                 let insert = "INSERT OR IGNORE INTO acknowledgements
                               (warning, number, target, at, position, after, seen_by, seen_of)
@@ -231,6 +233,7 @@ fn revision(transaction: &Transaction<'_>, revision: &Revision, place: Place<'_>
         About::Manual(_) => "manual",
         About::Trouble(_) => "trouble",
         About::NotifyTest => "notify-test",
+        About::Canary(_) => "canary",
     };
     let cell = revision.about.cells().first().copied();
     let ended = revision.kind.is_last() || matches!(revision.about, About::NotifyTest);

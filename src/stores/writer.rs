@@ -329,7 +329,8 @@ impl Writer {
                 | Input::Trouble(_)
                 | Input::Assign(_)
                 | Input::Intake(_)
-                | Input::Bundled(_) => {}
+                | Input::Bundled(_)
+                | Input::Canary(_) => {}
             }
         }
         if self.trusted {

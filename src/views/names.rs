@@ -71,6 +71,7 @@ impl Names<'_> {
                 }
             }
             About::NotifyTest => "notify-test".to_owned(),
+            About::Canary(_) => "canary".to_owned(),
             About::Manual(_) => {
                 about.cells().into_iter().map(|cell| self.cell(cell)).collect::<Vec<_>>().join(" ")
             }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use forewarn::config::plan::{
-    Admits, Cap, Catalog, CatalogEntry, Decode, Device, Devices, From, Http, Listener, Log, Setup, Source,
-    Store, Webhook,
+    Admits, Cap, Catalog, CatalogEntry, Decode, Device, Devices, From, Heartbeat, Http, Listener, Log, Setup,
+    Source, Store, Webhook,
 };
 use forewarn::formats::AnyFormat;
 use forewarn::ingest::credentials;
@@ -49,6 +49,7 @@ pub(crate) fn setup(stations: &[&str]) -> Setup {
             digest: None,
         },
         chat: forewarn::config::plan::chat::Chat::default(),
+        heartbeat: Heartbeat { every: Span::from_mins(1), outside: None },
         influx: None,
         store: Store { keep: Span::from_hours(72) },
         log: Log { segment_bytes: 1 << 20, keep: Span::from_hours(72), gap: Span(400), reserve_segments: 1 },

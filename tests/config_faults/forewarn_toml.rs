@@ -97,7 +97,7 @@ const FAULTS: &[Row] = &[
     (
         "[webhook]",
         "[webhok]",
-        "contacts.csv:3: has a webhook, but there is no secret to sign with, expected [webhook] secret in forewarn.toml\nforewarn.toml:12: unknown key \"webhok\", expected one of site, operator, data, sources, listener, http, email, webhook, cap, chat, sms, influx, store, log, warnings, orders, limits, did you mean \"webhook\"?",
+        "contacts.csv:3: has a webhook, but there is no secret to sign with, expected [webhook] secret in forewarn.toml\nforewarn.toml:12: unknown key \"webhok\", expected one of site, operator, data, sources, listener, http, email, webhook, cap, chat, sms, heartbeat, influx, store, log, warnings, orders, limits, did you mean \"webhook\"?",
     ),
     (
         "{ env = \"MQTT\" }",

@@ -7,6 +7,7 @@ mod contacts;
 mod devices;
 mod drill;
 mod forewarn_toml;
+mod heartbeat;
 mod limits;
 mod messages;
 mod pages;

@@ -110,6 +110,12 @@ impl Running {
         assert!(status.success(), "{status}:\n{said}");
     }
 
+    /// Stops it as it stands, as `SIGSTOP` does.
+    #[allow(dead_code, reason = "each test binary uses its own part")]
+    pub(crate) fn suspend(&self) {
+        kill_process(self.pid(), Signal::STOP).expect("it runs");
+    }
+
     /// Kills it, and waits until nothing of it is left.
     pub(crate) fn kill(mut self) {
         self.strike();

@@ -127,7 +127,8 @@ impl Transcript {
             | Decision::Drafted(_)
             | Decision::Muted(_)
             | Decision::Noted(_)
-            | Decision::Lapsed(_) => {}
+            | Decision::Lapsed(_)
+            | Decision::Canary(_) => {}
         }
     }
 
@@ -152,7 +153,9 @@ impl Transcript {
 
     fn revision(&mut self, after: Span, revision: &Revision, plan: &Plan) {
         let (letter, book) = match revision.about {
-            About::Incident(_) | About::NotifyTest | About::Manual(_) => ("W", &mut self.warnings),
+            About::Incident(_) | About::NotifyTest | About::Manual(_) | About::Canary(_) => {
+                ("W", &mut self.warnings)
+            }
             About::Trouble(_) => ("T", &mut self.troubles),
         };
         let at = book.iter().position(|known| *known == revision.warning).unwrap_or_else(|| {
@@ -169,6 +172,7 @@ impl Transcript {
             }
             About::Trouble(key) => format!("{}: {}", key.code.word(), revision.detail),
             About::NotifyTest => "test of notification".into(),
+            About::Canary(_) => "canary".into(),
             About::Manual(_) => format!("{} by hand ({reason})", revision.level),
         };
         let due = names(&revision.due, plan);

@@ -19,7 +19,7 @@ use crate::plan::{AckTerms, Group, LimitRow, Plan, Route};
 use crate::reading::{Marks, Reading};
 use crate::time::{Moment, Span, Timestamp};
 use crate::warning::{
-    About, ByHand, Cell, Death, Incident, Outcome, Reason, Revision, TroubleCode, TroubleKey,
+    About, ByHand, Canary, Cell, Death, Incident, Outcome, Reason, Revision, TroubleCode, TroubleKey,
 };
 
 /// Civil minus engine time at the start.
@@ -96,6 +96,7 @@ pub(super) enum Deed {
     Clock(i64, bool),
     Plan(u8, bool),
     Started(i64, bool),
+    Canary,
 }
 
 pub(super) fn calm() -> impl Strategy<Value = Deed> {
@@ -119,6 +120,7 @@ pub(super) fn wild() -> impl Strategy<Value = Deed> {
         1 => (-90..90i64, any::<bool>()).prop_map(|(minutes, trusted)| Deed::Clock(minutes, trusted)),
         1 => (0..3u8, any::<bool>()).prop_map(|(which, orphan)| Deed::Plan(which, orphan)),
         1 => (0..120i64, any::<bool>()).prop_map(|(minutes, restored)| Deed::Started(minutes, restored)),
+        2 => Just(Deed::Canary),
     ]
 }
 
@@ -220,6 +222,7 @@ impl Run {
                 self.put(Input::Clock(ClockStep { offset: OFFSET + Span::from_mins(minutes), trusted }));
             }
             Deed::Plan(which, orphan) => drop(self.put(Input::Plan(plan_ref(variant(which), orphan)))),
+            Deed::Canary => drop(self.put(Input::Canary(Span::from_mins(1)))),
             Deed::Started(minutes, restored) => {
                 self.at = self.at + Span::from_mins(minutes);
                 let started = started(Some(Span::from_mins(minutes)));
@@ -344,6 +347,7 @@ pub(super) fn nameless(decision: &Decision) -> Decision {
         Decision::Muted(it) => Decision::Muted(Mute { id: none, ..it }),
         Decision::Noted(it) => Decision::Noted(Note { id: none, warning: it.warning.map(|_| none), ..it }),
         Decision::Lapsed(_) => Decision::Lapsed(none),
+        Decision::Canary(it) => Decision::Canary(Canary { id: none, ..it }),
         other => other,
     }
 }

@@ -95,7 +95,9 @@ proptest! {
                         expected.extend(routing::targets(&plan, *hazard, *area, revision.level, revision.sent));
                     }
                 }
-                About::Trouble(_) | About::NotifyTest | About::Manual(_) => expected.extend(&plan.operator),
+                About::Trouble(_) | About::NotifyTest | About::Manual(_) | About::Canary(_) => {
+                    expected.extend(&plan.operator);
+                },
             }
             prop_assert_eq!(&due, &expected, "{:?}", revision);
             heard.insert(revision.warning, due);

@@ -12,6 +12,9 @@ use crate::warning::{About, Incident, Phase, Reason, Revision, TroubleCode, Trou
 impl AreaStage {
     /// Makes a decision so.
     pub fn apply(&mut self, decision: &Decision, moment: Moment) {
+        if !matches!(decision, Decision::Canary(_)) {
+            self.decided_at(moment.civil());
+        }
         match decision {
             Decision::Incident(incident) => self.apply_incident(incident, moment.at),
             Decision::Revision(revision) => self.apply_revision(revision, moment),
@@ -32,6 +35,7 @@ impl AreaStage {
             Decision::Drafted(_) | Decision::Muted(_) | Decision::Noted(_) | Decision::Lapsed(_) => {
                 self.apply_order(decision);
             }
+            Decision::Canary(canary) => self.apply_canary(canary),
             Decision::WouldHave(_) | Decision::PlanRefused(_) | Decision::Refused(_) => {}
         }
     }
@@ -123,7 +127,7 @@ impl AreaStage {
                 self.troubles.renew_at(key, self.trouble_renewal(key, moment));
             }
             About::Manual(_) => self.apply_by_hand(revision, moment),
-            About::NotifyTest => {}
+            About::NotifyTest | About::Canary(_) => {}
         }
     }
 

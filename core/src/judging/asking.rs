@@ -230,7 +230,7 @@ impl AreaStage {
         let Some(&cell) = sent.newest.about.cells().first() else { return };
         let name = match sent.newest.about {
             About::Manual(_) => format!("{} by hand", self.name(cell)),
-            About::Incident(_) | About::Trouble(_) | About::NotifyTest => self.name(cell),
+            About::Incident(_) | About::Trouble(_) | About::NotifyTest | About::Canary(_) => self.name(cell),
         };
         let level = sent.newest.level;
         let asks = self.asking.of(warning);

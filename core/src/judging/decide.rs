@@ -58,6 +58,7 @@ impl AreaStage {
             Work::Asks(warning) => self.decide_asks(*warning, stamp),
             Work::Cell(cell) => self.decide_cell(*cell, stamp),
             Work::Order(order) => self.decide_order(*order, stamp),
+            Work::Canary(every) => self.decide_canary(*every, stamp),
             Work::Claim(claim) => {
                 let untold = || self.is_untold(claim).then_some(Turn::Grew);
                 let expires = || self.is_expiring(claim, stamp.moment).then_some(Turn::Renewed);

@@ -9,6 +9,7 @@ mod apply;
 mod asking;
 #[cfg(test)]
 mod asking_tests;
+mod canary;
 mod cell;
 mod concern;
 #[cfg(test)]
@@ -45,6 +46,7 @@ use std::sync::Arc;
 use minicbor::{Decode, Encode};
 
 use self::asking::Asking;
+use self::canary::Canaries;
 use self::cell::{CellState, cell_name, state_of};
 pub use self::decide::Stamp;
 use self::index::Index;
@@ -84,6 +86,8 @@ pub enum Work {
     Asks(OutputId),
     /// What an order comes to whose time has come.
     Order(Order),
+    /// What the canary is answered, and how long after it the next one is due.
+    Canary(Span),
 }
 
 /// Every area's stage at once: hazards in areas, and the troubles of the service.
@@ -117,6 +121,9 @@ pub struct AreaStage {
     #[n(9)]
     #[cbor(default)]
     mutes: Mutes,
+    #[n(10)]
+    #[cbor(default)]
+    canaries: Canaries,
     /// The engine's own; a snapshot holds it there.
     #[cbor(skip)]
     intake: Intake,
@@ -405,7 +412,10 @@ impl AreaStage {
         let asks = || self.asking.next_rung().map(Work::Asks);
         let claims = || claims().cloned().map(Work::Claim);
         let orders = || self.orders.next_rung().map(Work::Order);
-        held().cloned().map(Work::Claim).or(cell).or_else(asks).or_else(orders).or_else(claims)
+        // The canary shows that nothing else waits.
+        let canary = || self.waiting_canary().map(Work::Canary);
+        let first = held().cloned().map(Work::Claim).or(cell);
+        first.or_else(asks).or_else(orders).or_else(claims).or_else(canary)
     }
 
     /// Takes work out of the queue.
@@ -415,6 +425,7 @@ impl AreaStage {
             Work::Claim(claim) => self.troubles.drop_claim(&claim.key),
             Work::Asks(warning) => self.asking.take(*warning),
             Work::Order(order) => self.orders.take(*order),
+            Work::Canary(_) => self.canaries.take(),
         }
     }
 
@@ -422,7 +433,7 @@ impl AreaStage {
     /// judges every cell again; a report has to be kept until then.
     pub fn defer(&mut self, work: Work) {
         match work {
-            Work::Cell(_) => {}
+            Work::Cell(_) | Work::Canary(_) => {}
             Work::Asks(warning) => self.asking.defer(warning),
             Work::Order(order) => self.orders.defer(order),
             Work::Claim(report) => {

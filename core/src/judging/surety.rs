@@ -43,7 +43,8 @@ pub(super) fn certainty(
             | Reason::NotifyTest
             | Reason::Corrected
             | Reason::Manual
-            | Reason::EndsSoon => Certainty::Likely,
+            | Reason::EndsSoon
+            | Reason::Canary => Certainty::Likely,
         };
     }
     if incident.stale || incident.orphaned {

@@ -172,7 +172,9 @@ pub(super) fn level(code: TroubleCode) -> Level {
         | TroubleCode::ApprovalWaiting
         | TroubleCode::Unacknowledged
         | TroubleCode::OtherWorld
-        | TroubleCode::AlertWithheld => Level::Orange,
+        | TroubleCode::AlertWithheld
+        | TroubleCode::HasEnded
+        | TroubleCode::HeartbeatLate => Level::Orange,
         TroubleCode::SensorSilent
         | TroubleCode::DomainSilent
         | TroubleCode::SourceDown
@@ -185,7 +187,8 @@ pub(super) fn level(code: TroubleCode) -> Level {
         | TroubleCode::MessageTooLarge
         | TroubleCode::Held
         | TroubleCode::ReloadRefused
-        | TroubleCode::Muted => Level::Yellow,
+        | TroubleCode::Muted
+        | TroubleCode::EndsSoon => Level::Yellow,
     }
 }
 

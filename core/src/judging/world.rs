@@ -244,6 +244,7 @@ impl World {
             About::Trouble(key) => format!("{} {}", key.code.word(), key.subject).trim().into(),
             About::Manual(_) => format!("{} {:?} by hand", revision.level, revision.reason),
             About::NotifyTest => "test".into(),
+            About::Canary(_) => "canary".into(),
         };
         let due: Vec<String> = revision.due.iter().map(|due| format!("t{}", due.target.0)).collect();
         format!("{} {} {} -> {}", self.minute(), revision.kind.word(), about, due.join(" ")).trim().into()

@@ -60,6 +60,9 @@ pub enum Reason {
     /// It comes to its stated end soon.
     #[n(18)]
     EndsSoon,
+    /// The canary came by.
+    #[n(20)]
+    Canary,
     // 15 stood for easing broken off by a breach. No log has it: it was never made. The number stays reserved.
 }
 
@@ -94,6 +97,7 @@ impl Reason {
             Reason::Corrected => "corrected",
             Reason::Manual => "manual",
             Reason::EndsSoon => "ends-soon",
+            Reason::Canary => "canary",
         }
     }
 }

@@ -74,11 +74,20 @@ pub enum TroubleCode {
     /// A warning was not published as a CAP alert, as it would not have been a sound one.
     #[n(41)]
     AlertWithheld,
+    /// A certificate or a token comes to its end soon.
+    #[n(19)]
+    EndsSoon,
+    /// A certificate or a token has come to its end.
+    #[n(20)]
+    HasEnded,
+    /// The canary has not come through, or its heartbeat reaches nobody outside.
+    #[n(42)]
+    HeartbeatLate,
 }
 
 impl TroubleCode {
     /// Every code, in order.
-    pub const ALL: [TroubleCode; 23] = [
+    pub const ALL: [TroubleCode; 26] = [
         TroubleCode::SensorSilent,
         TroubleCode::DomainSilent,
         TroubleCode::SourceDown,
@@ -102,6 +111,9 @@ impl TroubleCode {
         TroubleCode::Muted,
         TroubleCode::OtherWorld,
         TroubleCode::AlertWithheld,
+        TroubleCode::EndsSoon,
+        TroubleCode::HasEnded,
+        TroubleCode::HeartbeatLate,
     ];
 
     /// The word for logs, JSON, messages and pages.
@@ -130,6 +142,9 @@ impl TroubleCode {
             TroubleCode::Muted => "muted",
             TroubleCode::OtherWorld => "other-world",
             TroubleCode::AlertWithheld => "alert-withheld",
+            TroubleCode::EndsSoon => "ends-soon",
+            TroubleCode::HasEnded => "has-ended",
+            TroubleCode::HeartbeatLate => "heartbeat-late",
         }
     }
 }

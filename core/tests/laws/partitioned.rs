@@ -296,7 +296,7 @@ fn concerns(decision: &Decision, charge: Charge) -> bool {
         Decision::Revision(revision) => match &revision.about {
             About::Incident(cell) => Some(*cell),
             About::Trouble(key) => return charge == Charge::Outages && is_outage(key.code, &key.subject),
-            About::NotifyTest | About::Manual(_) => None,
+            About::NotifyTest | About::Manual(_) | About::Canary(_) => None,
         },
         Decision::Trouble(report) => {
             return charge == Charge::Outages && is_outage(report.key.code, &report.key.subject);
@@ -311,7 +311,8 @@ fn concerns(decision: &Decision, charge: Charge) -> bool {
         | Decision::Drafted(_)
         | Decision::Muted(_)
         | Decision::Noted(_)
-        | Decision::Lapsed(_) => None,
+        | Decision::Lapsed(_)
+        | Decision::Canary(_) => None,
     };
     cell.is_some_and(|cell| charge == Charge::Area(cell.area))
 }

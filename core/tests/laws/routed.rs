@@ -111,7 +111,7 @@ impl Ledger {
             About::Trouble(_) if revision.kind != Kind::AllClear || heard.is_none() => {
                 expected.extend(&plan.operator);
             }
-            About::Trouble(_) | About::NotifyTest | About::Manual(_) => {}
+            About::Trouble(_) | About::NotifyTest | About::Manual(_) | About::Canary(_) => {}
         }
         expected.retain(|target| heard.and_then(|heard| heard.get(target)).is_none_or(|heard| !heard.erased));
         expected

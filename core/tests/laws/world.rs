@@ -294,7 +294,8 @@ pub fn revisions(decisions: &[Decision]) -> impl Iterator<Item = &Revision> {
         | Decision::Drafted(_)
         | Decision::Muted(_)
         | Decision::Noted(_)
-        | Decision::Lapsed(_) => None,
+        | Decision::Lapsed(_)
+        | Decision::Canary(_) => None,
     })
 }
 

@@ -229,7 +229,7 @@ fn happened(
     revisions.iter().any(|revision| {
         let in_area = match revision.about {
             About::Incident(cell) => plan.area(cell.area).is_some_and(|area| area.id == expected.area),
-            About::Trouble(_) | About::NotifyTest | About::Manual(_) => false,
+            About::Trouble(_) | About::NotifyTest | About::Manual(_) | About::Canary(_) => false,
         };
         in_area
             && revision.kind == expected.kind

@@ -92,7 +92,8 @@ impl<'a> Narrator<'a> {
                 | Decision::Drafted(_)
                 | Decision::Muted(_)
                 | Decision::Noted(_)
-                | Decision::Lapsed(_) => {}
+                | Decision::Lapsed(_)
+                | Decision::Canary(_) => {}
             }
         }
         Ok(())
@@ -178,6 +179,7 @@ impl<'a> Narrator<'a> {
                 | Reason::TroubleRaised
                 | Reason::TroubleEnded
                 | Reason::NotifyTest
+                | Reason::Canary
                 | Reason::Manual => "▲",
             },
         };
@@ -185,6 +187,7 @@ impl<'a> Narrator<'a> {
             About::Incident(cell) => cell_word(&self.plan, *cell),
             About::Trouble(key) => format!("operator: {} {}", key.code.word(), key.subject),
             About::NotifyTest => "test of notification".into(),
+            About::Canary(_) => "canary".into(),
             About::Manual(_) => "by hand".into(),
         };
         let measured = revision.evidence.first().and_then(|evidence| {
@@ -250,6 +253,7 @@ pub(super) fn reason_word(reason: Reason) -> &'static str {
         Reason::TroubleRaised => "trouble",
         Reason::TroubleEnded => "trouble over",
         Reason::NotifyTest => "test",
+        Reason::Canary => "canary",
         Reason::Corrected => "corrected",
         Reason::Manual => "by hand",
         Reason::EndsSoon => "ends soon",

@@ -147,7 +147,8 @@ impl Walk<'_> {
                 | Input::Trouble(_)
                 | Input::Assign(_)
                 | Input::Intake(_)
-                | Input::Bundled(_) => {}
+                | Input::Bundled(_)
+                | Input::Canary(_) => {}
             }
         }
     }

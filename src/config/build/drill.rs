@@ -251,6 +251,8 @@ fn secrets(main: &Main) -> Vec<(String, &At<SecretRef>)> {
         found.extend(sms.token.as_ref().map(|it| ("sms.token".to_owned(), it)));
         found.extend(sms.password.as_ref().map(|it| ("sms.password".to_owned(), it)));
     }
+    let heartbeat = main.heartbeat.as_ref().and_then(|it| it.value.secret.as_ref());
+    found.extend(heartbeat.map(|it| ("heartbeat.secret".to_owned(), it)));
     if let Some(http) = main.http.as_ref().map(|it| &it.value) {
         found.extend(http.operator_token.as_ref().map(|it| ("http.operator_token".to_owned(), it)));
         let tokens = http.tokens.iter().flatten();

@@ -5,6 +5,7 @@ mod areas;
 mod cap;
 mod chat;
 mod drill;
+mod heartbeat;
 mod limits;
 mod people;
 mod rules;

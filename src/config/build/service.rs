@@ -16,9 +16,8 @@ use crate::channels::guard::{Refused, Rules, literal};
 use crate::config::fault::{Fault, Place};
 use crate::config::plan::chat::Chat;
 use crate::config::plan::{
-    Admits, Cap, Catalog, Devices, Digests, Email, Http, Influx, Listener, Log, MailSecurity, Outline, Setup,
-    Source,
-    Store, Webhook,
+    Admits, Cap, Catalog, Devices, Digests, Email, Heartbeat, Http, Influx, Listener, Log, MailSecurity,
+    Outline, Setup, Source, Store, Webhook,
 };
 use crate::config::raw::contacts::{Contacts, WebhookAddress};
 use crate::config::raw::forewarn_toml::{Digest, Main, length};
@@ -27,7 +26,7 @@ use crate::config::raw::words::Word;
 const MIB: u64 = 1 << 20;
 
 /// Shortest webhook secret, bytes, as Standard Webhooks asks.
-const WEBHOOK_SECRET_MIN: usize = 24;
+pub(super) const WEBHOOK_SECRET_MIN: usize = 24;
 
 /// Messages that go singly before digests begin: with one red beyond them, three
 /// in the first minute of a storm, which a person can take.
@@ -53,6 +52,7 @@ pub(super) struct Service {
     email: Option<Email>,
     webhook: Webhook,
     chat: Chat,
+    heartbeat: Heartbeat,
     influx: Option<Influx>,
     store: Store,
     log: Log,
@@ -80,6 +80,7 @@ impl Service {
             email,
             webhook,
             chat,
+            heartbeat,
             influx,
             store,
             log,
@@ -99,6 +100,7 @@ impl Service {
             email,
             webhook,
             chat,
+            heartbeat,
             influx,
             store,
             log,
@@ -142,6 +144,7 @@ impl Build<'_> {
         let email = self.email(main);
         let webhook = self.webhook(main);
         let chat = self.chat(main, webhook.as_ref());
+        let heartbeat = self.heartbeat(main, webhook.as_ref());
         let influx = self.influx(main);
         self.addressed(main, webhook.as_ref());
         let data = main.data.as_ref().map_or_else(|| PathBuf::from("../data"), |data| data.value.0.clone());
@@ -153,6 +156,7 @@ impl Build<'_> {
             store: self.store(main),
             webhook: webhook?,
             chat,
+            heartbeat: heartbeat?,
             influx,
             log: self.log(main),
             url: main.site.url.as_ref().map(|url| url.0.clone()),
@@ -321,7 +325,9 @@ impl Build<'_> {
                     "webhook" if !signed => {
                         fault("has a webhook, but there is no secret to sign with", "[webhook] secret")
                     }
-                    "webhook" => webhook.and_then(|it| unreachable(it, address, &contact.place, file)),
+                    "webhook" => {
+                        webhook.and_then(|it| unreachable(it, ("a webhook", address), &contact.place, file))
+                    }
                     channel => self.unknown_way(main, contact, channel, address),
                 };
                 found.into_iter().for_each(|fault| self.faults.push(fault));
@@ -332,24 +338,29 @@ impl Build<'_> {
 
 /// A webhook that the guard would refuse whatever its name resolves to can
 /// never be delivered to.
-fn unreachable(webhook: &Webhook, address: &str, place: &Place, file: &str) -> Option<Fault> {
+pub(super) fn unreachable(
+    webhook: &Webhook,
+    (thing, address): (&str, &str),
+    place: &Place,
+    file: &str,
+) -> Option<Fault> {
     let url = reqwest::Url::parse(address).ok()?;
     let refused = Rules::of(webhook).check_url(&url).err()?;
     let (what, expected) = match refused {
         Refused::Plaintext => (
-            "has a webhook without TLS".to_owned(),
+            format!("has {thing} without TLS"),
             "https://, or webhook.plaintext = true for networks of webhook.allow",
         ),
         Refused::NotPublic(kind) => (
-            format!("has a webhook at {kind} address, to which nothing is sent"),
+            format!("has {thing} at {kind} address, to which nothing is sent"),
             "a public address, or one in a network of webhook.allow",
         ),
         Refused::NotAllowed | Refused::NothingAllowed => (
-            "has a webhook without TLS outside webhook.allow, to which nothing is sent".to_owned(),
+            format!("has {thing} without TLS outside webhook.allow, to which nothing is sent"),
             "https://, or an address in a network of webhook.allow",
         ),
         Refused::Scheme | Refused::Login | Refused::NoHost => {
-            (format!("has a webhook to which nothing is sent ({refused})"), WebhookAddress::EXPECTED)
+            (format!("has {thing} to which nothing is sent ({refused})"), WebhookAddress::EXPECTED)
         }
     };
     Some(Fault::new(place.clone(), what, expected).hint(opening(webhook, &url, file)))

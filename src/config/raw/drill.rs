@@ -103,12 +103,28 @@ pub(crate) fn read(dir: &DirPath, live: Option<Main>, faults: &mut Faults) -> Wr
 /// The live settings with all that leads in or out replaced: a way that the
 /// drill does not name, it does not have.
 fn over(live: Main, own: Drill) -> Main {
-    let Drill { data, operator, mirror: _, url, sources, listener, http, email, webhook, cap, chat, sms } = own;
+    let Drill { data, operator, mirror: _, url, sources, listener, http, email, webhook, cap, chat, sms } =
+        own;
     let mut main = live;
     main.site.url = url;
     main.operator = operator.unwrap_or_else(|| {
         let contact = main.operator.contact.clone();
         Operator { contact: At { line: 0, ..contact } }
     });
-    Main { data: Some(data), sources, listener, http, email, webhook, cap, chat, sms, influx: None, ..main }
+    // Two that beat under one name would hide that the live one has stopped.
+    let heartbeat = None;
+    Main {
+        data: Some(data),
+        sources,
+        listener,
+        http,
+        email,
+        webhook,
+        cap,
+        chat,
+        sms,
+        heartbeat,
+        influx: None,
+        ..main
+    }
 }

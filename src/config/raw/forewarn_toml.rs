@@ -52,6 +52,8 @@ raw! {
         chat: Option<Chat>,
         /// The gateway for text messages.
         sms: Option<At<Sms>>,
+        /// How it shows to somebody outside that it lives.
+        heartbeat: Option<At<Heartbeat>>,
         /// `InfluxDB` 2 for the long history.
         influx: Option<At<Influx>>,
         /// The embedded store.
@@ -230,6 +232,18 @@ raw! {
         connections_max: Option<At<u32>>,
         /// From how many posts on a receiver gets digests. Without it, every warning is a post of its own.
         digest: Option<Digest>,
+    }
+}
+
+raw! {
+    /// How the service shows to somebody outside that all of it lives.
+    pub(crate) struct Heartbeat {
+        /// Where a signed POST goes every round; reached as webhooks are. Default: nowhere, so that nobody outside hears it stop.
+        url: Option<At<Url>>,
+        /// The signing secret (Standard Webhooks). Default that of [webhook].
+        secret: Option<At<SecretRef>>,
+        /// How long a round is, "1 s" to "1 min". Default "1 min".
+        every: Option<At<Length>>,
     }
 }
 

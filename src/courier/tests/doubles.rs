@@ -18,7 +18,9 @@ use super::log::{FakeLog, bundles};
 use crate::channels::door::{Live, Target};
 use crate::channels::{Channel, Envelope, Sent};
 use crate::config::plan::chat::Chat;
-use crate::config::plan::{Address, Admits, Cap, Devices, Digests, Http, Log, Setup, Store, Webhook};
+use crate::config::plan::{
+    Address, Admits, Cap, Devices, Digests, Heartbeat, Http, Log, Setup, Store, Webhook,
+};
 use crate::courier::CourierClock;
 use crate::ports::{Archive, Batch, Bundled, Inbox, Leaves, Outstanding, Said};
 
@@ -327,6 +329,7 @@ pub(super) fn setup(targets: u32, erased: &[u32]) -> Arc<Setup> {
             digest: None,
         },
         chat: Chat::default(),
+        heartbeat: Heartbeat { every: Span::from_mins(1), outside: None },
         influx: None,
         store: Store { keep: Span::from_hours(72) },
         log: Log { segment_bytes: 1 << 20, keep: Span::from_hours(72), gap: Span(400), reserve_segments: 1 },

@@ -133,7 +133,7 @@ impl AreaStage {
                 let incident = state.incident.as_ref().ok_or(Refusal::Decided)?;
                 self.incident_revision(say, incident, state, stamp.id(0), stamp.moment, &detail)
             }
-            About::Trouble(_) | About::NotifyTest => return Err(Refusal::Kind),
+            About::Trouble(_) | About::NotifyTest | About::Canary(_) => return Err(Refusal::Kind),
         };
         // A correction is owed to whoever got what was wrong: no mute hides it.
         let due = sent.due(Kind::Update, &[]);
@@ -150,7 +150,7 @@ impl AreaStage {
         let stands = match &sent.newest.about {
             About::Incident(cell) => self.cells.get(cell).is_some_and(|it| it.warning == Some(warning)),
             About::Manual(_) => self.orders.standing.contains_key(&warning),
-            About::Trouble(_) | About::NotifyTest => return Err(Refusal::Kind),
+            About::Trouble(_) | About::NotifyTest | About::Canary(_) => return Err(Refusal::Kind),
         };
         if stands { Ok(sent) } else { Err(Refusal::Decided) }
     }
