@@ -71,7 +71,7 @@ async fn a_heartbeat_is_signed_and_counts() {
     let header = |name: &str| headers[name].to_str().expect("text");
     assert_eq!(header("webhook-id"), envelope.key.to_string());
     let bytes = serde_json::to_vec(&super::body(&canary(41), &sample::setup().plan.settings.site));
-    let signed = webhook::signature(
+    let signed = crate::channels::webhook::signature(
         &Secret::new(SECRET),
         header("webhook-id"),
         header("webhook-timestamp"),
