@@ -56,11 +56,13 @@ impl Ends {
         let accounts = self.accounts.clone();
         // Files and the table of tokens: neither may keep a task from others.
         let read = tokio::task::spawn_blocking(move || {
-            let tokens = accounts.tokens().inspect_err(|error| warn!(%error, "tokens cannot be listed"));
+            // What cannot be read has not been renewed: what stands goes on standing.
+            let tokens =
+                accounts.tokens().inspect_err(|error| warn!(%error, "tokens cannot be listed")).ok()?;
             let things = expiry::certificates(&setup);
-            (setup, things, tokens.unwrap_or_default())
+            Some((setup, things, tokens))
         });
-        let Ok((setup, mut things, tokens)) = read.await else { return };
+        let Ok(Some((setup, mut things, tokens))) = read.await else { return };
         things.extend(self.served.iter().cloned());
         things.extend(tokens.iter().filter_map(|token| lasting(token, moment)));
         let settings = &setup.plan.settings;
