@@ -41,14 +41,14 @@ enum Health {
     Sick,
 }
 
-/// The first messages of each mailbox and its digests, in seconds from the
-/// crossing, as they came with the sick ones and without.
+/// The first mail of each mailbox and its digests, in seconds from the crossing,
+/// as they came with the sick ones and without.
 pub(crate) async fn measure() {
     let well = storm(Health::Well).await;
     let sick = storm(Health::Sick).await;
     let what = format!("{AREAS} areas, {PEOPLE} mailboxes, one hung and one at 1 byte/s: the others'");
     let least = Goal::AtMost(1.2 * well.first.max(0.2));
-    say(&format!("{what} first mails, p99"), "s", least, sick.first, Some(well.first));
+    say(&format!("{what} first mail, the last of them"), "s", least, sick.first, Some(well.first));
     say(
         &format!("{what} digests, p99"),
         "s",
@@ -103,10 +103,10 @@ async fn storm(health: Health) -> Came {
         let begins = mails.iter().map(|mail| mail.at).min().expect("it was told");
         most = most.max(mails.iter().filter(|mail| mail.at < begins + MINUTE * 9 / 10).count());
         let after = |mail: &Mail| mail.at.duration_since(began).as_secs_f64();
-        first.extend(mails.iter().filter(|mail| mail.warnings == 1).map(after));
+        first.push(begins.duration_since(began).as_secs_f64());
         digests.extend(mails.iter().filter(|mail| mail.warnings > 1).map(after));
     }
-    Came { first: p99(first), digest: p99(digests), most: most as f64, memory }
+    Came { first: first.into_iter().fold(0.0, f64::max), digest: p99(digests), most: most as f64, memory }
 }
 
 fn p99(mut secs: Vec<f64>) -> f64 {

@@ -7,18 +7,19 @@ use std::time::Duration;
 
 use forewarn_core::event::{Decision, Input, TroubleReport};
 use forewarn_core::ids::{IndexKind, Key, OutputId, Position, TargetIx};
-use forewarn_core::level::Level;
 use forewarn_core::time::Moment;
 use forewarn_core::warning::{Due, Revision, TroubleCode, TroubleKey};
 use metrics::Counter;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::arrivals::{self, Burden};
 use super::delivery::{Admission, Delivery};
 use super::follow;
 use super::lane::Place;
 use super::shell::Shell;
 use crate::channels::door::World;
+use crate::config::plan::Setup;
 use crate::log::Record;
 use crate::ports::{Bundled, Hold, Leaves, Outstanding};
 
@@ -72,31 +73,38 @@ impl<W: World> Shell<W> {
         }
         self.heed(record);
         let (deliveries, resent) = self.released(record);
-        let (held, limits) = (self.pressing(), self.parts.limits);
-        let fits = self.lanes.outstanding() == 0
-            || (held + deliveries.len() <= limits.outstanding && self.lanes.gathered() < limits.gathered);
-        if self.lag.is_none() && !fits {
+        if self.lag.is_none() && !self.has_room_for(&deliveries) {
             metrics::counter!("forewarn_courier_overflows_total").increment(1);
             self.fall_behind(Position(record.first.0 - 1));
         }
         self.upto = record.last();
-        let most = self.parts.limits.outstanding + self.parts.limits.red;
+        let room = (self.parts.limits.outstanding + self.parts.limits.red).saturating_sub(self.pressing());
         match &mut self.lag {
             None => {
-                self.take(deliveries);
+                self.arrive(deliveries);
                 self.resend(resent).await;
             }
             Some(lag) => {
-                let red: Vec<Delivery> = deliveries
+                let red: Vec<_> = deliveries
                     .into_iter()
-                    .filter(|delivery| delivery.revision.level == Level::Red)
-                    .take(most.saturating_sub(held).min(AHEAD_MAX.saturating_sub(lag.ahead.len())))
+                    .filter(|(delivery, _)| arrivals::goes_ahead(delivery))
+                    .take(room.min(AHEAD_MAX.saturating_sub(lag.ahead.len())))
                     .collect();
-                lag.ahead.extend(red.iter().map(|delivery| delivery.key));
-                self.take(red);
+                lag.ahead.extend(red.iter().map(|(delivery, _)| delivery.key));
+                self.arrive(red);
             }
         }
         self.lanes.advance(self.now());
+    }
+
+    /// Whether these may be held beside what is held already; one record always may.
+    fn has_room_for(&self, deliveries: &[(Delivery, Burden)]) -> bool {
+        let limits = self.parts.limits;
+        let gathered = deliveries.iter().filter(|(_, burden)| *burden == Burden::Gathered).count();
+        let pressing = deliveries.len() - gathered;
+        (self.lanes.outstanding() == 0 && self.arrivals.is_empty())
+            || (self.pressing() + pressing <= limits.outstanding
+                && self.gathered() + gathered <= limits.gathered)
     }
 
     /// What a record says of time, names, outcomes and the directory itself.
@@ -168,9 +176,9 @@ impl<W: World> Shell<W> {
                 lag.upto = record.last();
                 let (mut deliveries, resent) = self.released(&record);
                 if let Some(lag) = &mut self.lag {
-                    deliveries.retain(|delivery| !lag.ahead.remove(&delivery.key));
+                    deliveries.retain(|(delivery, _)| !lag.ahead.remove(&delivery.key));
                 }
-                self.take(deliveries);
+                self.arrive(deliveries);
                 self.resend(resent).await;
             }
         }
@@ -193,24 +201,23 @@ impl<W: World> Shell<W> {
         }
     }
 
-    fn released(&self, record: &Record) -> (Vec<Delivery>, Vec<Resent>) {
+    fn released(&self, record: &Record) -> (Vec<(Delivery, Burden)>, Vec<Resent>) {
         let setup = self.setup();
         let position = record.last();
         let (mut deliveries, mut resent) = (Vec::new(), Vec::new());
+        // One look a target: a record may release ten thousand warnings to each.
+        let mut burdens: BTreeMap<TargetIx, Burden> = BTreeMap::new();
+        let mut release = |revision: Revision| {
+            let revision = Arc::new(revision);
+            for &Due { target, round } in &revision.due {
+                let burden = *burdens.entry(target).or_insert_with(|| self.burden(target, &setup));
+                deliveries.push((self.door.delivery(&revision, target, round, &setup), burden));
+            }
+        };
         for (_, decision) in &record.decisions {
             match decision {
-                Decision::Revision(revision) => {
-                    let revision = Arc::new(revision.clone());
-                    let due = revision.due.iter();
-                    deliveries
-                        .extend(due.map(|due| self.door.delivery(&revision, due.target, due.round, &setup)));
-                }
-                Decision::Canary(canary) => {
-                    let revision = Arc::new(canary.revision());
-                    let due = revision.due.iter();
-                    deliveries
-                        .extend(due.map(|due| self.door.delivery(&revision, due.target, due.round, &setup)));
-                }
+                Decision::Revision(revision) => release(revision.clone()),
+                Decision::Canary(canary) => release(canary.revision()),
                 &Decision::Resent { warning, number, due } => {
                     resent.push(Resent { warning, number, due, position });
                 }
@@ -233,16 +240,36 @@ impl<W: World> Shell<W> {
         (deliveries, resent)
     }
 
+    fn burden(&self, target: TargetIx, setup: &Setup) -> Burden {
+        match self.door.place(target, setup) {
+            Some(Place { digests: Some(_), .. }) => Burden::Gathered,
+            Some(Place { digests: None, .. }) | None => Burden::Pressing,
+        }
+    }
+
     /// Deliveries that count against [`Limits::outstanding`](super::Limits): those that
     /// wait for a digest cost memory alone, and hold up nobody else.
     pub(super) fn pressing(&self) -> usize {
-        self.lanes.outstanding() - self.lanes.gathered()
+        self.lanes.outstanding() - self.lanes.gathered() + self.arrivals.pressing()
     }
 
-    fn take(&mut self, deliveries: Vec<Delivery>) {
+    /// Those that count against [`Limits::gathered`](super::Limits).
+    pub(super) fn gathered(&self) -> usize {
+        self.lanes.gathered() + self.arrivals.gathered()
+    }
+
+    fn arrive(&mut self, deliveries: Vec<(Delivery, Burden)>) {
+        deliveries.into_iter().for_each(|(delivery, burden)| self.arrivals.push(delivery, burden));
+    }
+
+    /// Lets the next slice of what has arrived into the lanes.
+    pub(super) fn let_in(&mut self) {
+        if self.arrivals.is_empty() {
+            return;
+        }
+        let deliveries = self.arrivals.slice();
         self.refuse(deliveries.iter().filter(|it| it.admission == Admission::Refused).count());
         let (setup, now) = (self.setup(), self.now());
-        // One look a target: a record may release ten thousand warnings to each.
         let mut places: BTreeMap<TargetIx, Option<Place>> = BTreeMap::new();
         for delivery in deliveries {
             let target = delivery.target;
@@ -316,7 +343,8 @@ impl<W: World> Shell<W> {
                 Kept::Revision(revision) => {
                     let setup = self.setup();
                     let due = resent.due;
-                    self.take(vec![self.door.delivery(&revision, due.target, due.round, &setup)]);
+                    let delivery = self.door.delivery(&revision, due.target, due.round, &setup);
+                    self.arrivals.push(delivery, self.burden(due.target, &setup));
                 }
                 Kept::NotYet if self.late.len() < LATE_MAX => self.late.push_back(resent),
                 Kept::NotYet => {

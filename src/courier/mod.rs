@@ -2,6 +2,7 @@
 //! key that never changes, in order per target and warning, red first. What
 //! became of a delivery is true only once it stands in the log.
 
+mod arrivals;
 mod backoff;
 mod clock;
 mod delivery;

@@ -13,6 +13,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::arrivals::Arrivals;
 use super::delivery::{Action, Attempt};
 use super::door::{self, Door, Made, NO_CHANNEL};
 use super::heard::Heard;
@@ -34,6 +35,8 @@ const STOP_WITHIN: Duration = Duration::from_secs(5);
 pub(super) struct Shell<W: World> {
     pub(super) parts: Parts<W>,
     pub(super) door: Door<W>,
+    /// Released, and not in the lanes yet.
+    pub(super) arrivals: Arrivals,
     pub(super) lanes: Lanes,
     attempts: JoinSet<Made>,
     heard: Heard,
@@ -65,6 +68,8 @@ enum Woken {
     Time,
     Reloaded,
     AskAgain,
+    /// More has arrived than a slice takes.
+    More,
     /// Nothing happened; what waits has grown older.
     Older,
 }
@@ -75,6 +80,7 @@ impl<W: World> Shell<W> {
         let (channels, links) = (std::mem::take(&mut parts.channels), parts.links.take());
         let door = Door::new(channels, resume.targets.clone(), links, parts.log);
         let mut shell = Shell {
+            arrivals: Arrivals::default(),
             lanes: Lanes::new(parts.seed),
             door,
             attempts: JoinSet::new(),
@@ -116,6 +122,7 @@ impl<W: World> Shell<W> {
             self.fall_behind(self.upto);
         }
         loop {
+            self.let_in();
             self.act();
             self.publish();
             metrics::gauge!("forewarn_queue_items", "queue" => "courier_records").set(head.len() as f64);
@@ -130,7 +137,7 @@ impl<W: World> Shell<W> {
                 Woken::Time => self.lanes.advance(self.now()),
                 Woken::Reloaded => self.reload(),
                 Woken::AskAgain => self.ask_again().await,
-                Woken::Older => {}
+                Woken::More | Woken::Older => {}
             }
         }
         self.wind_up().await;
@@ -140,7 +147,7 @@ impl<W: World> Shell<W> {
         let clock = Arc::clone(&self.parts.clock);
         let wake_at = self.lanes.wake_at();
         let room = self.pressing() < self.parts.limits.outstanding / 2
-            && self.lanes.gathered() < self.parts.limits.gathered / 2;
+            && self.gathered() < self.parts.limits.gathered / 2;
         let wants_rows = self.backlog.is_some() && room;
         let wants_behind = self.backlog.is_none() && room;
         let asking = !self.late.is_empty() || wants_rows;
@@ -153,6 +160,7 @@ impl<W: World> Shell<W> {
             Ok(()) = self.parts.current.changed() => Woken::Reloaded,
             () = sleep(&*clock, wake_at) => Woken::Time,
             () = tokio::time::sleep_until(self.ask_at), if asking => Woken::AskAgain,
+            () = std::future::ready(()), if !self.arrivals.is_empty() => Woken::More,
             () = tokio::time::sleep(AGES_APART), if self.lanes.outstanding() > 0 => Woken::Older,
         }
     }
@@ -349,7 +357,10 @@ impl<W: World> Shell<W> {
         let now = self.now();
         let standing = Standing {
             upto: self.upto,
-            idle: self.lanes.is_idle() && self.lag.is_none() && self.late.is_empty(),
+            idle: self.lanes.is_idle()
+                && self.arrivals.is_empty()
+                && self.lag.is_none()
+                && self.late.is_empty(),
             next_attempt: self.lanes.next_attempt(),
             wake_at: self.lanes.wake_at(),
             overdue: self.waiting.look(&self.lanes, now),

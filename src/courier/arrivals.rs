@@ -1,0 +1,71 @@
+//! Released, and not in the lanes yet. A storm releases half a million deliveries
+//! in a few records: they enter by slices, so that the first of them are on their
+//! way long before the last has its place, and red goes in first.
+
+use std::collections::VecDeque;
+
+use forewarn_core::level::Level;
+
+use super::delivery::Delivery;
+
+/// Deliveries that enter the lanes at once: a few milliseconds' work.
+pub(super) const SLICE_MAX: usize = 1_024;
+
+/// What a delivery will count against once it is in the lanes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Burden {
+    /// [`Limits::outstanding`](super::Limits).
+    Pressing,
+    /// [`Limits::gathered`](super::Limits): its target takes only so many
+    /// messages, and what is more waits for a digest.
+    Gathered,
+}
+
+/// Deliveries in order of release, red before all others. Bounded by the limits of
+/// the lanes, in which they are counted already.
+#[derive(Debug, Default)]
+pub(super) struct Arrivals {
+    red: VecDeque<(Delivery, Burden)>,
+    others: VecDeque<(Delivery, Burden)>,
+    gathered: usize,
+}
+
+impl Arrivals {
+    /// One more, behind all like it.
+    pub(super) fn push(&mut self, delivery: Delivery, burden: Burden) {
+        self.gathered += usize::from(burden == Burden::Gathered);
+        let queue = if goes_ahead(&delivery) { &mut self.red } else { &mut self.others };
+        queue.push_back((delivery, burden));
+    }
+
+    /// The next [`SLICE_MAX`].
+    pub(super) fn slice(&mut self) -> Vec<Delivery> {
+        let red = SLICE_MAX.min(self.red.len());
+        let others = (SLICE_MAX - red).min(self.others.len());
+        let next: Vec<_> = self.red.drain(..red).chain(self.others.drain(..others)).collect();
+        self.gathered -= next.iter().filter(|(_, burden)| *burden == Burden::Gathered).count();
+        next.into_iter().map(|(delivery, _)| delivery).collect()
+    }
+
+    /// Those that will wait for a digest.
+    pub(super) fn gathered(&self) -> usize {
+        self.gathered
+    }
+
+    /// The others.
+    pub(super) fn pressing(&self) -> usize {
+        self.red.len() + self.others.len() - self.gathered
+    }
+
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.red.is_empty() && self.others.is_empty()
+    }
+}
+
+/// Whether it may overtake what was released before it. A later revision makes the
+/// earlier ones of its warning superfluous; the last word does not, for what comes
+/// behind the last word would be taken for a warning of its own.
+pub(super) fn goes_ahead(delivery: &Delivery) -> bool {
+    delivery.revision.level == Level::Red && !delivery.revision.kind.is_last()
+}
