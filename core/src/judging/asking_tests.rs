@@ -255,8 +255,8 @@ fn reach_counts_each_person_once_for_each_piece_of_news() {
         // The duty officer again, by the other channel: the same person.
         (8, "ack t3"),
         // Nor does it count again where somebody was asked again.
-        (9, "resend t0"),
-        (9, "ack t0"),
+        (9, "resend t2"),
+        (9, "ack t2"),
         // News: who had the former revision before them has not seen it.
         (10, "s0 red"),
         (11, "ack t0 1"),
