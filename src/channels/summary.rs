@@ -124,10 +124,11 @@ impl<'a> Summary<'a> {
         &self.warnings[..self.warnings.len().min(WORST_MAX)]
     }
 
-    /// The level of the whole: the highest that stands.
+    /// The level of the whole: the highest that stands; normal only where nothing
+    /// does, as in the figures.
     pub fn level(&self) -> Level {
         let standing = self.warnings.iter().filter(|it| !it.kind.is_last());
-        standing.map(|it| it.level).max().unwrap_or(Level::Normal)
+        standing.map(|it| it.level.max(Level::Blue)).max().unwrap_or(Level::Normal)
     }
 
     /// The places to be named, and how many more there are with the figures of all those.
@@ -185,6 +186,8 @@ mod tests {
         assert_eq!(levels, [Level::Red, Level::Orange, Level::Yellow, Level::Blue, Level::Normal]);
         assert_eq!(summary.level(), Level::Red);
         assert_eq!(Summary::of([&over]).level(), Level::Normal);
+        let stands = Revision { kind: Kind::Update, ..over };
+        assert_eq!(Summary::of([&stands]).level(), Level::Blue, "no all-clear while it stands");
     }
 
     #[test]
