@@ -49,19 +49,25 @@ started+=($!)
 forewarn run --drill --config "$folder/config" > "$folder/service.log" 2>&1 &
 started+=($!)
 wait_for "is running, process" "$folder/service.log" 30
-play() { # GAUGE SHAPE ...
+# Plays on while the script goes on; by its own process, so that it ends with the script.
+play_on() { # GAUGE SHAPE ...
 	forewarn simulate --sensor "$1/level" --shape "$2" --every "1 s" --to "mqtt://127.0.0.1:$MQTT" \
-		--as player --secret "$folder/player.secret" "${@:3}" >> "$folder/drill.sh.log" 2>&1
+		--as player --secret "$folder/player.secret" "${@:3}" >> "$folder/drill.sh.log" 2>&1 &
+	started+=($!)
+}
+played() { # PROCESS
+	wait "$1" && return
+	echo "drill.sh: a player ended with an error; see $folder/drill.sh.log and $folder/service.log" >&2
+	exit 1
 }
 
-play qj-02 constant --low 57 --lasts "5 min" &
-started+=($!)
-play qj-03 constant --low 49 --lasts "5 min" &
-started+=($!)
+play_on qj-02 constant --low 57 --lasts "5 min"
+play_on qj-03 constant --low 49 --lasts "5 min"
 
 step "4. The flood comes: 66 m, where red begins at 72.40 m"
-play qj-01 ramp --low 70 --peak 73 --lasts "10 s"
-play qj-01 constant --low 73 --lasts "15 s" &
+play_on qj-01 ramp --low 70 --peak 73 --lasts "10 s"
+played $!
+play_on qj-01 constant --low 73 --lasts "15 s"
 flood=$!
 wait_for "duty@example.org" "$folder/mails" 20
 
@@ -77,12 +83,11 @@ grep -o "You acknowledged[^<]*" "$folder/acknowledged.html"
 drill warnings list
 
 step "7. The gauge is lost, and that is no all-clear"
-wait "$flood"
+played "$flood"
 wait_for "blind|lost|seen" "$folder/mails" 40
 
 step "8. It is back, the water falls, and stays low for five seconds"
-play qj-01 constant --low 66 --lasts "1 min" &
-started+=($!)
+play_on qj-01 constant --low 66 --lasts "1 min"
 wait_for "ALL-CLEAR|解除" "$folder/mails" 60
 
 step "9. What is left as evidence"

@@ -75,8 +75,8 @@ async fn send_out(
             }
             tokio::select! {
                 () = tokio::time::sleep(show::duration(every)) => {}
-                // Its rounds may be others from now on.
-                _ = current.changed() => {}
+                // Its rounds may be others from now on; once nobody can change them, they go on.
+                Ok(()) = current.changed() => {}
             }
         };
         if stop.run_until_cancelled(round).await.is_none() {
@@ -107,10 +107,11 @@ struct Lookout {
 impl Lookout {
     /// Looks until `stop`, or until the courier has ended with the service.
     async fn keep(mut self, stop: CancellationToken) {
-        let mut ages = Ages::new(Instant::now());
+        let rounds = |current: &Current| show::duration(current.borrow().heartbeat.every);
+        let mut ages = Ages::new(Instant::now(), rounds(&self.current));
         let mut told = None;
         loop {
-            let every = show::duration(self.current.borrow().heartbeat.every);
+            let every = rounds(&self.current);
             self.look(every, &mut ages, &mut told);
             let next = tokio::time::sleep((every / LOOKS).max(LOOKS_APART_MIN));
             // A courier that is gone tells nothing more, and that is what is to be seen.
@@ -132,19 +133,19 @@ impl Lookout {
             // What an earlier run told lasts until one has been taken in this one.
             (picture.held, picture.intake_stopped, standing && walk.accepted > 0)
         };
-        ages.see(&walk, now, if held { Sent::Not } else { Sent::Out });
+        ages.see(&walk, now, every, if held { Sent::Not } else { Sent::Out });
         let has_outside = self.current.borrow().heartbeat.outside.is_some();
-        gauge!("forewarn_canary_age_seconds").set((now - ages.through).as_secs_f64());
+        gauge!("forewarn_canary_age_seconds").set((now - ages.through.since).as_secs_f64());
         gauge!("forewarn_canary_number").set(f64::from(walk.through));
         if has_outside {
-            gauge!("forewarn_heartbeat_age_seconds").set((now - ages.accepted).as_secs_f64());
+            gauge!("forewarn_heartbeat_age_seconds").set((now - ages.accepted.since).as_secs_f64());
         }
-        if let Some(report) = news(ages.late(&walk, now, every), told, standing) {
+        if let Some(report) = news(ages.late(&walk, now), told, standing) {
             self.inbox.ask(vec![Input::Trouble(report)], None);
         }
         // A restart gives no room on the disk and resumes nothing.
-        let since = if held || stopped { now } else { ages.arrived };
-        self.alive.send_replace(since + every * ROUNDS_ALIVE);
+        let late_from = if held || stopped { now + every * ROUNDS_LATE } else { ages.arrived.late_from };
+        self.alive.send_replace(late_from + every * (ROUNDS_ALIVE - ROUNDS_LATE));
     }
 }
 
@@ -156,46 +157,71 @@ enum Sent {
     Not,
 }
 
-/// Since when no newer canary has come to each place.
+/// How long no newer canary has come to a place.
+#[derive(Debug, Clone, Copy)]
+struct Age {
+    since: Instant,
+    /// From then on the next one is late.
+    late_from: Instant,
+}
+
+impl Age {
+    fn new(now: Instant, every: Duration) -> Age {
+        Age { since: now, late_from: now + every * ROUNDS_LATE }
+    }
+
+    fn is_late(&self, now: Instant) -> bool {
+        now > self.late_from
+    }
+}
+
+/// How long no newer canary has come to each place.
 #[derive(Debug, Clone)]
 struct Ages {
     seen: Walk,
-    arrived: Instant,
-    through: Instant,
-    accepted: Instant,
+    every: Duration,
+    arrived: Age,
+    through: Age,
+    accepted: Age,
 }
 
 impl Ages {
-    fn new(now: Instant) -> Ages {
-        Ages { seen: Walk::default(), arrived: now, through: now, accepted: now }
+    fn new(now: Instant, every: Duration) -> Ages {
+        let age = Age::new(now, every);
+        Ages { seen: Walk::default(), every, arrived: age, through: age, accepted: age }
     }
 
-    fn see(&mut self, walk: &Walk, now: Instant, sent: Sent) {
-        let not = sent == Sent::Not;
-        for (at, newer) in [
+    /// Takes in how far canaries have come by now, and how long a round is.
+    fn see(&mut self, walk: &Walk, now: Instant, every: Duration, sent: Sent) {
+        let fresh = Age::new(now, every);
+        for (age, newer) in [
             (&mut self.arrived, walk.arrived > self.seen.arrived),
             (&mut self.through, walk.through > self.seen.through),
             (&mut self.accepted, walk.accepted > self.seen.accepted),
         ] {
-            if newer || not {
-                *at = now;
+            if newer || sent == Sent::Not {
+                *age = fresh;
+            } else if every != self.every && !age.is_late(now) {
+                // Rounds of another length count from now on. One that is late stays
+                // so, however long they are: only a newer one ends that.
+                age.late_from = fresh.late_from;
             }
         }
         self.seen = walk.clone();
+        self.every = every;
     }
 
     /// What the operator is to hear, in words; nothing while all is in time.
-    fn late(&self, walk: &Walk, now: Instant, every: Duration) -> Option<String> {
-        let is_late = |since: Instant| now - since > every * ROUNDS_LATE;
-        if is_late(self.through) && !is_late(self.arrived) {
+    fn late(&self, walk: &Walk, now: Instant) -> Option<String> {
+        if self.through.is_late(now) && !self.arrived.is_late(now) {
             let projection = "the canary reaches its channel, and for longer than two rounds not the projection: \
                               what people see stands still";
             Some(projection.to_owned())
-        } else if is_late(self.through) {
+        } else if self.through.is_late(now) {
             let inside = "the canary has not come through for longer than two rounds: somewhere between \
                           readings and warnings a stage of the service stands still";
             Some(inside.to_owned())
-        } else if is_late(self.accepted) {
+        } else if self.accepted.is_late(now) {
             let why = walk.failed.as_deref().unwrap_or("no attempt has ended");
             Some(format!("no heartbeat has reached anybody outside for longer than two rounds: {why}"))
         } else {
@@ -239,19 +265,19 @@ mod tests {
     #[test]
     fn a_canary_is_late_after_two_rounds_and_it_is_said_where() {
         let began = Instant::now();
-        // the newest numbers at three minutes and one second, since all were 1 at the start; the words
+        // the newest numbers at two minutes and one second, since all were 1 at the start; the words
         for (now, expected) in [
             (walk(4, 4, 4), None),
             (walk(4, 4, 1), Some("no heartbeat has reached anybody outside")),
             (walk(4, 1, 1), Some("the canary reaches its channel, and for longer than two rounds not")),
             (walk(1, 1, 1), Some("the canary has not come through")),
         ] {
-            let mut ages = Ages::new(began);
-            ages.see(&walk(1, 1, 1), began, Sent::Out);
-            assert_eq!(ages.late(&walk(1, 1, 1), began + MINUTE * 2, MINUTE), None);
-            let at = began + MINUTE * 3;
-            ages.see(&now, at, Sent::Out);
-            let late = ages.late(&now, at, MINUTE);
+            let mut ages = Ages::new(began, MINUTE);
+            ages.see(&walk(1, 1, 1), began, MINUTE, Sent::Out);
+            assert_eq!(ages.late(&walk(1, 1, 1), began + MINUTE * 2), None);
+            let at = began + MINUTE * 2 + Duration::from_secs(1);
+            ages.see(&now, at, MINUTE, Sent::Out);
+            let late = ages.late(&now, at);
             assert_eq!(late.is_some(), expected.is_some(), "{now:?}: {late:?}");
             assert!(late.unwrap_or_default().starts_with(expected.unwrap_or_default()), "{now:?}");
         }
@@ -260,10 +286,31 @@ mod tests {
     #[test]
     fn nothing_is_late_while_the_directory_is_held() {
         let began = Instant::now();
-        let mut ages = Ages::new(began);
+        let mut ages = Ages::new(began, MINUTE);
         let at = began + MINUTE * 60;
-        ages.see(&walk(0, 0, 0), at, Sent::Not);
-        assert_eq!(ages.late(&walk(0, 0, 0), at, MINUTE), None);
+        ages.see(&walk(0, 0, 0), at, MINUTE, Sent::Not);
+        assert_eq!(ages.late(&walk(0, 0, 0), at), None);
+    }
+
+    #[test]
+    fn rounds_of_another_length_make_nothing_late_and_end_nothing() {
+        const SECOND: Duration = Duration::from_secs(1);
+        let began = Instant::now();
+        let stands = walk(1, 1, 1);
+        let mut ages = Ages::new(began, MINUTE);
+        ages.see(&stands, began, MINUTE, Sent::Out);
+        // Shorter ones: a canary of the former may be as old as those were long.
+        let at = began + SECOND * 40;
+        ages.see(&stands, at, SECOND, Sent::Out);
+        assert_eq!(ages.late(&stands, at + SECOND * 2), None);
+        ages.see(&stands, at + SECOND * 3, SECOND, Sent::Out);
+        assert!(ages.late(&stands, at + SECOND * 3).is_some(), "two of the new rounds are over");
+        // Longer ones: nothing has come through all the same.
+        ages.see(&stands, at + SECOND * 4, MINUTE, Sent::Out);
+        assert!(ages.late(&stands, at + SECOND * 4).is_some());
+        let newer = walk(2, 2, 2);
+        ages.see(&newer, at + SECOND * 5, MINUTE, Sent::Out);
+        assert_eq!(ages.late(&newer, at + MINUTE), None);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use forewarn_core::authority::By;
 use forewarn_core::event::{Command, Input};
 use forewarn_core::ids::{Key, Position, TargetIx};
-use forewarn_core::warning::Seen;
+use forewarn_core::warning::{Revision, Seen};
 use tokio::sync::watch;
 
 use crate::channels::page::{self, Acknowledged, Shown, ShownDigest};
@@ -79,9 +79,7 @@ impl DeliveryPages {
         let is_own = |other: TargetIx| plan.target(other).is_some_and(|it| it.contact == target.contact);
         let seen: BTreeSet<Key> =
             row.acknowledged.iter().filter(|(_, other)| is_own(*other)).map(|(key, _)| *key).collect();
-        let mut left = row.newest.iter().filter(|(revision, _)| !revision.kind.is_last());
-        let acknowledged =
-            if left.all(|(_, key)| seen.contains(key)) { Acknowledged::All } else { Acknowledged::Part };
+        let acknowledged = left(&row.newest, &seen);
         let link = |key| setup.url.as_ref().map(|url| self.links.link(url, key));
         let newest: Vec<_> = row.newest.into_iter().map(|(revision, key)| (revision, link(key))).collect();
         let (language, upto) = (&*target.language, row.upto.0);
@@ -124,6 +122,18 @@ impl DeliveryPages {
     }
 }
 
+/// What is left of a digest to be acknowledged, where the warnings of these deliveries were.
+fn left(newest: &[(Revision, Key)], seen: &BTreeSet<Key>) -> Acknowledged {
+    let mut standing = newest.iter().filter(|(revision, _)| !revision.kind.is_last()).peekable();
+    if standing.peek().is_none() {
+        Acknowledged::Over
+    } else if standing.all(|(_, key)| seen.contains(key)) {
+        Acknowledged::All
+    } else {
+        Acknowledged::Part
+    }
+}
+
 /// Reads a row of the projection, off the threads that serve everybody.
 async fn read<T: Send + 'static>(
     what: &'static str,
@@ -155,5 +165,25 @@ impl Pages for DeliveryPages {
             let delivery = self.links.delivery(token).ok_or(Opened::Nothing)?;
             self.acknowledged(delivery, number).await
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use forewarn_core::level::Status;
+    use forewarn_core::warning::Kind;
+
+    use super::*;
+    use crate::channels::sample;
+
+    #[test]
+    fn what_has_ended_is_not_said_to_be_acknowledged() {
+        let flood = sample::flood(Status::Actual);
+        let standing = (Revision { kind: Kind::Update, ..flood.clone() }, Key([1; 16]));
+        let over = (Revision { kind: Kind::AllClear, ..flood }, Key([2; 16]));
+        let seen = BTreeSet::from([Key([1; 16])]);
+        assert_eq!(left(&[standing.clone(), over.clone()], &seen), Acknowledged::All);
+        assert_eq!(left(&[standing.clone(), over.clone()], &BTreeSet::new()), Acknowledged::Part);
+        assert_eq!(left(std::slice::from_ref(&over), &BTreeSet::new()), Acknowledged::Over);
     }
 }

@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use super::at_level::AtLevel;
 use super::facts::Facts;
+use super::summary::gravest_first;
 use super::words::Words;
 use super::{Member, detail, naming, show};
 use crate::config::plan::Setup;
@@ -236,6 +237,8 @@ impl Body {
     ) -> Body {
         let settings = &setup.plan.settings;
         let newest = revisions.iter().map(|revision| revision.sent).max().unwrap_or_default();
+        let mut gravest = revisions.to_vec();
+        gravest.sort_by_key(|revision| gravest_first(revision));
         Body {
             kind: match revisions {
                 [one] if members.is_empty() => kind(one),
@@ -252,7 +255,7 @@ impl Body {
                 zone: settings.zone.clone(),
             },
             page: page.map(str::to_owned),
-            revisions: revisions
+            revisions: gravest
                 .iter()
                 .take(WHOLE_MAX)
                 .map(|revision| of_revision(revision, setup, words))

@@ -42,7 +42,7 @@ pub struct ShownDigest<'a> {
     pub newest: &'a [(Revision, Option<String>)],
     /// The language of whoever it was sent to.
     pub language: &'a str,
-    /// Whether whoever it was sent to has acknowledged all that can be.
+    /// Whether anything is left for whoever it was sent to.
     pub acknowledged: Acknowledged,
     /// The log position that it shows: what came later is not acknowledged by it.
     pub upto: u64,
@@ -51,10 +51,12 @@ pub struct ShownDigest<'a> {
 /// Whether anything is left to be acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Acknowledged {
-    /// Nothing is.
+    /// All that can be was.
     All,
     /// Something is.
     Part,
+    /// Nothing can be: all has ended.
+    Over,
 }
 
 /// Makes pages.
@@ -118,6 +120,7 @@ impl Pages {
             done => match shown.acknowledged {
                 Acknowledged::All => words.get("digest.done"),
                 Acknowledged::Part => "",
+                Acknowledged::Over => words.get("digest.all_over"),
             },
             acknowledge => digest::acknowledge(&summary, words),
             means => words.fill("digest.means", &[("count", &count)]),

@@ -1,5 +1,6 @@
 //! Many warnings in figures: how many of each level, where, and which are the worst.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use forewarn_core::ids::{AreaIx, OutputId};
@@ -75,6 +76,12 @@ pub struct Elsewhere {
     pub figures: Tally,
 }
 
+/// The order of warnings in one message: what asks most of people first. What has
+/// ended comes last, though what was cancelled keeps its level.
+pub fn gravest_first(revision: &Revision) -> (bool, Reverse<Level>) {
+    (revision.kind.is_last(), Reverse(revision.level))
+}
+
 /// Many warnings in figures.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Summary<'a> {
@@ -106,9 +113,9 @@ impl<'a> Summary<'a> {
         }
         let mut warnings: Vec<&Revision> = latest.into_values().collect();
         // The sort keeps the order of the log among those that are alike.
-        warnings.sort_by_key(|it| (it.kind.is_last(), std::cmp::Reverse(it.level)));
+        warnings.sort_by_key(|it| gravest_first(it));
         let mut places: Vec<(Spot, Tally)> = places.into_iter().collect();
-        places.sort_by_key(|&(spot, tally)| (std::cmp::Reverse(tally), spot));
+        places.sort_by_key(|&(spot, tally)| (Reverse(tally), spot));
         Summary { warnings, total, places }
     }
 
@@ -117,10 +124,11 @@ impl<'a> Summary<'a> {
         &self.warnings[..self.warnings.len().min(WORST_MAX)]
     }
 
-    /// The level of the whole: the highest that stands.
+    /// The level of the whole: the highest that stands; normal only where nothing
+    /// does, as in the figures.
     pub fn level(&self) -> Level {
         let standing = self.warnings.iter().filter(|it| !it.kind.is_last());
-        standing.map(|it| it.level).max().unwrap_or(Level::Normal)
+        standing.map(|it| it.level.max(Level::Blue)).max().unwrap_or(Level::Normal)
     }
 
     /// The places to be named, and how many more there are with the figures of all those.
@@ -178,6 +186,8 @@ mod tests {
         assert_eq!(levels, [Level::Red, Level::Orange, Level::Yellow, Level::Blue, Level::Normal]);
         assert_eq!(summary.level(), Level::Red);
         assert_eq!(Summary::of([&over]).level(), Level::Normal);
+        let stands = Revision { kind: Kind::Update, ..over };
+        assert_eq!(Summary::of([&stands]).level(), Level::Blue, "no all-clear while it stands");
     }
 
     #[test]

@@ -57,7 +57,8 @@ pub(super) fn loaded(places: &Places, around: &mut Surroundings<'_>) -> io::Resu
 /// The certificates that end soon, or have ended.
 fn ending(setup: &Setup, places: &Places, now: Timestamp) -> Vec<Warning> {
     let file = if places.drill { drill::FILE } else { forewarn_toml::FILE };
-    let things = expiry::served(setup).into_iter().chain(expiry::certificates(setup));
+    let read = expiry::certificates(setup).into_iter().filter_map(Result::ok);
+    let things = expiry::served(setup).into_iter().chain(read);
     let told = things.filter_map(|thing| thing.told(now, &setup.plan.settings));
     let warning = |(_, detail)| {
         let hint = "put another one in its place, then reload; the listener reads its own at a restart";

@@ -92,30 +92,37 @@ impl Tally {
 impl Tally {
     /// Counts whom a warning was to reach, and how soon it did.
     fn reach(&self, decision: &Decision, plan: &Plan) {
-        match decision {
-            Decision::Revision(told) if told.reason.is_news() && told.muted.is_none() => {
-                let people = plan.contacts(told.due.iter().map(|due| due.target));
-                self.people_told.increment(u64::from(people));
-            }
-            Decision::Acknowledged { reach: Some(reach), .. } => {
-                self.acknowledged_after.record(reach.after.as_secs_f64());
-            }
-            Decision::Acknowledged { .. }
-            | Decision::Revision(_)
-            | Decision::Incident(_)
-            | Decision::Trouble(_)
-            | Decision::WouldHave(_)
-            | Decision::PlanRefused(_)
-            | Decision::Resumed
-            | Decision::Canary(_)
-            | Decision::Resent { .. }
-            | Decision::Asked { .. }
-            | Decision::Refused(_)
-            | Decision::Drafted(_)
-            | Decision::Muted(_)
-            | Decision::Noted(_)
-            | Decision::Lapsed(_) => {}
+        self.people_told.increment(u64::from(people_told(decision, plan)));
+        if let Decision::Acknowledged { reach: Some(reach), .. } = decision {
+            self.acknowledged_after.record(reach.after.as_secs_f64());
         }
+    }
+}
+
+/// How many people a decision tells what is news to them.
+fn people_told(decision: &Decision, plan: &Plan) -> u32 {
+    match decision {
+        Decision::Revision(told) if told.reason.is_news() && told.muted.is_none() => {
+            plan.contacts(told.due.iter().map(|due| due.target))
+        }
+        // Those told in others' stead hear of it for the first time; the others were counted then.
+        Decision::Asked { due, .. } => {
+            plan.contacts(due.iter().filter(|due| due.round == 0).map(|due| due.target))
+        }
+        Decision::Acknowledged { .. }
+        | Decision::Revision(_)
+        | Decision::Incident(_)
+        | Decision::Trouble(_)
+        | Decision::WouldHave(_)
+        | Decision::PlanRefused(_)
+        | Decision::Resumed
+        | Decision::Canary(_)
+        | Decision::Resent { .. }
+        | Decision::Refused(_)
+        | Decision::Drafted(_)
+        | Decision::Muted(_)
+        | Decision::Noted(_)
+        | Decision::Lapsed(_) => 0,
     }
 }
 
@@ -132,5 +139,23 @@ fn register_sources(plan: &Plan) {
     for name in named {
         let said = Ground::ALL.into_iter().filter(|ground| *ground != Ground::Unsaid);
         said.for_each(|ground| drop(quarantined(name, ground)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use forewarn_core::ids::{OutputId, TargetIx};
+    use forewarn_core::warning::Due;
+
+    use super::*;
+
+    #[test]
+    fn whoever_is_told_in_others_stead_counts_and_whoever_is_asked_again_does_not() {
+        let due = |target, round| Due { target: TargetIx(target), round };
+        let asked = |due| Decision::Asked { warning: OutputId::default(), number: 1, asks: vec![], due };
+        let plan = Plan::default();
+        assert_eq!(people_told(&asked(vec![due(1, 0), due(2, 0)]), &plan), 2);
+        assert_eq!(people_told(&asked(vec![due(1, 1), due(2, 0)]), &plan), 1);
+        assert_eq!(people_told(&Decision::Resumed, &plan), 0);
     }
 }

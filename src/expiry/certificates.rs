@@ -7,7 +7,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use super::Thing;
+use super::{Thing, Unread};
 use crate::config::plan::{ClientTls, From, ServerTls, Setup};
 
 /// What a file's certificates are to each other.
@@ -20,9 +20,9 @@ enum Together {
     Authorities,
 }
 
-/// Those that are read anew at a reload or a new connection. What cannot be
-/// read is left out: whoever needs it says so.
-pub fn certificates(setup: &Setup) -> Vec<Thing> {
+/// Those that are read anew at a reload or a new connection. Of what cannot be
+/// read there is the subject alone: whoever needs it says that it cannot be.
+pub fn certificates(setup: &Setup) -> Vec<Result<Thing, Unread>> {
     let mut files: Vec<(String, PathBuf, Together)> = Vec::new();
     for source in &setup.sources {
         let From::Mqtt(mqtt) = &source.from else { continue };
@@ -34,7 +34,10 @@ pub fn certificates(setup: &Setup) -> Vec<Thing> {
     let email = setup.email.as_ref().and_then(|email| email.ca.clone());
     files.extend(email.map(|path| ("email.ca".to_owned(), path, Together::Authorities)));
     files.extend(setup.webhook.ca.clone().map(|path| ("webhook.ca".to_owned(), path, Together::Authorities)));
-    files.into_iter().filter_map(|(key, path, together)| thing(key, &path, together)).collect()
+    let found = |(key, path, together): (String, PathBuf, Together)| {
+        thing(&key, &path, together).ok_or(Unread { subject: key })
+    };
+    files.into_iter().map(found).collect()
 }
 
 /// Those of the built-in listener. It reads them when it starts, so that what
@@ -44,13 +47,13 @@ pub fn served(setup: &Setup) -> Vec<Thing> {
     else {
         return Vec::new();
     };
-    let own = thing("listener.tls.cert".to_owned(), cert, Together::Chain);
+    let own = thing("listener.tls.cert", cert, Together::Chain);
     let ca = client_ca.as_ref();
-    let ca = ca.and_then(|ca| thing("listener.tls.client_ca".to_owned(), ca, Together::Authorities));
+    let ca = ca.and_then(|ca| thing("listener.tls.client_ca", ca, Together::Authorities));
     own.into_iter().chain(ca).collect()
 }
 
-fn thing(subject: String, path: &Path, together: Together) -> Option<Thing> {
+fn thing(subject: &str, path: &Path, together: Together) -> Option<Thing> {
     let certs: Vec<CertificateDer<'_>> =
         CertificateDer::pem_file_iter(path).ok()?.filter_map(Result::ok).collect();
     let lives = certs.iter().filter_map(|der| {
@@ -64,7 +67,7 @@ fn thing(subject: String, path: &Path, together: Together) -> Option<Thing> {
         Together::Authorities => lives.max(),
     }?;
     let what = format!("certificate {subject}, {},", path.display());
-    Some(Thing { subject, what, began, ends })
+    Some(Thing { subject: subject.to_owned(), what, began, ends })
 }
 
 #[cfg(test)]
@@ -86,7 +89,7 @@ mod tests {
     fn ends(text: &str, together: Together) -> Option<i64> {
         let file = tempfile::NamedTempFile::new().expect("a file");
         std::fs::write(file.path(), text).expect("writable");
-        let thing = thing("webhook.ca".into(), file.path(), together)?;
+        let thing = thing("webhook.ca", file.path(), together)?;
         assert!(thing.what.starts_with("certificate webhook.ca, /"), "{}", thing.what);
         assert_eq!(thing.ends.since(thing.began), forewarn_core::time::Span::from_hours(2400));
         Some(thing.ends.as_secs() / 86_400)
@@ -100,6 +103,6 @@ mod tests {
             assert_eq!(ends(&bundle, Together::Authorities), Some(20_500));
         }
         assert_eq!(ends("no certificate", Together::Chain), None);
-        assert_eq!(thing("x".into(), Path::new("/nowhere.pem"), Together::Chain), None);
+        assert_eq!(thing("x", Path::new("/nowhere.pem"), Together::Chain), None);
     }
 }

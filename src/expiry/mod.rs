@@ -24,6 +24,13 @@ pub struct Thing {
     pub ends: Timestamp,
 }
 
+/// Something of which nobody can say now when it ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unread {
+    /// As [`Thing::subject`].
+    pub subject: String,
+}
+
 /// How near its end something is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {

@@ -11,6 +11,7 @@ use rusqlite::{Connection, Result, Transaction, params};
 
 use super::reader::{Read, StateReader};
 use super::rows::{id_from, status_from};
+use super::seen::holds_now;
 use crate::ports::{Bundled, Leaves, Outstanding, SAID_KEPT, Said};
 
 /// Takes in what the log fixed at an engine time. What stands in a message
@@ -144,18 +145,13 @@ impl StateReader {
             self.rows(&transaction, select, [key.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let newest: Vec<(Revision, Key)> =
             rows.iter().map(|(body, key)| Ok((self.decode(body)?, Key(*key)))).collect::<Read<_>>()?;
-        // As `told` has it for one warning: what came before the newest revision
-        // that was news, or before the target was asked again, says nothing now.
-        let select = "SELECT d.key, a.target FROM deliveries d
-            JOIN acknowledgements a ON a.warning = d.warning
-            WHERE d.digest = ?1
-              AND a.number >= (SELECT coalesce(max(number), 0) FROM revisions r
-                               WHERE r.warning = d.warning AND r.reason IN ('raised', 'upgraded'))
-              AND NOT EXISTS (SELECT 1 FROM deliveries again WHERE again.warning = d.warning
-                              AND again.target = a.target AND again.round > 0
-                              AND again.released > a.position)";
+        let select = format!(
+            "SELECT d.key, a.target FROM deliveries d
+             JOIN acknowledgements a ON a.warning = d.warning WHERE d.digest = ?1 AND {}",
+            holds_now()
+        );
         let acknowledged =
-            self.rows(&transaction, select, [key.0], |row| Ok((Key(row.get(0)?), TargetIx(row.get(1)?))))?;
+            self.rows(&transaction, &select, [key.0], |row| Ok((Key(row.get(0)?), TargetIx(row.get(1)?))))?;
         let upto = self.cursor_of(&transaction)?;
         Ok(Some(DigestPage { target, newest, acknowledged, upto }))
     }

@@ -9,6 +9,19 @@ use super::StateError;
 use super::reader::{DELIVERY, StateReader, delivery};
 use super::rows::{Acknowledgement, DeliveryPage, DeliveryRow, id_blob};
 
+/// What makes an acknowledgement `a` one of its warning as it holds now. As the
+/// engine has it: what came before the newest revision that was news, or before
+/// the target was asked again, says nothing now.
+pub(super) fn holds_now() -> String {
+    let news = Reason::NEWS.map(|reason| format!("'{}'", reason.word())).join(", ");
+    format!(
+        "a.number >= (SELECT coalesce(max(r.number), 0) FROM revisions r
+                      WHERE r.warning = a.warning AND r.reason IN ({news}))
+         AND NOT EXISTS (SELECT 1 FROM deliveries again WHERE again.warning = a.warning
+                         AND again.target = a.target AND again.round > 0 AND again.released > a.position)"
+    )
+}
+
 /// Who was told, and who of them has it before them, with civil time.
 pub type Told = (Vec<TargetIx>, Vec<(TargetIx, Timestamp)>);
 
@@ -60,17 +73,10 @@ impl StateReader {
     fn told(&self, transaction: &Connection, warning: [u8; 36]) -> Result<Told, StateError> {
         let told = "SELECT DISTINCT target FROM deliveries WHERE warning = ?1 ORDER BY target";
         let told = self.rows(transaction, told, [warning], |row| Ok(TargetIx(row.get(0)?)))?;
-        // As the engine has it: what came before the newest revision that was
-        // news, or before the target was asked again, says nothing now.
-        let news = Reason::NEWS.map(|reason| format!("'{}'", reason.word())).join(", ");
         let acknowledged = format!(
             "SELECT a.target, max(a.at) FROM acknowledgements a
-             WHERE a.warning = ?1
-               AND a.number >= (SELECT coalesce(max(number), 0) FROM revisions
-                                WHERE warning = ?1 AND reason IN ({news}))
-               AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.warning = ?1 AND d.target = a.target
-                               AND d.round > 0 AND d.released > a.position)
-             GROUP BY a.target ORDER BY a.target"
+             WHERE a.warning = ?1 AND {} GROUP BY a.target ORDER BY a.target",
+            holds_now()
         );
         let acknowledged = self.rows(transaction, &acknowledged, params![warning], |row| {
             Ok((TargetIx(row.get(0)?), Timestamp(row.get(1)?)))

@@ -28,6 +28,16 @@ const FAULTS: &[Row] = &[
         "[heartbeat]\nsecret = { env = \"HOOK\" }\n[webhook]",
         "forewarn.toml:13: warning: heartbeat has a secret and no url, url beside secret, or neither",
     ),
+    (
+        "[webhook]",
+        "[heartbeat]\nurl = \"https://watch.example.org/beat\"\nsecret = { env = \"NONE\" }\n[webhook]",
+        "forewarn.toml:14: environment variable NONE is not set, expected the secret in it",
+    ),
+    (
+        "[webhook]\nsecret = { env = \"HOOK\" }",
+        "[heartbeat]\nurl = \"https://watch.example.org/beat\"\n[webhook]",
+        "contacts.csv:3: has a webhook, but there is no secret to sign with, expected [webhook] secret in forewarn.toml\nforewarn.toml:13: heartbeat has no secret to sign with, expected heartbeat.secret, or webhook.secret, by reference",
+    ),
     ("[webhook]", "[heartbeat]\nurl = \"https://watch.example.org/beat\"\nevery = \"10 s\"\n[webhook]", ""),
 ];
 

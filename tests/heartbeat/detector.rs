@@ -18,7 +18,7 @@ use crate::common::house::{Folder, WEBHOOK_SECRET, wait_for};
 
 /// It fires after so many rounds without a heartbeat: one that is lost on its
 /// way is no alarm, and three rounds are what is promised.
-const FIRES_AFTER_ROUNDS: f64 = 2.5;
+pub(crate) const FIRES_AFTER_ROUNDS: f64 = 2.5;
 
 /// A heartbeat that was right.
 #[derive(Debug, Clone)]
@@ -54,7 +54,7 @@ impl Detector {
         detector
     }
 
-    /// A folder whose service beats for it, in rounds of so many milliseconds.
+    /// A folder whose service beats for it, in rounds of so many whole seconds.
     pub(crate) fn folder(&self, webhook: &str, round: Duration) -> Folder {
         let every = format!("{} s", round.as_secs());
         Folder::new(webhook, &format!("heartbeat = {{ url = \"{}\", every = \"{every}\" }}", self.url))

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::child::Running;
 use crate::common::house::{Receiver, wait_for};
-use crate::detector::Detector;
+use crate::detector::{Detector, FIRES_AFTER_ROUNDS};
 use crate::report;
 
 /// A round in this test. In service it is a minute.
@@ -146,7 +146,6 @@ async fn a_service_that_is_well_lets_no_detector_fire() {
     let running = Running::start(&folder).await;
     let beats = detector.hears(6).await;
     let longest = beats.windows(2).map(|pair| pair[1].at - pair[0].at).max().expect("some");
-    // Half as long again as a round is what is left to a machine under load.
-    assert!(longest < ROUND.mul_f64(2.5), "{longest:?}");
+    assert!(longest < ROUND.mul_f64(FIRES_AFTER_ROUNDS), "{longest:?}");
     running.stop().await;
 }

@@ -15,6 +15,10 @@ use crate::time::{Span, Timestamp};
 #[derive(Debug, Clone, Copy)]
 pub struct FlatLine;
 
+/// How much more than the distance counts as at it: 1.01 and 1.00 are a bit more
+/// than 0.01 apart, since neither is a binary number. No distance stays none.
+const AT_DISTANCE: f64 = 1.0 + 1e-6;
+
 /// How long a sensor may say the same.
 #[derive(Debug, Clone, Copy, PartialEq, Encode, Decode)]
 pub struct Flat {
@@ -48,7 +52,7 @@ impl Flat {
     /// How long it takes a sensor of this interval to be suspect.
     pub(crate) fn patience(&self, interval: Span) -> Patience {
         Patience {
-            within: self.within,
+            within: self.within * AT_DISTANCE,
             normal: self.normal.unwrap_or(f64::NAN),
             lasting: self.suspect,
             readings: readings(self.suspect, interval),
@@ -212,6 +216,13 @@ mod tests {
             &[1.0, 2.0, 2.0001, 2.0, 2.0001, 2.0, 2.0001, 2.0, 4.0, 5.0, 3.0, 3.0001, 3.0005, 3.00001],
             &[1, 1, 1, 1, 3, 3, 4, 4, 1, 1, 1, 1, 1, 3],
         );
+    }
+
+    #[test]
+    fn at_the_distance_values_are_the_same_whatever_binary_makes_of_them() {
+        let jitters = Flat { within: 0.01, ..flat(45, None) };
+        check(jitters, &[1.0, 1.01, 1.0, 0.99, 1.0], &[1, 1, 1, 3, 3]);
+        check(jitters, &[57.3, 57.31, 57.3, 57.29, 57.32], &[1, 1, 1, 3, 1]);
     }
 
     #[test]

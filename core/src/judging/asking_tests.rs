@@ -254,6 +254,9 @@ fn reach_counts_each_person_once_for_each_piece_of_news() {
         (7, "ack t0"),
         // The duty officer again, by the other channel: the same person.
         (8, "ack t3"),
+        // Nor does it count again where somebody was asked again.
+        (9, "resend t2"),
+        (9, "ack t2"),
         // News: who had the former revision before them has not seen it.
         (10, "s0 red"),
         (11, "ack t0 1"),
@@ -270,6 +273,6 @@ fn reach_counts_each_person_once_for_each_piece_of_news() {
             _ => None,
         })
         .collect();
-    let expected = [(1, reach(6, 1, 2)), (1, reach(7, 2, 2)), (1, None), (2, reach(2, 1, 2))];
+    let expected = [(1, reach(6, 1, 2)), (1, reach(7, 2, 2)), (1, None), (1, None), (2, reach(2, 1, 2))];
     assert_eq!(said, expected);
 }

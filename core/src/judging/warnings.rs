@@ -67,6 +67,10 @@ struct Heard {
     /// The newest revision that was given up; `None` once it, or a later one, arrived.
     #[n(6)]
     given_up: Option<u32>,
+    /// As `seen`, but for good: whoever is asked again has had it before them all the same.
+    #[n(7)]
+    #[cbor(default)]
+    had: Option<u32>,
 }
 
 impl Heard {
@@ -127,12 +131,13 @@ impl Sent {
     /// revision at this address: nothing, where they did before or had less before them.
     pub(super) fn reach(&self, number: u32, target: TargetIx, plan: &Plan, at: Timestamp) -> Option<Reach> {
         let same = |other: TargetIx| plan.contacts([other, target].into_iter()) == 1;
-        let mut others = self.heard.iter().filter(|(_, heard)| heard.seen >= Some(self.news));
-        if number < self.news || others.any(|(&other, _)| same(other)) {
+        let had = self.heard.iter().filter(|(_, heard)| !heard.erased && heard.had >= Some(self.news));
+        let had: Vec<TargetIx> = had.map(|(&target, _)| target).collect();
+        if number < self.news || had.iter().any(|&other| same(other)) {
             return None;
         }
-        let seen = self.seen(plan);
-        Some(Reach { after: at - self.news_at, seen: Seen { by: seen.by + 1, of: seen.of } })
+        let by = plan.contacts(had.into_iter()) + 1;
+        Some(Reach { after: at - self.news_at, seen: Seen { by, of: self.seen(plan).of } })
     }
 
     /// Engine time at which it is renewed: before it expires by either clock, the
@@ -241,6 +246,7 @@ impl Warnings {
         let sent = self.sent.get_mut(&warning).map(Shared::edit);
         if let Some(heard) = sent.and_then(|sent| sent.heard.get_mut(&target)) {
             heard.seen = heard.seen.max(Some(number));
+            heard.had = heard.had.max(Some(number));
         }
     }
 

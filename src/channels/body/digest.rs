@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{LevelBody, Named, level};
-use crate::channels::summary::{COLUMNS, Column, Spot, Summary, Tally};
+use crate::channels::summary::{COLUMNS, Column, Spot, Summary, Tally, gravest_first};
 use crate::channels::words::Words;
 use crate::channels::{Member, naming};
 use crate::config::plan::Setup;
@@ -81,6 +81,8 @@ pub(super) fn of(revisions: &[&Revision], members: &[Member], setup: &Setup, wor
         levels: levels(tally, words),
         ended: ended(tally),
     };
+    let mut told: Vec<(&&Revision, &Member)> = revisions.iter().zip(members).collect();
+    told.sort_by_key(|(revision, _)| gravest_first(revision));
     let member = |(revision, member): (&&Revision, &Member)| MemberBody {
         id: member.key.to_string(),
         revision: revision.id.digest().to_string(),
@@ -94,7 +96,7 @@ pub(super) fn of(revisions: &[&Revision], members: &[Member], setup: &Setup, wor
         levels: levels(summary.total, words),
         ended: ended(summary.total),
         places: summary.places.iter().map(place).collect(),
-        members: revisions.iter().zip(members).map(member).collect(),
+        members: told.into_iter().map(member).collect(),
     }
 }
 

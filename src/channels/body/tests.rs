@@ -132,6 +132,24 @@ fn machines_get_ids_and_people_get_names() {
 }
 
 #[test]
+fn what_was_cancelled_comes_after_all_that_stands() {
+    let cancelled = sample::later(Kind::Cancel, Reason::InError, Level::Red);
+    let digest = body(&[cancelled, sample::flood(Status::Actual)], "en");
+    for (pointer, expected) in [
+        ("/revisions/0/level/id", "orange"),
+        ("/digest/members/0/level", "orange"),
+        ("/digest/members/1/kind", "cancel"),
+    ] {
+        assert_eq!(digest.pointer(pointer), Some(&Value::from(expected)), "{pointer}");
+    }
+    let key = |nth: usize| digest["digest"]["members"][nth]["revision"].clone();
+    assert_eq!(
+        (key(0), key(1)),
+        (digest["revisions"][0]["id"].clone(), digest["revisions"][1]["id"].clone())
+    );
+}
+
+#[test]
 fn machines_learn_which_limit_the_level_has_and_whether_it_is_reached() {
     let by_hand = sample::later(Kind::AllClear, Reason::EndedByHand, Level::Normal);
     for (revision, limit, level_limit, reached, at_level) in [

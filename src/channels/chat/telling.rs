@@ -1,7 +1,6 @@
 //! One message as recipes see it: the words of its revisions, as much of them
 //! as there is room for.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use minijinja::{Value, context};
@@ -10,6 +9,7 @@ use super::SMS;
 use super::fit::{Detail, clipped, weight};
 use crate::channels::door::World;
 use crate::channels::facts::{Facts, Row};
+use crate::channels::summary::gravest_first;
 use crate::channels::words::Words;
 use crate::channels::{Cause, Envelope, naming, render, show};
 
@@ -39,20 +39,23 @@ impl<'a> Telling<'a> {
         let (setup, link) = (&envelope.setup, envelope.link.as_deref());
         let mut revisions: Vec<_> = envelope.revisions.iter().collect();
         // The gravest is the head.
-        revisions.sort_by_key(|revision| Reverse(revision.level));
+        revisions.sort_by_key(|revision| gravest_first(revision));
         let sent = revisions.first().and_then(|head| show::local(head.sent, &setup.plan.settings));
         let facts = revisions.iter().map(|revision| Facts::of(revision, setup, words).linked(link)).collect();
         let key = envelope.key.to_string();
         let site = show::clean(&setup.plan.settings.site);
+        let several = revisions.len() > 1;
         Telling {
             facts,
             sent: sent.unwrap_or_default(),
             words,
             link,
-            notice: match envelope.cause {
-                Cause::Routed => "",
-                Cause::Again => words.get("text.asked_again"),
-                Cause::InStead => words.get("text.goes_on"),
+            notice: match (envelope.cause, several) {
+                (Cause::Routed, _) => "",
+                (Cause::Again, false) => words.get("text.asked_again"),
+                (Cause::Again, true) => words.get("digest.asked_again"),
+                (Cause::InStead, false) => words.get("text.goes_on"),
+                (Cause::InStead, true) => words.get("digest.goes_on"),
             },
             signed: words.fill("text.signed", &[("site", &site), ("key", &key)]),
             key,

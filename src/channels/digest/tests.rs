@@ -150,6 +150,9 @@ fn the_page_of_a_digest_has_one_button_for_all_until_all_is_acknowledged() {
     }
     let done = page(Acknowledged::All);
     assert!(!done.contains("<form") && done.contains("You have acknowledged all of these."), "{done}");
+    let over = page(Acknowledged::Over);
+    assert!(!over.contains("<form") && over.contains("All of these have ended"), "{over}");
+    assert!(!over.contains("You have acknowledged"), "nobody has: {over}");
 }
 
 #[test]

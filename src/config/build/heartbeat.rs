@@ -44,7 +44,8 @@ impl Build<'_> {
             .and_then(|it| unreachable(it, ("a heartbeat", &url.value.0), &place, self.raw.files.ways));
         open.into_iter().for_each(|fault| self.faults.push(fault));
         let secret = self.signing(written, webhook);
-        if secret.is_none() {
+        // Where a secret is named and not to be had, or all of [webhook] is not, that is said already.
+        if secret.is_none() && written.secret.is_none() && webhook.is_some() {
             self.fault(
                 &place,
                 "heartbeat has no secret to sign with",

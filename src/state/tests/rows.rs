@@ -149,6 +149,29 @@ fn a_digest_is_resumed_whole_under_its_key() {
 }
 
 #[test]
+fn whatever_is_news_is_acknowledged_anew_in_a_digest() {
+    let acknowledged =
+        |number| Decision::Acknowledged { warning: output(10), number, target: TargetIx(0), reach: None };
+    let digest = Bundle::digest(vec![key(13, 0, 0), key(21, 0, 0)], TargetIx(0), Level::Orange);
+    for reason in Reason::NEWS {
+        let place = Place::new();
+        let mut projection = place.open(0);
+        projection.apply(&life()).unwrap();
+        let other = Revision { id: output(21), warning: output(21), ..revision(1, 21, Kind::Alert, &[0, 1]) };
+        let bundled = record(22, vec![Input::Bundled(digest.clone())], vec![acknowledged(2)]);
+        let first = record(21, vec![Input::Tick], vec![Decision::Revision(other)]);
+        projection.apply(&[Arc::new(first), Arc::new(bundled)]).unwrap();
+        let seen = || place.reader().digest_page(digest.key).unwrap().expect("a page").acknowledged;
+        assert_eq!(seen(), [(key(13, 0, 0), TargetIx(0))]);
+        let news = Revision { reason, ..revision(3, 24, Kind::Update, &[0, 1]) };
+        projection.apply(&[Arc::new(record(24, vec![Input::Tick], vec![Decision::Revision(news)]))]).unwrap();
+        assert_eq!(seen(), [], "{reason:?}: what they had before them is not what holds now");
+        projection.apply(&[Arc::new(record(25, vec![Input::Tick], vec![acknowledged(3)]))]).unwrap();
+        assert_eq!(seen(), [(key(13, 0, 0), TargetIx(0))]);
+    }
+}
+
+#[test]
 fn the_first_outcome_in_the_log_counts() {
     let place = Place::new();
     let mut projection = place.open(0);

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use forewarn_core::level::Level;
 use forewarn_core::orders::{Text, Texts};
 use forewarn_core::warning::{Kind, Reason, TroubleCode};
 
@@ -133,6 +134,22 @@ fn a_message_of_several_revisions_has_the_gravest_first_and_says_how_many() {
         assert!(text.contains("41 warnings"), "{service}: {text}");
         let (orange, clear) = (text.find("ORANGE II"), text.find("ALL-CLEAR"));
         assert!(orange.is_some() && clear.is_none_or(|clear| orange < Some(clear)), "{service}: {text}");
+    }
+}
+
+#[test]
+fn what_was_cancelled_hides_nothing_that_stands() {
+    for service in SERVICES {
+        let cancelled = Revision { kind: Kind::Cancel, level: Level::Red, ..sample::flood(Status::Actual) };
+        let mut envelope = envelope::<Live>(service, "en", cancelled, sample::setup());
+        envelope.revisions.push(Arc::new(sample::flood(Status::Actual)));
+        envelope.cause = Cause::InStead;
+        let messages = Messages::read(&envelope.setup.messages);
+        let telling = Telling::of(&envelope, messages.language("en"));
+        assert!(telling.facts[0].tag.contains("ORANGE"), "{service}: {}", telling.facts[0].tag);
+        assert!(telling.notice.starts_with("Some of these"), "not all went to others: {}", telling.notice);
+        let body = Recipe::built_in(service).body(&telling).expect("it renders").expect("it fits");
+        assert!(texts(&body).contains("ORANGE II"), "{service}: {body}");
     }
 }
 
