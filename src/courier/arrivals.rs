@@ -3,10 +3,10 @@
 //! way long before the last has its place, and red goes in first.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use forewarn_core::level::Level;
-
-use super::delivery::Delivery;
+use forewarn_core::warning::{Due, Revision};
 
 /// Deliveries that enter the lanes at once: a few milliseconds' work.
 pub(super) const SLICE_MAX: usize = 1_024;
@@ -21,30 +21,47 @@ pub(super) enum Burden {
     Gathered,
 }
 
+/// A delivery that the log released.
+#[derive(Debug, Clone)]
+pub(super) struct Release {
+    pub(super) revision: Arc<Revision>,
+    pub(super) due: Due,
+    pub(super) burden: Burden,
+}
+
+impl Release {
+    /// Whether it may overtake what was released before it. A later revision makes
+    /// the earlier ones of its warning superfluous; the last word does not, for what
+    /// comes behind the last word would be taken for a warning of its own.
+    pub(super) fn goes_ahead(&self) -> bool {
+        self.revision.level == Level::Red && !self.revision.kind.is_last()
+    }
+}
+
 /// Deliveries in order of release, red before all others. Bounded by the limits of
 /// the lanes, in which they are counted already.
 #[derive(Debug, Default)]
 pub(super) struct Arrivals {
-    red: VecDeque<(Delivery, Burden)>,
-    others: VecDeque<(Delivery, Burden)>,
+    red: VecDeque<Release>,
+    others: VecDeque<Release>,
     gathered: usize,
 }
 
 impl Arrivals {
     /// One more, behind all like it.
-    pub(super) fn push(&mut self, delivery: Delivery, burden: Burden) {
-        self.gathered += usize::from(burden == Burden::Gathered);
-        let queue = if goes_ahead(&delivery) { &mut self.red } else { &mut self.others };
-        queue.push_back((delivery, burden));
+    pub(super) fn push(&mut self, release: Release) {
+        self.gathered += usize::from(release.burden == Burden::Gathered);
+        let queue = if release.goes_ahead() { &mut self.red } else { &mut self.others };
+        queue.push_back(release);
     }
 
     /// The next [`SLICE_MAX`].
-    pub(super) fn slice(&mut self) -> Vec<Delivery> {
+    pub(super) fn slice(&mut self) -> Vec<Release> {
         let red = SLICE_MAX.min(self.red.len());
         let others = (SLICE_MAX - red).min(self.others.len());
-        let next: Vec<_> = self.red.drain(..red).chain(self.others.drain(..others)).collect();
-        self.gathered -= next.iter().filter(|(_, burden)| *burden == Burden::Gathered).count();
-        next.into_iter().map(|(delivery, _)| delivery).collect()
+        let next: Vec<Release> = self.red.drain(..red).chain(self.others.drain(..others)).collect();
+        self.gathered -= next.iter().filter(|release| release.burden == Burden::Gathered).count();
+        next
     }
 
     /// Those that will wait for a digest.
@@ -61,11 +78,4 @@ impl Arrivals {
     pub(super) fn is_empty(&self) -> bool {
         self.red.is_empty() && self.others.is_empty()
     }
-}
-
-/// Whether it may overtake what was released before it. A later revision makes the
-/// earlier ones of its warning superfluous; the last word does not, for what comes
-/// behind the last word would be taken for a warning of its own.
-pub(super) fn goes_ahead(delivery: &Delivery) -> bool {
-    delivery.revision.level == Level::Red && !delivery.revision.kind.is_last()
 }

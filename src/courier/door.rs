@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use forewarn_core::ids::{Key, LogId, TargetIx};
+use forewarn_core::ids::{Key, LogId, OutputId, TargetIx};
 use forewarn_core::time::Span;
-use forewarn_core::warning::{Death, Revision};
+use forewarn_core::warning::{Death, Due, Revision};
 use metrics::{Counter, counter};
 
 use super::delivery::{Admission, Attempt, Delivery};
@@ -91,15 +91,8 @@ impl<W: World> Door<W> {
     }
 
     /// The delivery of a revision to a target.
-    pub(super) fn delivery(
-        &self,
-        revision: &Arc<Revision>,
-        target: TargetIx,
-        round: u32,
-        setup: &Setup,
-    ) -> Delivery {
-        let name = self.name(target, setup).map_or_else(|| unnamed_target(target), str::to_owned);
-        let key = Key::of_delivery(&revision.id, &name, round);
+    pub(super) fn delivery(&self, revision: &Arc<Revision>, due: Due, setup: &Setup) -> Delivery {
+        let (Due { target, round }, key) = (due, self.key(&revision.id, due, setup));
         // Another log's revision was never decided here, whatever its status.
         let admission = if W::admits(revision) && revision.id.log == self.log {
             Admission::Admitted
@@ -107,6 +100,14 @@ impl<W: World> Door<W> {
             Admission::Refused
         };
         Delivery { key, target, round, revision: Arc::clone(revision), admission }
+    }
+
+    /// The key of the delivery of a revision to a target.
+    pub(super) fn key(&self, revision: &OutputId, due: Due, setup: &Setup) -> Key {
+        match self.name(due.target, setup) {
+            Some(name) => Key::of_delivery(revision, name, due.round),
+            None => Key::of_delivery(revision, &unnamed_target(due.target), due.round),
+        }
     }
 
     /// Where a target is reached under this setup; `None`: nowhere, its address is gone.

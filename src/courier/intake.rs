@@ -13,7 +13,7 @@ use metrics::Counter;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::arrivals::{self, Burden};
+use super::arrivals::{Burden, Release};
 use super::delivery::{Admission, Delivery};
 use super::follow;
 use super::lane::Place;
@@ -72,25 +72,26 @@ impl<W: World> Shell<W> {
             return;
         }
         self.heed(record);
-        let (deliveries, resent) = self.released(record);
-        if self.lag.is_none() && !self.has_room_for(&deliveries) {
+        let (releases, resent) = self.released(record);
+        if self.lag.is_none() && !self.has_room_for(&releases) {
             metrics::counter!("forewarn_courier_overflows_total").increment(1);
             self.fall_behind(Position(record.first.0 - 1));
         }
         self.upto = record.last();
+        let setup = self.setup();
         let room = (self.parts.limits.outstanding + self.parts.limits.red).saturating_sub(self.pressing());
         match &mut self.lag {
             None => {
-                self.arrive(deliveries);
+                self.arrive(releases);
                 self.resend(resent).await;
             }
             Some(lag) => {
-                let red: Vec<_> = deliveries
+                let red: Vec<Release> = releases
                     .into_iter()
-                    .filter(|(delivery, _)| arrivals::goes_ahead(delivery))
+                    .filter(Release::goes_ahead)
                     .take(room.min(AHEAD_MAX.saturating_sub(lag.ahead.len())))
                     .collect();
-                lag.ahead.extend(red.iter().map(|(delivery, _)| delivery.key));
+                lag.ahead.extend(red.iter().map(|it| self.door.key(&it.revision.id, it.due, &setup)));
                 self.arrive(red);
             }
         }
@@ -98,10 +99,10 @@ impl<W: World> Shell<W> {
     }
 
     /// Whether these may be held beside what is held already; one record always may.
-    fn has_room_for(&self, deliveries: &[(Delivery, Burden)]) -> bool {
+    fn has_room_for(&self, releases: &[Release]) -> bool {
         let limits = self.parts.limits;
-        let gathered = deliveries.iter().filter(|(_, burden)| *burden == Burden::Gathered).count();
-        let pressing = deliveries.len() - gathered;
+        let gathered = releases.iter().filter(|release| release.burden == Burden::Gathered).count();
+        let pressing = releases.len() - gathered;
         (self.lanes.outstanding() == 0 && self.arrivals.is_empty())
             || (self.pressing() + pressing <= limits.outstanding
                 && self.gathered() + gathered <= limits.gathered)
@@ -174,11 +175,12 @@ impl<W: World> Shell<W> {
             Some(record) if record.last() <= upto => {}
             Some(record) => {
                 lag.upto = record.last();
-                let (mut deliveries, resent) = self.released(&record);
+                let (mut releases, resent) = self.released(&record);
+                let setup = self.setup();
                 if let Some(lag) = &mut self.lag {
-                    deliveries.retain(|(delivery, _)| !lag.ahead.remove(&delivery.key));
+                    releases.retain(|it| !lag.ahead.remove(&self.door.key(&it.revision.id, it.due, &setup)));
                 }
-                self.arrive(deliveries);
+                self.arrive(releases);
                 self.resend(resent).await;
             }
         }
@@ -201,17 +203,17 @@ impl<W: World> Shell<W> {
         }
     }
 
-    fn released(&self, record: &Record) -> (Vec<(Delivery, Burden)>, Vec<Resent>) {
+    fn released(&self, record: &Record) -> (Vec<Release>, Vec<Resent>) {
         let setup = self.setup();
         let position = record.last();
-        let (mut deliveries, mut resent) = (Vec::new(), Vec::new());
+        let (mut releases, mut resent) = (Vec::new(), Vec::new());
         // One look a target: a record may release ten thousand warnings to each.
         let mut burdens: BTreeMap<TargetIx, Burden> = BTreeMap::new();
         let mut release = |revision: Revision| {
             let revision = Arc::new(revision);
-            for &Due { target, round } in &revision.due {
-                let burden = *burdens.entry(target).or_insert_with(|| self.burden(target, &setup));
-                deliveries.push((self.door.delivery(&revision, target, round, &setup), burden));
+            for &due in &revision.due {
+                let burden = *burdens.entry(due.target).or_insert_with(|| self.burden(due.target, &setup));
+                releases.push(Release { revision: Arc::clone(&revision), due, burden });
             }
         };
         for (_, decision) in &record.decisions {
@@ -237,7 +239,7 @@ impl<W: World> Shell<W> {
                 | Decision::Lapsed(_) => {}
             }
         }
-        (deliveries, resent)
+        (releases, resent)
     }
 
     fn burden(&self, target: TargetIx, setup: &Setup) -> Burden {
@@ -258,8 +260,8 @@ impl<W: World> Shell<W> {
         self.lanes.gathered() + self.arrivals.gathered()
     }
 
-    fn arrive(&mut self, deliveries: Vec<(Delivery, Burden)>) {
-        deliveries.into_iter().for_each(|(delivery, burden)| self.arrivals.push(delivery, burden));
+    fn arrive(&mut self, releases: Vec<Release>) {
+        releases.into_iter().for_each(|release| self.arrivals.push(release));
     }
 
     /// Lets the next slice of what has arrived into the lanes.
@@ -267,9 +269,11 @@ impl<W: World> Shell<W> {
         if self.arrivals.is_empty() {
             return;
         }
-        let deliveries = self.arrivals.slice();
-        self.refuse(deliveries.iter().filter(|it| it.admission == Admission::Refused).count());
         let (setup, now) = (self.setup(), self.now());
+        let releases = self.arrivals.slice();
+        let delivery = |it: Release| self.door.delivery(&it.revision, it.due, &setup);
+        let deliveries: Vec<Delivery> = releases.into_iter().map(delivery).collect();
+        self.refuse(deliveries.iter().filter(|it| it.admission == Admission::Refused).count());
         let mut places: BTreeMap<TargetIx, Option<Place>> = BTreeMap::new();
         for delivery in deliveries {
             let target = delivery.target;
@@ -331,7 +335,7 @@ impl<W: World> Shell<W> {
 
     /// The delivery of a row, if it may leave in this world.
     fn of_this_world(&self, row: &Outstanding) -> Option<Delivery> {
-        let delivery = self.door.delivery(&row.revision, row.due.target, row.due.round, &self.setup());
+        let delivery = self.door.delivery(&row.revision, row.due, &self.setup());
         // Two words for one status: somebody put the row there, or changed one of them.
         let is_ours = delivery.admission == Admission::Admitted && row.status == Some(row.revision.status);
         is_ours.then_some(delivery)
@@ -342,9 +346,8 @@ impl<W: World> Shell<W> {
             match self.revision(resent).await {
                 Kept::Revision(revision) => {
                     let setup = self.setup();
-                    let due = resent.due;
-                    let delivery = self.door.delivery(&revision, due.target, due.round, &setup);
-                    self.arrivals.push(delivery, self.burden(due.target, &setup));
+                    let (due, burden) = (resent.due, self.burden(resent.due.target, &setup));
+                    self.arrivals.push(Release { revision, due, burden });
                 }
                 Kept::NotYet if self.late.len() < LATE_MAX => self.late.push_back(resent),
                 Kept::NotYet => {
