@@ -36,13 +36,14 @@ pub struct Earlier {
 
 /// The alert that says a revision, after those that were published before,
 /// oldest first. `None` where there is nothing to publish: it is about the
-/// service, it went to nobody, or it ends what nobody heard of.
+/// service, a mute hid it, or nobody hears of it and nobody heard before.
 pub fn said(revision: &Revision, setup: &Setup, messages: &Messages, earlier: &[Earlier]) -> Option<Alert> {
     match revision.about {
         About::Incident(_) | About::Manual(_) => {}
         About::Trouble(_) | About::NotifyTest | About::Canary(_) => return None,
     }
-    if revision.due.is_empty() || revision.muted.is_some() {
+    // Whoever read an alert is owed what follows, be there a person left to tell or not.
+    if revision.muted.is_some() || (revision.due.is_empty() && earlier.is_empty()) {
         return None;
     }
     let kind = match (revision.kind, earlier.is_empty()) {

@@ -129,6 +129,18 @@ fn a_drill_says_so_wherever_somebody_may_look_first() {
         let alert = said_by(&told(sample::flood(status)), &setup(), &[]);
         assert_eq!(alert.status, status);
         let note = alert.note.as_deref().expect("a note");
+    // What was published is ended, changed and called back though no person is left to be told.
+    let before = [earlier(&said_by(&flood(), &setup, &[]))];
+    for (revision, kind) in [
+        (sample::later(Kind::Update, Reason::Upgraded, Level::Red), MsgType::Update),
+        (sample::all_clear(), MsgType::Update),
+        (sample::later(Kind::Cancel, Reason::InError, Level::Red), MsgType::Cancel),
+    ] {
+        let to_nobody = Revision { due: vec![], ..further(2, revision) };
+        assert_eq!(said_by(&to_nobody, &setup, &before).kind, kind);
+        let hidden = Revision { muted: Some(OutputId::default()), ..to_nobody };
+        assert_eq!(said(&hidden, &setup, &words, &before), None);
+    }
         assert!(note.contains(zh) && note.contains(en), "{note}");
         for (info, mark) in alert.infos.iter().zip([zh, en]) {
             for text in [&info.headline, &info.event, &info.instruction, &info.description] {
