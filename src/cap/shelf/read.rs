@@ -68,6 +68,8 @@ pub struct Withheld {
     pub why: String,
 }
 
+// The newest of a warning is the one put here last, which `rowid` says. Numbers do not: a log that
+// lost its end gives them out anew, to revisions that replace those it lost.
 const LISTED: &str =
     "SELECT identifier, warning, number, sent, status, kind, level, title, summary, position,
                           ordinal FROM alerts a WHERE fault IS NULL";
@@ -108,7 +110,7 @@ impl Shelf {
     /// The alerts that were published of a warning, oldest first, as later ones refer to them.
     pub fn earlier(&self, warning: Key) -> Result<Vec<Earlier>> {
         let select = "SELECT sender, identifier, sent, sent_text, expires FROM alerts
-                      WHERE warning = ?1 AND fault IS NULL ORDER BY number";
+                      WHERE warning = ?1 AND fault IS NULL ORDER BY rowid";
         let connection = self.lock();
         let mut statement = connection.prepare_cached(select)?;
         let read = |row: &Row<'_>| {
@@ -123,7 +125,7 @@ impl Shelf {
     pub fn published(&self, warning: Key, number: Option<u32>) -> Result<Option<Published>> {
         let select = "SELECT body, sent, public, areas FROM alerts
                       WHERE warning = ?1 AND fault IS NULL AND (?2 IS NULL OR number = ?2)
-                      ORDER BY number DESC LIMIT 1";
+                      ORDER BY rowid DESC LIMIT 1";
         let read = |row: &Row<'_>| {
             let areas: String = row.get(3)?;
             Ok(Published {
@@ -148,7 +150,7 @@ impl Shelf {
         let (condition, value) = readers.condition();
         let stands = format!(
             "{LISTED} AND {condition} AND last = 0 AND expires > ?2
-                 AND number = (SELECT max(number) FROM alerts b WHERE b.warning = a.warning AND b.fault IS NULL)
+                 AND a.rowid = (SELECT max(b.rowid) FROM alerts b WHERE b.warning = a.warning AND b.fault IS NULL)
              ORDER BY level DESC, position DESC, ordinal DESC LIMIT ?3"
         );
         let newest = format!("{LISTED} AND {condition} ORDER BY position DESC, ordinal DESC LIMIT ?2");
@@ -167,7 +169,7 @@ impl Shelf {
     /// The warnings whose newest revision was withheld and would hold at `now`, oldest first.
     pub fn withheld(&self, now: Timestamp) -> Result<Vec<Withheld>> {
         let select = "SELECT warning, number, fault FROM alerts a WHERE fault IS NOT NULL AND expires > ?1
-                          AND number = (SELECT max(number) FROM alerts b WHERE b.warning = a.warning)
+                          AND a.rowid = (SELECT max(b.rowid) FROM alerts b WHERE b.warning = a.warning)
                       ORDER BY position, ordinal";
         let connection = self.lock();
         let mut statement = connection.prepare_cached(select)?;
