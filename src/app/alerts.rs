@@ -110,7 +110,13 @@ fn some(
     let revisions = state.revisions_after(position, ordinal, REVISIONS)?;
     for revision in &revisions {
         let earlier = shelf.earlier(revision.warning.digest())?;
-        let Some(alert) = said(revision, setup, messages, &earlier) else { continue };
+        let Some(alert) = said(revision, setup, messages, &earlier) else {
+            // The end of what was never published is nothing to publish, and nothing is amiss then.
+            if revision.kind.is_last() {
+                shelf.over(revision.warning.digest())?;
+            }
+            continue;
+        };
         match shelf.put(&alert, revision)? {
             Made::Published => metrics::counter!("forewarn_cap_alerts_total").increment(1),
             Made::Withheld(unsound) => {

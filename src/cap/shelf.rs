@@ -116,6 +116,13 @@ impl Shelf {
         schema::pass(&self.lock(), place)
     }
 
+    /// A warning that nothing was published of is over: what was withheld of it holds no longer.
+    pub fn over(&self, warning: Key) -> Result<()> {
+        let delete = "DELETE FROM alerts WHERE warning = ?1 AND fault IS NOT NULL";
+        self.lock().prepare_cached(delete)?.execute([warning.0])?;
+        Ok(())
+    }
+
     /// Keeps the alert of a revision, if it is a sound one; and else that it is not.
     pub fn put(&self, alert: &Alert, revision: &Revision) -> Result<Made> {
         let made = match check::check(alert) {

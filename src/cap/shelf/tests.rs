@@ -62,6 +62,23 @@ fn what_is_withheld_is_known_until_it_would_hold_no_longer() {
 }
 
 #[test]
+fn what_was_withheld_of_a_warning_that_is_over_is_told_no_longer() {
+    let (shelf, setup) = (Shelf::in_memory().unwrap(), setup());
+    let unsound = Revision { expires: flood().sent - Span::from_secs(1), ..flood() };
+    put(&shelf, &unsound, &setup);
+    let before = unsound.expires - Span::from_secs(1);
+    assert_eq!(shelf.withheld(before).unwrap().len(), 1);
+    let end = further(2, sample::all_clear());
+    assert_eq!(said(&end, &setup, &Messages::read(&setup.messages), &[]), None, "nobody read of it");
+    shelf.over(end.warning.digest()).unwrap();
+    assert!(shelf.withheld(before).unwrap().is_empty());
+    // What was published of a warning stays.
+    put(&shelf, &flood(), &setup);
+    shelf.over(flood().warning.digest()).unwrap();
+    assert_eq!(shelf.earlier(flood().warning.digest()).unwrap().len(), 1);
+}
+
+#[test]
 fn after_a_log_lost_its_end_the_newest_alert_is_the_one_made_since() {
     let dir = tempfile::tempdir().unwrap();
     let (log, setup) = (LogId([1; 16]), setup());
