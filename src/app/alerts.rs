@@ -63,7 +63,7 @@ impl Publisher {
             let _ = tokio::time::timeout(PROJECTED_WITHIN, there).await.map(drop);
             // A copy must not speak for the service that it is a copy of.
             if !picture.held {
-                let amiss = self.look(&messages).await;
+                let amiss = self.look(&messages, &stop).await;
                 let standing = picture.troubles.get(&TroubleCode::AlertWithheld).copied().unwrap_or_default();
                 if let Some(report) = news(told.as_deref(), &amiss, standing) {
                     self.inbox.ask(vec![Input::Trouble(report)], None);
@@ -79,12 +79,13 @@ impl Publisher {
     }
 
     /// Publishes what there is to publish; what is amiss then, in words.
-    async fn look(&self, messages: &Arc<PerSetup<Messages>>) -> String {
+    async fn look(&self, messages: &Arc<PerSetup<Messages>>, stop: &CancellationToken) -> String {
         let (shelf, state, now) = (self.shelf.clone(), self.state.clone(), self.civil.civil());
         let setup = self.current.borrow().clone();
-        let messages = messages.clone();
+        let (messages, stop) = (messages.clone(), stop.clone());
         let looked = tokio::task::spawn_blocking(move || {
-            while some(&shelf, &state, &setup, &messages.of(&setup))? == REVISIONS {}
+            // A shelf that was lost is made again from all there is: no stop waits for that.
+            while some(&shelf, &state, &setup, &messages.of(&setup))? == REVISIONS && !stop.is_cancelled() {}
             Ok(shelf.withheld(now)?)
         });
         let looked: Result<Vec<Withheld>, Unpublished> = looked.await.unwrap_or(Err(Unpublished::CutOff));
