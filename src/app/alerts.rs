@@ -14,6 +14,7 @@ use crate::cap::shelf::{Made, Place, ShelfError, Withheld};
 use crate::cap::{Shelf, said};
 use crate::channels::kept::PerSetup;
 use crate::channels::words::Messages;
+use crate::config::plan::Setup;
 use crate::driver::inbox::DriverInbox;
 use crate::driver::picture::Picture;
 use crate::ports::{CivilClock, Current};
@@ -104,7 +105,7 @@ impl Publisher {
 fn some(
     shelf: &Shelf,
     state: &StateReader,
-    setup: &Arc<crate::config::plan::Setup>,
+    setup: &Setup,
     messages: &Messages,
 ) -> Result<usize, Unpublished> {
     let Place { position, ordinal } = shelf.place()?;

@@ -185,13 +185,3 @@ fn areas(text: &str) -> Vec<AreaIx> {
     let numbers: Vec<u32> = serde_json::from_str(text).unwrap_or_default();
     numbers.into_iter().map(AreaIx).collect()
 }
-
-/// A time as it stands in a row.
-fn instant(micros: i64) -> Timestamp {
-    Timestamp(micros)
-}
-
-/// A warning's name outside as it stands in a row.
-fn key(bytes: [u8; 16]) -> Key {
-    Key(bytes)
-}

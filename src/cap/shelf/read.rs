@@ -6,7 +6,7 @@ use forewarn_core::time::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::{Result, Shelf, instant, key, level};
+use super::{Result, Shelf, level};
 use crate::cap::Earlier;
 use crate::cap::alert::{Reference, Time};
 
@@ -77,9 +77,9 @@ const LISTED: &str =
 fn listed(row: &Row<'_>) -> rusqlite::Result<Listed> {
     Ok(Listed {
         identifier: row.get(0)?,
-        warning: key(row.get(1)?),
+        warning: Key(row.get(1)?),
         number: row.get(2)?,
-        sent: instant(row.get(3)?),
+        sent: Timestamp(row.get(3)?),
         status: row.get(4)?,
         kind: row.get(5)?,
         level: level(row.get(6)?),
@@ -114,9 +114,9 @@ impl Shelf {
         let connection = self.lock();
         let mut statement = connection.prepare_cached(select)?;
         let read = |row: &Row<'_>| {
-            let sent = Time { at: instant(row.get(2)?), text: row.get(3)? };
+            let sent = Time { at: Timestamp(row.get(2)?), text: row.get(3)? };
             let reference = Reference { sender: row.get(0)?, identifier: row.get(1)?, sent };
-            Ok(Earlier { reference, expires: instant(row.get(4)?) })
+            Ok(Earlier { reference, expires: Timestamp(row.get(4)?) })
         };
         Ok(statement.query_map([warning.0], read)?.collect::<rusqlite::Result<_>>()?)
     }
@@ -130,7 +130,7 @@ impl Shelf {
             let areas: String = row.get(3)?;
             Ok(Published {
                 body: row.get(0)?,
-                sent: instant(row.get(1)?),
+                sent: Timestamp(row.get(1)?),
                 public: row.get(2)?,
                 areas: super::areas(&areas),
             })
@@ -174,7 +174,7 @@ impl Shelf {
         let connection = self.lock();
         let mut statement = connection.prepare_cached(select)?;
         let read =
-            |row: &Row<'_>| Ok(Withheld { warning: key(row.get(0)?), number: row.get(1)?, why: row.get(2)? });
+            |row: &Row<'_>| Ok(Withheld { warning: Key(row.get(0)?), number: row.get(1)?, why: row.get(2)? });
         Ok(statement.query_map([now.0], read)?.collect::<rusqlite::Result<_>>()?)
     }
 }
