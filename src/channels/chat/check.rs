@@ -10,7 +10,7 @@ use super::fit::Detail;
 use super::recipe::{Recipe, why};
 use super::telling::{Telling, any_text};
 use super::{SERVICES, SMS};
-use crate::channels::facts::{FIELDS, Facts, Row};
+use crate::channels::facts::Facts;
 use crate::channels::naming;
 use crate::channels::words::{Given, Messages, Words, denial};
 use crate::config::fault::{Fault, Place, list};
@@ -132,24 +132,8 @@ fn needed(service: &str) -> &'static [(&'static str, &'static [&'static str])] {
 
 /// A drill's message that was never sent.
 fn sample(words: &Words) -> Telling<'_> {
-    let rows =
-        FIELDS.map(|key| Row { key, label: format!("label-{key}"), text: format!("sample-{key}-text") });
-    let facts = Facts {
-        status: Status::Exercise,
-        mark: "sample-mark".into(),
-        banner: "sample-banner".into(),
-        level: Level::Orange,
-        tag: "sample-tag".into(),
-        symbol: "◆",
-        kind: "sample-kind".into(),
-        hazard: "sample-hazard".into(),
-        headline: "sample-headline".into(),
-        action: "sample-action".into(),
-        rows: rows.into(),
-        href: None,
-    };
     Telling {
-        facts: vec![facts],
+        facts: vec![Facts::sample()],
         sent: "sample-sent".into(),
         words,
         link: Some("https://sample.example/a/link"),

@@ -11,7 +11,7 @@ use super::fit::{Detail, clipped, weight};
 use crate::channels::door::World;
 use crate::channels::facts::{Facts, Row};
 use crate::channels::words::Words;
-use crate::channels::{Cause, Envelope, naming, render, show};
+use crate::channels::{Envelope, naming, render, show};
 
 /// What a message tells.
 #[derive(Debug, Clone)]
@@ -49,11 +49,7 @@ impl<'a> Telling<'a> {
             sent: sent.unwrap_or_default(),
             words,
             link,
-            notice: match envelope.cause {
-                Cause::Routed => "",
-                Cause::Again => words.get("text.asked_again"),
-                Cause::InStead => words.get("text.goes_on"),
-            },
+            notice: envelope.cause.notice(words),
             signed: words.fill("text.signed", &[("site", &site), ("key", &key)]),
             key,
             to: if envelope.target.channel == SMS { &envelope.target.address } else { "" },
