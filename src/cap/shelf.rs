@@ -16,7 +16,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use forewarn_core::ids::{AreaIx, Key, LogId, Position};
 use forewarn_core::level::Level;
-use forewarn_core::time::Timestamp;
 use forewarn_core::warning::Revision;
 use rusqlite::{Connection, Transaction, params};
 
