@@ -96,7 +96,12 @@ fn wanting(service: &str, file: &str, recipe: &Recipe, words: &Words) -> Option<
         let what = format!("limit.at {} leads nowhere in the body", quote(&bound.at));
         return fault(what, "where one of its texts stands, such as \"/markdown/content\"");
     }
-    let body = &bodies[0];
+    let (body, real, mark) = (&bodies[0], &bodies[1], words.get("marks.Exercise"));
+    // Whoever reads it would not act.
+    if any_text(real, &|text| text.contains(mark)) {
+        let what = format!("says {} of what is real", quote(mark));
+        return fault(what, "{{ mark }}, which is there in a drill alone");
+    }
     let missing: Vec<&str> = needed(service)
         .iter()
         .filter(|(_, samples)| !samples.iter().any(|it| any_text(body, &|text| text.contains(*it))))
@@ -228,6 +233,12 @@ mod tests {
                 "{% if notice %}{{ notice }}",
                 "{% if notice %}{{ notic }}",
                 "channels/wecom.toml:31: a template fails (`notic` is undefined)",
+            ),
+            (
+                "wecom",
+                "{% if mark %} {{ mark }}{% endif %}",
+                " EXERCISE",
+                "channels/wecom.toml: says \"EXERCISE\" of what is real, expected {{ mark }}, which is there",
             ),
             (
                 "wecom",
