@@ -241,31 +241,6 @@ mod tests {
                 "channels/wecom.toml: says \"EXERCISE\" of what is real, expected {{ mark }}, which is there",
             ),
             (
-                "wecom",
-                "code = \"/errcode\"\n",
-                "",
-                "channels/wecom.toml: answer has codes, and not where one stands, expected code = \"/errcode\"",
-            ),
-            (
-                "wecom",
-                "code = \"/errcode\"",
-                "code = \"errcode\"",
-                "channels/wecom.toml:11: answer.code is no JSON pointer, expected one such as \"/errcode\"",
-            ),
-            (
-                "wecom",
-                "ok = [0]\n",
-                "",
-                "channels/wecom.toml:11: answer has a code and none that means success, expected ok = [...]",
-            ),
-            ("wecom", "ok = [0]", "ok = [0, -1]", "answer has -1 both in ok and in busy or dead"),
-            (
-                "teams",
-                "status = [200, 202]",
-                "status = [200, 302]",
-                "channels/teams.toml:13: answer.status has 302, expected 200 to 299: no other means success",
-            ),
-            (
                 "feishu",
                 "only_with = \"{{ link }}\"",
                 "only_with = true",
@@ -294,6 +269,39 @@ mod tests {
                 "sign = \"dingtalk\"",
                 "sign = \"rsa\"",
                 "channels/dingtalk.toml:6: sign is \"rsa\"",
+            ),
+        ] {
+            check_with(service, from, to, expected);
+        }
+    }
+
+    #[test]
+    fn an_answer_that_could_call_every_message_taken_or_none_is_a_fault() {
+        for (service, from, to, expected) in [
+            (
+                "wecom",
+                "code = \"/errcode\"\n",
+                "",
+                "channels/wecom.toml: answer has codes, and not where one stands, expected code = \"/errcode\"",
+            ),
+            (
+                "wecom",
+                "code = \"/errcode\"",
+                "code = \"errcode\"",
+                "channels/wecom.toml:11: answer.code is no JSON pointer, expected one such as \"/errcode\"",
+            ),
+            (
+                "wecom",
+                "ok = [0]\n",
+                "",
+                "channels/wecom.toml:11: answer has a code and none that means success, expected ok = [...]",
+            ),
+            ("wecom", "ok = [0]", "ok = [0, -1]", "answer has -1 both in ok and in busy or dead"),
+            (
+                "teams",
+                "status = [200, 202]",
+                "status = [200, 302]",
+                "channels/teams.toml:13: answer.status has 302, expected 200 to 299: no other means success",
             ),
         ] {
             check_with(service, from, to, expected);
