@@ -14,7 +14,6 @@ use crate::cap::shelf::{Made, Place, ShelfError, Withheld};
 use crate::cap::{Shelf, said};
 use crate::channels::kept::PerSetup;
 use crate::channels::words::Messages;
-use crate::config::plan::Setup;
 use crate::driver::inbox::DriverInbox;
 use crate::driver::picture::Picture;
 use crate::ports::{CivilClock, Current};
@@ -82,11 +81,10 @@ impl Publisher {
     /// Publishes what there is to publish; what is amiss then, in words.
     async fn look(&self, messages: &Arc<PerSetup<Messages>>, stop: &CancellationToken) -> String {
         let (shelf, state, now) = (self.shelf.clone(), self.state.clone(), self.civil.civil());
-        let setup = self.current.borrow().clone();
-        let (messages, stop) = (messages.clone(), stop.clone());
+        let (current, messages, stop) = (self.current.clone(), messages.clone(), stop.clone());
         let looked = tokio::task::spawn_blocking(move || {
             // A shelf that was lost is made again from all there is: no stop waits for that.
-            while some(&shelf, &state, &setup, &messages.of(&setup))? == REVISIONS && !stop.is_cancelled() {}
+            while some(&shelf, &state, &current, &messages)? == REVISIONS && !stop.is_cancelled() {}
             Ok(shelf.withheld(now)?)
         });
         let looked: Result<Vec<Withheld>, Unpublished> = looked.await.unwrap_or(Err(Unpublished::CutOff));
@@ -105,14 +103,18 @@ impl Publisher {
 fn some(
     shelf: &Shelf,
     state: &StateReader,
-    setup: &Setup,
-    messages: &Messages,
+    current: &Current,
+    messages: &PerSetup<Messages>,
 ) -> Result<usize, Unpublished> {
     let Place { position, ordinal } = shelf.place()?;
     let revisions = state.revisions_after(position, ordinal, REVISIONS)?;
+    // Asked for after the revisions: what was decided after a reload is said in its words, however
+    // long this waited for its turn.
+    let setup = current.borrow().clone();
+    let messages = messages.of(&setup);
     for revision in &revisions {
         let earlier = shelf.earlier(revision.warning.digest())?;
-        let Some(alert) = said(revision, setup, messages, &earlier) else {
+        let Some(alert) = said(revision, &setup, &messages, &earlier) else {
             // The end of what was never published is nothing to publish, and nothing is amiss then.
             if revision.kind.is_last() {
                 shelf.over(revision.warning.digest())?;
