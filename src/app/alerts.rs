@@ -63,7 +63,7 @@ impl Publisher {
             let _ = tokio::time::timeout(PROJECTED_WITHIN, there).await.map(drop);
             // A copy must not speak for the service that it is a copy of.
             if !picture.held {
-                let amiss = self.look(&messages).await;
+                let amiss = self.look(&messages, &stop).await;
                 let standing = picture.troubles.get(&TroubleCode::AlertWithheld).copied().unwrap_or_default();
                 if let Some(report) = news(told.as_deref(), &amiss, standing) {
                     self.inbox.ask(vec![Input::Trouble(report)], None);
@@ -79,12 +79,12 @@ impl Publisher {
     }
 
     /// Publishes what there is to publish; what is amiss then, in words.
-    async fn look(&self, messages: &Arc<PerSetup<Messages>>) -> String {
+    async fn look(&self, messages: &Arc<PerSetup<Messages>>, stop: &CancellationToken) -> String {
         let (shelf, state, now) = (self.shelf.clone(), self.state.clone(), self.civil.civil());
-        let setup = self.current.borrow().clone();
-        let messages = messages.clone();
+        let (current, messages, stop) = (self.current.clone(), messages.clone(), stop.clone());
         let looked = tokio::task::spawn_blocking(move || {
-            while some(&shelf, &state, &setup, &messages.of(&setup))? == REVISIONS {}
+            // A shelf that was lost is made again from all there is: no stop waits for that.
+            while some(&shelf, &state, &current, &messages)? == REVISIONS && !stop.is_cancelled() {}
             Ok(shelf.withheld(now)?)
         });
         let looked: Result<Vec<Withheld>, Unpublished> = looked.await.unwrap_or(Err(Unpublished::CutOff));
@@ -103,14 +103,24 @@ impl Publisher {
 fn some(
     shelf: &Shelf,
     state: &StateReader,
-    setup: &Arc<crate::config::plan::Setup>,
-    messages: &Messages,
+    current: &Current,
+    messages: &PerSetup<Messages>,
 ) -> Result<usize, Unpublished> {
     let Place { position, ordinal } = shelf.place()?;
     let revisions = state.revisions_after(position, ordinal, REVISIONS)?;
+    // Asked for after the revisions: what was decided after a reload is said in its words, however
+    // long this waited for its turn.
+    let setup = current.borrow().clone();
+    let messages = messages.of(&setup);
     for revision in &revisions {
         let earlier = shelf.earlier(revision.warning.digest())?;
-        let Some(alert) = said(revision, setup, messages, &earlier) else { continue };
+        let Some(alert) = said(revision, &setup, &messages, &earlier) else {
+            // The end of what was never published is nothing to publish, and nothing is amiss then.
+            if revision.kind.is_last() {
+                shelf.over(revision.warning.digest())?;
+            }
+            continue;
+        };
         match shelf.put(&alert, revision)? {
             Made::Published => metrics::counter!("forewarn_cap_alerts_total").increment(1),
             Made::Withheld(unsound) => {

@@ -4,23 +4,23 @@
 use forewarn_core::ids::Key;
 use forewarn_core::level::Status;
 use forewarn_core::time::Timestamp;
-use forewarn_core::warning::{About, Kind, Revision};
+use forewarn_core::warning::{About, Cell, Kind, Revision};
 
 use super::alert::{Alert, Area, Info, MsgType, Reference, Response, Scope, Time, category};
 use crate::channels::facts::Facts;
 use crate::channels::words::{Messages, Words};
 use crate::channels::{naming, show};
-use crate::config::plan::Setup;
+use crate::config::plan::{Outline, Setup};
 
 /// Characters of a headline at most; some receivers show no more. A longer one is cut, with an ellipsis.
 pub(super) const HEADLINE_MAX: usize = 160;
 
 /// References at most: beyond, those to the newest stay.
-pub(super) const REFERENCES_MAX: usize = 100;
+const REFERENCES_MAX: usize = 100;
 
 /// Positions of all polygons of an alert at most, so that no alert grows beyond what
 /// receivers take. Beyond: areas are told by name and code alone.
-pub(super) const POSITIONS_MAX: usize = 10_000;
+const POSITIONS_MAX: usize = 10_000;
 
 /// Fields that stand elsewhere in an alert, or concern those alone who were told.
 const ELSEWHERE: [&str; 5] = ["status", "hazard", "action", "seen", "link"];
@@ -36,13 +36,14 @@ pub struct Earlier {
 
 /// The alert that says a revision, after those that were published before,
 /// oldest first. `None` where there is nothing to publish: it is about the
-/// service, it went to nobody, or it ends what nobody heard of.
+/// service, a mute hid it, or nobody hears of it and nobody heard before.
 pub fn said(revision: &Revision, setup: &Setup, messages: &Messages, earlier: &[Earlier]) -> Option<Alert> {
     match revision.about {
         About::Incident(_) | About::Manual(_) => {}
         About::Trouble(_) | About::NotifyTest | About::Canary(_) => return None,
     }
-    if revision.due.is_empty() || revision.muted.is_some() {
+    // Whoever read an alert is owed what follows, be there a person left to tell or not.
+    if revision.muted.is_some() || (revision.due.is_empty() && earlier.is_empty()) {
         return None;
     }
     let kind = match (revision.kind, earlier.is_empty()) {
@@ -202,7 +203,7 @@ fn areas(revision: &Revision, setup: &Setup, words: &Words) -> Vec<Area> {
         revision.about.cells().into_iter().map(|cell| (cell, setup.outlines.get(&cell.area))).collect();
     let positions = outlines.iter().flat_map(|(_, outline)| outline.iter().flat_map(|it| &it.polygons));
     let fits = positions.map(Vec::len).sum::<usize>() <= POSITIONS_MAX;
-    let area = |(cell, outline): (forewarn_core::warning::Cell, Option<&crate::config::plan::Outline>)| {
+    let area = |(cell, outline): (Cell, Option<&Outline>)| {
         let rings = outline.map(|it| it.polygons.as_slice()).filter(|_| fits).unwrap_or_default();
         let id = setup.plan.area(cell.area).map(|area| ("forewarn:area".to_owned(), area.id.clone()));
         Area {

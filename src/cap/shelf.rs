@@ -16,7 +16,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use forewarn_core::ids::{AreaIx, Key, LogId, Position};
 use forewarn_core::level::Level;
-use forewarn_core::time::Timestamp;
 use forewarn_core::warning::Revision;
 use rusqlite::{Connection, Transaction, params};
 
@@ -116,6 +115,13 @@ impl Shelf {
         schema::pass(&self.lock(), place)
     }
 
+    /// A warning that nothing was published of is over: what was withheld of it holds no longer.
+    pub fn over(&self, warning: Key) -> Result<()> {
+        let delete = "DELETE FROM alerts WHERE warning = ?1 AND fault IS NOT NULL";
+        self.lock().prepare_cached(delete)?.execute([warning.0])?;
+        Ok(())
+    }
+
     /// Keeps the alert of a revision, if it is a sound one; and else that it is not.
     pub fn put(&self, alert: &Alert, revision: &Revision) -> Result<Made> {
         let made = match check::check(alert) {
@@ -177,14 +183,4 @@ fn level(index: i64) -> Level {
 fn areas(text: &str) -> Vec<AreaIx> {
     let numbers: Vec<u32> = serde_json::from_str(text).unwrap_or_default();
     numbers.into_iter().map(AreaIx).collect()
-}
-
-/// A time as it stands in a row.
-fn instant(micros: i64) -> Timestamp {
-    Timestamp(micros)
-}
-
-/// A warning's name outside as it stands in a row.
-fn key(bytes: [u8; 16]) -> Key {
-    Key(bytes)
 }

@@ -106,6 +106,17 @@ fn each_revision_is_an_alert_of_its_own_that_replaces_those_before() {
     let late = further(90, sample::later(Kind::Update, Reason::Renewed, Level::Red));
     let newest = before.last().expect("four").reference.clone();
     assert_eq!(said_by(&late, &setup, &before).references, [newest]);
+    // Of a great many, the newest.
+    let many: Vec<Earlier> = (0..REFERENCES_MAX + 7)
+        .map(|nth| {
+            let mut one = before[0].clone();
+            one.reference.identifier = format!("the-{nth}th");
+            one
+        })
+        .collect();
+    let references = said_by(&further(5, sample::blind()), &setup, &many).references;
+    assert_eq!(references.len(), REFERENCES_MAX);
+    assert_eq!(references[0], many[7].reference);
 }
 
 #[test]
@@ -118,6 +129,18 @@ fn what_nobody_heard_of_is_not_published() {
     nothing(&further(2, sample::later(Kind::Cancel, Reason::InError, Level::Red)));
     nothing(&told(sample::trouble(TroubleCode::Held, "", "")));
     nothing(&told(sample::notify_test()));
+    // What was published is ended, changed and called back though no person is left to be told.
+    let before = [earlier(&said_by(&flood(), &setup, &[]))];
+    for (revision, kind) in [
+        (sample::later(Kind::Update, Reason::Upgraded, Level::Red), MsgType::Update),
+        (sample::all_clear(), MsgType::Update),
+        (sample::later(Kind::Cancel, Reason::InError, Level::Red), MsgType::Cancel),
+    ] {
+        let to_nobody = Revision { due: vec![], ..further(2, revision) };
+        assert_eq!(said_by(&to_nobody, &setup, &before).kind, kind);
+        let hidden = Revision { muted: Some(OutputId::default()), ..to_nobody };
+        assert_eq!(said(&hidden, &setup, &words, &before), None);
+    }
     // The first that somebody hears is an alert, whatever went before.
     let second = further(2, sample::later(Kind::Update, Reason::Upgraded, Level::Red));
     assert_eq!(said_by(&second, &setup, &[]).kind, MsgType::Alert);

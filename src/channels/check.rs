@@ -8,9 +8,31 @@ use forewarn_core::level::{Certainty, Level, Status};
 use forewarn_core::warning::{Kind, Reason, TroubleCode};
 use minijinja::Environment;
 
+use super::facts::{FIELDS, Facts, Row};
 use super::words::{
     FILES, Given, LANGUAGES, MARKING, Messages, Words, denial, embedded, flatten, is_blank, languages,
 };
+
+impl Facts {
+    /// Made-up ones of a drill, by whose words it is seen what a template leaves out.
+    pub(super) fn sample() -> Facts {
+        let row = |key| Row { key, label: format!("label-{key}"), text: format!("sample-{key}-text") };
+        Facts {
+            status: Status::Exercise,
+            mark: "sample-mark".into(),
+            banner: "sample-banner".into(),
+            level: Level::Orange,
+            tag: "sample-tag".into(),
+            symbol: "◆",
+            kind: "sample-kind".into(),
+            hazard: "sample-hazard".into(),
+            headline: "sample-headline".into(),
+            action: "sample-action".into(),
+            rows: FIELDS.map(row).into(),
+            href: None,
+        }
+    }
+}
 
 impl Words {
     /// Every fault in what a site gave: where, what, expected.

@@ -40,14 +40,9 @@ pub fn render(told: &Told<'_>, setup: &Setup, words: &Words) -> Rendered {
     let facts: Vec<Facts> = facts.collect();
     let site = show::clean(&setup.plan.settings.site);
     let signed = words.fill("text.signed", &[("site", &site), ("key", &told.key.to_string())]);
-    let notice = match told.cause {
-        Cause::Routed => "",
-        Cause::Again => words.get("digest.asked_again"),
-        Cause::InStead => words.get("digest.goes_on"),
-    };
     let acknowledge = told.link.map_or_else(String::new, |_| acknowledge(&summary, words));
     let around = context! {
-        notice => notice,
+        notice => told.cause.notice_of_several(words),
         acknowledge => acknowledge,
         href => told.link.unwrap_or_default(),
         signed => &signed,

@@ -83,6 +83,26 @@ pub enum Cause {
     InStead,
 }
 
+impl Cause {
+    /// Why it goes to this receiver, where that is to be told; else nothing.
+    fn notice(self, words: &words::Words) -> &str {
+        match self {
+            Cause::Routed => "",
+            Cause::Again => words.get("text.asked_again"),
+            Cause::InStead => words.get("text.goes_on"),
+        }
+    }
+
+    /// The same of a message with several warnings in it.
+    fn notice_of_several(self, words: &words::Words) -> &str {
+        match self {
+            Cause::Routed => "",
+            Cause::Again => words.get("digest.asked_again"),
+            Cause::InStead => words.get("digest.goes_on"),
+        }
+    }
+}
+
 /// What came of one attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sent {

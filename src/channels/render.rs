@@ -1,12 +1,11 @@
 //! From facts to the text of a mail: subject, text, HTML. Whatever a template
 //! leaves out of a drill's mark is put back here.
 
-use forewarn_core::level::{Level, Status};
 use forewarn_core::warning::Revision;
 use minijinja::{Value, context};
 
 use super::chart::HOURS;
-use super::facts::{FIELDS, Facts, Row};
+use super::facts::{FIELDS, Facts};
 use super::words::Words;
 use super::{Cause, naming, show};
 use crate::config::plan::Setup;
@@ -54,12 +53,8 @@ pub fn render(revision: &Revision, setup: &Setup, words: &Words, beside: Beside<
     let facts = Facts::of(revision, setup, words).linked(beside.link);
     let site = show::clean(&setup.plan.settings.site);
     let signed = words.fill("text.signed", &[("site", &site), ("key", beside.key)]);
-    let notice = match beside.cause {
-        Cause::Routed => "",
-        Cause::Again => words.get("text.asked_again"),
-        Cause::InStead => words.get("text.goes_on"),
-    };
     let acknowledge = beside.link.map_or("", |_| words.get("text.acknowledge"));
+    let notice = beside.cause.notice(words);
     written(&facts, words, Frame { signed: &signed, notice, acknowledge, chart: beside.chart })
 }
 
@@ -180,22 +175,7 @@ pub(super) fn marked_html(html: String, banner: &str) -> String {
 /// What a language's templates leave out, tried on made-up facts: every field
 /// in text and HTML, the mark of a drill, nothing taken for markup.
 pub(super) fn check(words: &Words) -> Vec<String> {
-    let rows =
-        FIELDS.map(|key| Row { key, label: format!("label-{key}"), text: format!("sample-{key}-text") });
-    let facts = Facts {
-        status: Status::Exercise,
-        mark: "sample-mark".into(),
-        banner: "sample-banner".into(),
-        level: Level::Orange,
-        tag: "sample-tag".into(),
-        symbol: "◆",
-        kind: "sample-kind".into(),
-        hazard: "sample-hazard".into(),
-        headline: "sample-headline <b>{{ head }}</b>".into(),
-        action: "sample-action".into(),
-        rows: rows.into(),
-        href: None,
-    };
+    let facts = Facts { headline: "sample-headline <b>{{ head }}</b>".into(), ..Facts::sample() };
     let frame = Frame { signed: "signed", notice: "sample-notice", acknowledge: "", chart: Chart::None };
     let context = values(&facts, words, frame, &facts.mark, &facts.banner);
     let mut faults = Vec::new();

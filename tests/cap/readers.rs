@@ -50,7 +50,7 @@ impl Desk {
         Desk { base: format!("http://{}", service.http_addr()), token: String::new() }
     }
 
-    /// Asks; where `known` is what the answer would be, that it is so.
+    /// Asks; `known` is the tag of the copy that the reader has, empty where there is none.
     pub(crate) async fn get(&self, path: &str, known: &str) -> Answer {
         let mut request = client().get(format!("{}{path}", self.base));
         if !self.token.is_empty() {

@@ -51,6 +51,16 @@ fn each_slip_in_robots_and_gateway_is_told_with_its_line() {
         ),
         (
             "[webhook]",
+            "[sms]\nurl = { env = \"ROBOT\" }\ntoken = { env = \"SPACED\" }\n[webhook]",
+            "forewarn.toml:14: sms.token has signs that no token has, expected ASCII letters, digits and signs, without spaces",
+        ),
+        (
+            "[webhook]",
+            "[sms]\nurl = { env = \"ROBOT\" }\nuser = \"a:b\"\npassword = { env = \"TOKEN\" }\n[webhook]",
+            "forewarn.toml:14: sms.user has a colon in it, expected a name without",
+        ),
+        (
+            "[webhook]",
             "[sms]\nurl = { env = \"ROBOT\" }\nsegments_max = 1\n[webhook]",
             "forewarn.toml:14: sms.segments_max is 1, expected 3 to 10",
         ),

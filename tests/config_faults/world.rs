@@ -109,6 +109,7 @@ pub(crate) fn loads(dir: &Path, indices: &mut dyn Assign) -> Result<Loaded, Faul
         "ROBOT" => Some(format!("https://qyapi.example.org/send?key={CANARY}")),
         "PLAIN" => Some(format!("http://10.0.0.7/send?key={CANARY}")),
         "SHORT" => Some(CANARY.to_owned()),
+        "SPACED" => Some(format!("{CANARY} 口令 0123456789abcdef")),
         _ => None,
     };
     let at = Timestamp::from_secs(1_782_864_000);

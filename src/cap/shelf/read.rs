@@ -6,7 +6,7 @@ use forewarn_core::time::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::{Result, Shelf, instant, key, level};
+use super::{Result, Shelf, level};
 use crate::cap::Earlier;
 use crate::cap::alert::{Reference, Time};
 
@@ -68,6 +68,8 @@ pub struct Withheld {
     pub why: String,
 }
 
+// The newest of a warning is the one put here last, which `rowid` says. Numbers do not: a log that
+// lost its end gives them out anew, to revisions that replace those it lost.
 const LISTED: &str =
     "SELECT identifier, warning, number, sent, status, kind, level, title, summary, position,
                           ordinal FROM alerts a WHERE fault IS NULL";
@@ -75,9 +77,9 @@ const LISTED: &str =
 fn listed(row: &Row<'_>) -> rusqlite::Result<Listed> {
     Ok(Listed {
         identifier: row.get(0)?,
-        warning: key(row.get(1)?),
+        warning: Key(row.get(1)?),
         number: row.get(2)?,
-        sent: instant(row.get(3)?),
+        sent: Timestamp(row.get(3)?),
         status: row.get(4)?,
         kind: row.get(5)?,
         level: level(row.get(6)?),
@@ -108,13 +110,13 @@ impl Shelf {
     /// The alerts that were published of a warning, oldest first, as later ones refer to them.
     pub fn earlier(&self, warning: Key) -> Result<Vec<Earlier>> {
         let select = "SELECT sender, identifier, sent, sent_text, expires FROM alerts
-                      WHERE warning = ?1 AND fault IS NULL ORDER BY number";
+                      WHERE warning = ?1 AND fault IS NULL ORDER BY rowid";
         let connection = self.lock();
         let mut statement = connection.prepare_cached(select)?;
         let read = |row: &Row<'_>| {
-            let sent = Time { at: instant(row.get(2)?), text: row.get(3)? };
+            let sent = Time { at: Timestamp(row.get(2)?), text: row.get(3)? };
             let reference = Reference { sender: row.get(0)?, identifier: row.get(1)?, sent };
-            Ok(Earlier { reference, expires: instant(row.get(4)?) })
+            Ok(Earlier { reference, expires: Timestamp(row.get(4)?) })
         };
         Ok(statement.query_map([warning.0], read)?.collect::<rusqlite::Result<_>>()?)
     }
@@ -123,12 +125,12 @@ impl Shelf {
     pub fn published(&self, warning: Key, number: Option<u32>) -> Result<Option<Published>> {
         let select = "SELECT body, sent, public, areas FROM alerts
                       WHERE warning = ?1 AND fault IS NULL AND (?2 IS NULL OR number = ?2)
-                      ORDER BY number DESC LIMIT 1";
+                      ORDER BY rowid DESC LIMIT 1";
         let read = |row: &Row<'_>| {
             let areas: String = row.get(3)?;
             Ok(Published {
                 body: row.get(0)?,
-                sent: instant(row.get(1)?),
+                sent: Timestamp(row.get(1)?),
                 public: row.get(2)?,
                 areas: super::areas(&areas),
             })
@@ -148,7 +150,7 @@ impl Shelf {
         let (condition, value) = readers.condition();
         let stands = format!(
             "{LISTED} AND {condition} AND last = 0 AND expires > ?2
-                 AND number = (SELECT max(number) FROM alerts b WHERE b.warning = a.warning AND b.fault IS NULL)
+                 AND a.rowid = (SELECT max(b.rowid) FROM alerts b WHERE b.warning = a.warning AND b.fault IS NULL)
              ORDER BY level DESC, position DESC, ordinal DESC LIMIT ?3"
         );
         let newest = format!("{LISTED} AND {condition} ORDER BY position DESC, ordinal DESC LIMIT ?2");
@@ -167,12 +169,12 @@ impl Shelf {
     /// The warnings whose newest revision was withheld and would hold at `now`, oldest first.
     pub fn withheld(&self, now: Timestamp) -> Result<Vec<Withheld>> {
         let select = "SELECT warning, number, fault FROM alerts a WHERE fault IS NOT NULL AND expires > ?1
-                          AND number = (SELECT max(number) FROM alerts b WHERE b.warning = a.warning)
+                          AND a.rowid = (SELECT max(b.rowid) FROM alerts b WHERE b.warning = a.warning)
                       ORDER BY position, ordinal";
         let connection = self.lock();
         let mut statement = connection.prepare_cached(select)?;
         let read =
-            |row: &Row<'_>| Ok(Withheld { warning: key(row.get(0)?), number: row.get(1)?, why: row.get(2)? });
+            |row: &Row<'_>| Ok(Withheld { warning: Key(row.get(0)?), number: row.get(1)?, why: row.get(2)? });
         Ok(statement.query_map([now.0], read)?.collect::<rusqlite::Result<_>>()?)
     }
 }

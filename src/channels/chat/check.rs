@@ -10,10 +10,10 @@ use super::fit::Detail;
 use super::recipe::{Recipe, why};
 use super::telling::{Telling, any_text};
 use super::{SERVICES, SMS};
-use crate::channels::facts::{FIELDS, Facts, Row};
+use crate::channels::facts::Facts;
 use crate::channels::naming;
 use crate::channels::words::{Given, Messages, Words, denial};
-use crate::config::fault::{Fault, Place, list};
+use crate::config::fault::{Fault, Place, list, quote};
 
 /// Every fault in the recipes of a site, told in the site's own words.
 pub fn check(given: &BTreeMap<String, String>, messages: &Given) -> Vec<Fault> {
@@ -79,19 +79,32 @@ const LINK_CHARS: usize = 43;
 /// What a recipe makes of a sample, where that is not what it must be.
 fn wanting(service: &str, file: &str, recipe: &Recipe, words: &Words) -> Option<Fault> {
     debug_assert!(SERVICES.contains(&service), "no other file is read");
-    let telling = sample(words);
     let fault = |what: String, expected: &str| Some(Fault::new(Place::new(file, 0), what, expected));
-    let body = match recipe.filled(&telling, Detail::WHOLE) {
-        Ok(body) => body,
-        Err(error) => {
-            let what = format!("a template fails ({})", why(&error));
-            let place = Place::new(file, recipe.line(&error));
-            return Some(Fault::new(place, what, "fields as in the built-in recipes"));
+    let telling = sample(words);
+    let mut bodies = vec![];
+    for telling in [&telling, &rarest(words)] {
+        match recipe.filled(telling, Detail::WHOLE) {
+            Ok(body) => bodies.push(body),
+            Err(error) => {
+                let what = format!("a template fails ({})", why(&error));
+                let place = Place::new(file, recipe.line(&error));
+                return Some(Fault::new(place, what, "fields as in the built-in recipes"));
+            }
         }
-    };
+    }
+    if let Some(bound) = recipe.bounds().iter().find(|bound| !bodies.iter().any(|body| bound.is_in(body))) {
+        let what = format!("limit.at {} leads nowhere in the body", quote(&bound.at));
+        return fault(what, "where one of its texts stands, such as \"/markdown/content\"");
+    }
+    let (body, real, mark) = (&bodies[0], &bodies[1], words.get("marks.Exercise"));
+    // Whoever reads it would not act.
+    if any_text(real, &|text| text.contains(mark)) {
+        let what = format!("says {} of what is real", quote(mark));
+        return fault(what, "{{ mark }}, which is there in a drill alone");
+    }
     let missing: Vec<&str> = needed(service)
         .iter()
-        .filter(|(_, samples)| !samples.iter().any(|it| any_text(&body, &|text| text.contains(*it))))
+        .filter(|(_, samples)| !samples.iter().any(|it| any_text(body, &|text| text.contains(*it))))
         .map(|(name, _)| *name)
         .collect();
     if !missing.is_empty() {
@@ -130,26 +143,24 @@ fn needed(service: &str) -> &'static [(&'static str, &'static [&'static str])] {
     if service == SMS { TEXT } else { CHAT }
 }
 
+/// A message by the ways that few take: real, of several, sent again, without a link. A template that
+/// fails on one of them would fail in the storm.
+fn rarest(words: &Words) -> Telling<'_> {
+    let telling = sample(words);
+    let real = telling.facts.into_iter().map(|facts| Facts {
+        status: Status::Actual,
+        mark: String::new(),
+        banner: String::new(),
+        ..facts
+    });
+    let facts: Vec<Facts> = real.collect();
+    Telling { facts: [facts.clone(), facts].concat(), notice: "sample-notice", link: None, ..telling }
+}
+
 /// A drill's message that was never sent.
 fn sample(words: &Words) -> Telling<'_> {
-    let rows =
-        FIELDS.map(|key| Row { key, label: format!("label-{key}"), text: format!("sample-{key}-text") });
-    let facts = Facts {
-        status: Status::Exercise,
-        mark: "sample-mark".into(),
-        banner: "sample-banner".into(),
-        level: Level::Orange,
-        tag: "sample-tag".into(),
-        symbol: "◆",
-        kind: "sample-kind".into(),
-        hazard: "sample-hazard".into(),
-        headline: "sample-headline".into(),
-        action: "sample-action".into(),
-        rows: rows.into(),
-        href: None,
-    };
     Telling {
-        facts: vec![facts],
+        facts: vec![Facts::sample()],
         sent: "sample-sent".into(),
         words,
         link: Some("https://sample.example/a/link"),
@@ -212,6 +223,30 @@ mod tests {
                 "\"not a drill\" may not",
             ),
             (
+                "sms",
+                "at = \"/text\"",
+                "at = \"/txt\"",
+                "channels/sms.toml: limit.at \"/txt\" leads nowhere in the body, expected where one of its texts stands",
+            ),
+            (
+                "wecom",
+                "{% if notice %}{{ notice }}",
+                "{% if notice %}{{ notic }}",
+                "channels/wecom.toml:31: a template fails (`notic` is undefined)",
+            ),
+            (
+                "wecom",
+                "{% if mark %} {{ mark }}{% endif %}",
+                " EXERCISE",
+                "channels/wecom.toml: says \"EXERCISE\" of what is real, expected {{ mark }}, which is there",
+            ),
+            (
+                "feishu",
+                "only_with = \"{{ link }}\"",
+                "only_with = true",
+                "channels/feishu.toml: only_with is no text, expected a template",
+            ),
+            (
                 "slack",
                 "markup = \"slack\"",
                 "markup = \"html\"",
@@ -234,6 +269,39 @@ mod tests {
                 "sign = \"dingtalk\"",
                 "sign = \"rsa\"",
                 "channels/dingtalk.toml:6: sign is \"rsa\"",
+            ),
+        ] {
+            check_with(service, from, to, expected);
+        }
+    }
+
+    #[test]
+    fn an_answer_that_could_call_every_message_taken_or_none_is_a_fault() {
+        for (service, from, to, expected) in [
+            (
+                "wecom",
+                "code = \"/errcode\"\n",
+                "",
+                "channels/wecom.toml: answer has codes, and not where one stands, expected code = \"/errcode\"",
+            ),
+            (
+                "wecom",
+                "code = \"/errcode\"",
+                "code = \"errcode\"",
+                "channels/wecom.toml:11: answer.code is no JSON pointer, expected one such as \"/errcode\"",
+            ),
+            (
+                "wecom",
+                "ok = [0]\n",
+                "",
+                "channels/wecom.toml:11: answer has a code and none that means success, expected ok = [...]",
+            ),
+            ("wecom", "ok = [0]", "ok = [0, -1]", "answer has -1 both in ok and in busy or dead"),
+            (
+                "teams",
+                "status = [200, 202]",
+                "status = [200, 302]",
+                "channels/teams.toml:13: answer.status has 302, expected 200 to 299: no other means success",
             ),
         ] {
             check_with(service, from, to, expected);

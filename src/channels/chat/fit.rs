@@ -26,6 +26,11 @@ pub(super) enum Most {
 }
 
 impl Bound {
+    /// Whether a body has anything there to hold it against.
+    pub(super) fn is_in(&self, body: &Value) -> bool {
+        body.pointer(&self.at).is_some()
+    }
+
     /// Whether a body keeps within it.
     pub(super) fn holds(&self, body: &Value) -> bool {
         let Some(part) = body.pointer(&self.at) else { return true };

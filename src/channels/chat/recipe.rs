@@ -17,7 +17,7 @@ use super::sign::Sign;
 use super::telling::Telling;
 use crate::config::fault::{Fault, Faults, Place, list};
 use crate::config::raw::channels as raw;
-use crate::config::raw::table::At;
+use crate::config::raw::table::{At, OneOrMany};
 
 /// The built-in recipes, in the order of [`SERVICES`].
 const BUILT_IN: [&str; SERVICES.len()] = [
@@ -120,7 +120,6 @@ impl Recipe {
     }
 
     /// What the service takes at most.
-    #[cfg(test)]
     pub(super) fn bounds(&self) -> &[Bound] {
         &self.bounds
     }
@@ -201,6 +200,7 @@ impl<'a> Reading<'a> {
         }
         let bounds = raw.limit.iter().filter_map(|limit| self.bound(limit)).collect();
         let headers = self.headers(raw);
+        let answer = self.answer(&raw.answer);
         let colours: BTreeMap<String, String> =
             raw.colours.iter().flatten().map(|(level, word)| (level.clone(), word.0.clone())).collect();
         let unknown = colours.keys().filter(|level| !LEVELS.contains(&level.as_str()));
@@ -216,7 +216,7 @@ impl<'a> Reading<'a> {
             },
             headers,
             sign: raw.sign.map(Sign::from),
-            answer: Meaning::of(&raw.answer),
+            answer,
             bounds,
             colours,
             body,
@@ -237,7 +237,10 @@ impl<'a> Reading<'a> {
             raw::Body::Table(table) => {
                 let only_with = table.get(ONLY_WITH).and_then(|body| match body {
                     raw::Body::Text(text) => Some(self.template(text)),
-                    raw::Body::Bare(_) | raw::Body::List(_) | raw::Body::Table(_) => None,
+                    raw::Body::Bare(_) | raw::Body::List(_) | raw::Body::Table(_) => {
+                        self.fault(0, "only_with is no text".into(), "a template such as \"{{ link }}\"");
+                        None
+                    }
                 });
                 let entries = table.iter().filter(|(key, _)| *key != ONLY_WITH);
                 let entries = entries.map(|(key, body)| (key.clone(), self.node(body))).collect();
@@ -281,6 +284,37 @@ impl<'a> Reading<'a> {
             self.fault(line, "limit.at is no JSON pointer".into(), "one such as \"/markdown/content\"");
         }
         Some(Bound { at, most })
+    }
+
+    /// What an answer means. Rules that could call no message taken, or any, are faults: the one sends
+    /// it again until it expires, the other loses it unseen.
+    fn answer(&mut self, raw: &raw::Answer) -> Meaning {
+        let pointers: Vec<&At<_>> = raw.code.iter().flat_map(OneOrMany::iter).collect();
+        let [ok, busy, dead] =
+            [&raw.ok, &raw.busy, &raw.dead].map(|codes| codes.as_deref().unwrap_or_default());
+        match pointers.first() {
+            Some(first) if ok.is_empty() => {
+                let what = "answer has a code and none that means success".to_owned();
+                self.fault(first.line, what, "ok = [...] with the codes of what was taken");
+            }
+            None if [ok, busy, dead].iter().any(|codes| !codes.is_empty()) => {
+                let what = "answer has codes, and not where one stands".to_owned();
+                self.fault(0, what, "code = \"/errcode\", a JSON pointer into the answer");
+            }
+            Some(_) | None => {}
+        }
+        if let Some(both) = ok.iter().find(|code| busy.contains(code) || dead.contains(code)) {
+            let what = format!("answer has {} both in ok and in busy or dead", both.0);
+            self.fault(0, what, "each code once");
+        }
+        for pointer in pointers.iter().filter(|pointer| !pointer.value.0.starts_with('/')) {
+            self.fault(pointer.line, "answer.code is no JSON pointer".into(), "one such as \"/errcode\"");
+        }
+        for status in raw.status.iter().flatten().filter(|status| !(200..=299).contains(&status.value)) {
+            let what = format!("answer.status has {}", status.value);
+            self.fault(status.line, what, "200 to 299: no other means success");
+        }
+        Meaning::of(raw)
     }
 
     fn headers(&mut self, raw: &raw::Recipe) -> HeaderMap {

@@ -44,12 +44,15 @@ fn septets(c: char) -> Option<usize> {
 /// one of them would cost more than half of each segment.
 pub(super) fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
-    for c in text.chars() {
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
         match c {
             '²' => plain.push('2'),
             '³' => plain.push('3'),
             'µ' | 'μ' => plain.push('u'),
-            '°' => {}
+            '°' if rest.peek().is_some_and(|next| matches!(next, 'C' | 'F')) => {}
+            // A slope's, which would lose its unit.
+            '°' => plain.push_str("deg"),
             '’' | '‘' => plain.push('\''),
             '“' | '”' => plain.push('"'),
             '–' | '—' => plain.push('-'),
@@ -95,6 +98,7 @@ mod tests {
     #[test]
     fn a_few_signs_do_not_halve_a_text() {
         assert_eq!(plain("31.2 °C, 80.0 µg/m³ – it’s…"), "31.2 C, 80.0 ug/m3 - it's...");
+        assert_eq!(plain("tilt 2.0 °, limit 1.5°"), "tilt 2.0 deg, limit 1.5deg");
         // Where it stays out all the same, it stays as it was.
         assert_eq!(plain("水 31.2 °C"), "水 31.2 °C");
     }

@@ -11,7 +11,7 @@ use crate::channels::door::World;
 use crate::channels::facts::{Facts, Row};
 use crate::channels::summary::gravest_first;
 use crate::channels::words::Words;
-use crate::channels::{Cause, Envelope, naming, render, show};
+use crate::channels::{Envelope, naming, render, show};
 
 /// What a message tells.
 #[derive(Debug, Clone)]
@@ -44,18 +44,14 @@ impl<'a> Telling<'a> {
         let facts = revisions.iter().map(|revision| Facts::of(revision, setup, words).linked(link)).collect();
         let key = envelope.key.to_string();
         let site = show::clean(&setup.plan.settings.site);
-        let several = revisions.len() > 1;
         Telling {
             facts,
             sent: sent.unwrap_or_default(),
             words,
             link,
-            notice: match (envelope.cause, several) {
-                (Cause::Routed, _) => "",
-                (Cause::Again, false) => words.get("text.asked_again"),
-                (Cause::Again, true) => words.get("digest.asked_again"),
-                (Cause::InStead, false) => words.get("text.goes_on"),
-                (Cause::InStead, true) => words.get("digest.goes_on"),
+            notice: match revisions.len() {
+                0 | 1 => envelope.cause.notice(words),
+                _ => envelope.cause.notice_of_several(words),
             },
             signed: words.fill("text.signed", &[("site", &site), ("key", &key)]),
             key,

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use forewarn_core::level::{Level, Status};
 use forewarn_core::units::Datum;
 use forewarn_core::warning::{Evidence, Kind, Reason, TroubleCode};
 

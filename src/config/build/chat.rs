@@ -57,12 +57,38 @@ impl Build<'_> {
     fn sms(&mut self, sms: &At<chat::Sms>, webhook: Option<&Webhook>) -> Option<Sms> {
         let (line, sms) = (sms.line, &sms.value);
         let url = self.place_of("sms.url", &sms.url, webhook);
+        let login = self.login(line, sms);
+        let segments_max = sms
+            .segments_max
+            .as_ref()
+            .map(|written| self.within(Some(written), "sms.segments_max", 5, SEGMENTS));
+        Some(Sms { way: Way { url: url?, sign: None, login }, segments_max })
+    }
+
+    /// What the gateway lets in by: nothing that a request could not say, for that would be left out of it.
+    fn login(&mut self, line: u32, sms: &chat::Sms) -> Option<Login> {
         let password = sms.password.as_ref().and_then(|reference| self.secret(reference));
         let token = sms.token.as_ref().and_then(|reference| self.secret(reference));
-        let login = match (&sms.token, &sms.user, &sms.password) {
+        match (&sms.token, &sms.user, &sms.password) {
             (None, None, None) => None,
-            (Some(_), None, None) => token.map(Login::Token),
+            (Some(reference), None, None) => {
+                let token = token?;
+                if !token.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
+                    let what = "sms.token has signs that no token has".to_owned();
+                    self.fault(
+                        &self.at(reference.line),
+                        what,
+                        "ASCII letters, digits and signs, without spaces",
+                    );
+                }
+                Some(Login::Token(token))
+            }
             (None, Some(user), Some(_)) => {
+                // The colon parts the name from the password.
+                if user.value.0.contains(':') {
+                    let what = "sms.user has a colon in it".to_owned();
+                    self.fault(&self.at(user.line), what, "a name without");
+                }
                 password.map(|password| Login::User(user.value.0.clone(), password))
             }
             (Some(_), _, _) | (None, Some(_), None) | (None, None, Some(_)) => {
@@ -70,12 +96,7 @@ impl Build<'_> {
                 self.fault(&self.at(line), "sms has keys that do not go together", expected);
                 None
             }
-        };
-        let segments_max = sms
-            .segments_max
-            .as_ref()
-            .map(|written| self.within(Some(written), "sms.segments_max", 5, SEGMENTS));
-        Some(Sms { way: Way { url: url?, sign: None, login }, segments_max })
+        }
     }
 
     /// What to do is the last that a text message loses, and should never be lost.

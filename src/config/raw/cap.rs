@@ -51,7 +51,7 @@ pub(crate) fn is_plain(c: char) -> bool {
 pub(crate) struct Oid(pub(crate) String);
 
 impl Word for Oid {
-    const EXPECTED: &'static str = "an object identifier such as \"2.49.0.1.156.3\"";
+    const EXPECTED: &'static str = "an object identifier such as \"2.49.0.1.156.3\" (2.49.0.0 is of those who warn, 2.49.0.1 of their alerts)";
 
     fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
@@ -61,6 +61,10 @@ impl Word for Oid {
                 && arc.bytes().all(|b| b.is_ascii_digit())
                 && (*arc == "0" || !arc.starts_with('0'))
         };
+        // The register of authorities lists this one, and receivers take it for no alert's.
+        if arcs.starts_with(&["2", "49", "0", "0"]) {
+            return None;
+        }
         (arcs.len() >= 2 && text.len() <= OID_MAX && arcs.iter().all(is_arc)).then(|| Oid(text.to_owned()))
     }
 }

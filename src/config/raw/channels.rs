@@ -95,7 +95,8 @@ raw! {
         busy: Option<Vec<Code>>,
         /// Codes that mean: never. Any other is tried again.
         dead: Option<Vec<Code>>,
-        /// How long to wait where the service is busy and does not say how long. Default "30 s".
+        /// How long to wait where the service is busy, by its code or by a 429, and does not say how
+        /// long. Default "30 s".
         wait: Option<Length>,
     }
 }

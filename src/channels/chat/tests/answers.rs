@@ -1,6 +1,10 @@
 //! What each service's answers come to.
 
+use reqwest::StatusCode;
+
+use super::super::recipe::Recipe;
 use super::*;
+use crate::channels::post::Answer;
 
 fn rejected(reason: &str) -> Sent {
     Sent::Rejected { reason: reason.into() }
@@ -54,7 +58,7 @@ async fn a_200_that_says_no_is_no_success() {
         ("slack", 403, "action_prohibited", never),
         ("slack", 404, "no_service", never),
         ("slack", 410, "channel_is_archived", never),
-        ("slack", 429, "rate_limited", later),
+        ("slack", 429, "rate_limited", after(2)),
         ("slack", 500, "rollup_error", later),
         ("teams", 202, "", ok),
         ("teams", 200, "1", ok),
@@ -65,11 +69,12 @@ async fn a_200_that_says_no_is_no_success() {
             "Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error 429 with ContextId x",
             later,
         ),
-        ("teams", 429, "", later),
+        ("teams", 429, "", after(10)),
         ("teams", 413, "", never),
         ("sms", 200, "{}", ok),
         ("sms", 202, "", ok),
         ("sms", 401, "", never),
+        ("sms", 429, "", after(30)),
         ("sms", 503, "", later),
         ("sms", 302, "", never),
     ] {
@@ -120,4 +125,53 @@ async fn an_answer_without_end_is_no_success_where_it_is_looked_into() {
     service.answer_with(200, &format!("{{\"errcode\":0,\"x\":\"{}\"}}", "x".repeat(70_000)));
     let sent = send(&service, "en", sample::flood(Status::Actual)).await;
     assert!(matches!(sent, Sent::Retry { .. }), "{sent:?}");
+}
+
+/// What an answer comes to by rules of a recipe's own; `None` is success.
+fn by_rules(rules: &str, status: u16, said: Option<&str>) -> Option<Sent> {
+    let text =
+        format!("markup = \"none\"\nlimit = []\n[answer]\n{rules}\n[body]\ntext = \"{{{{ short }}}}\"\n");
+    let recipe = Recipe::read("sms.toml", &text).unwrap_or_else(|faults| panic!("{faults}"));
+    let status = StatusCode::from_u16(status).expect("a status");
+    let answer = Answer { status, after: None, said: said.map(|said| said.as_bytes().to_vec()) };
+    let moment = Moment { at: NOW, offset: Span::ZERO, trusted: true };
+    Some(recipe.answer.judge(&answer, false, moment)).filter(|sent| *sent != Sent::Accepted)
+}
+
+#[test]
+fn a_success_is_all_that_a_recipe_calls_one() {
+    let code = "code = \"/code\"\nok = [0]\n";
+    for (rules, status, said, is_taken) in [
+        (format!("{code}status = [200]"), 200, Some("{\"code\":0}"), true),
+        (format!("{code}status = [200]"), 202, Some("{\"code\":0}"), false),
+        (format!("{code}text = '{{\"code\":0}}'"), 200, Some("{\"code\":0,\"queued\":false}"), false),
+        (format!("{code}failed = [\"partly\"]"), 200, Some("{\"code\":0,\"note\":\"partly\"}"), false),
+        ("failed = [\"delivery failed\"]".to_owned(), 200, Some(""), true),
+        // It broke off before it said whether it failed.
+        ("failed = [\"delivery failed\"]".to_owned(), 200, None, false),
+        ("text = \"ok\"".to_owned(), 200, None, false),
+        (String::new(), 200, None, true),
+    ] {
+        let came = by_rules(&rules, status, said);
+        assert_eq!(came.is_none(), is_taken, "{rules} {status} {said:?}: {came:?}");
+        assert!(matches!(came, None | Some(Sent::Retry { .. })), "perhaps it was taken: {came:?}");
+    }
+}
+
+#[test]
+fn a_code_that_is_a_sentence_is_told_nowhere() {
+    let rules = "code = \"/result\"\nok = [\"OK\"]\ndead = [\"no such number\"]\n";
+    for (said, expected) in [
+        ("{\"result\":\"isv.LIMIT_7-x\"}", "with code isv.LIMIT_7-x"),
+        ("{\"result\":\"no such number\"}", "with code no such number"),
+        ("{\"result\":\"+8613800001111 is barred\"}", "with a code that is none"),
+        ("{\"result\":\"a\\nb\"}", "with a code that is none"),
+    ] {
+        match by_rules(rules, 200, Some(said)) {
+            Some(Sent::Retry { reason, .. } | Sent::Rejected { reason }) => {
+                assert_eq!(reason, format!("the receiver answered 200 {expected}"));
+            }
+            came => panic!("{said}: {came:?}"),
+        }
+    }
 }
