@@ -45,6 +45,7 @@ impl Crowd {
             r#"
 site = {{ name = "Scale", zone = "Asia/Shanghai" }}
 operator = {{ contact = "it" }}
+limits = {{ memory_max = "4 GiB" }}
 listener = {{ bind = "{}", decode = {{ format = "json" }} }}
 http = {{ bind = "127.0.0.1:{}", tokens = {{ bench = {{ env = "{TOKEN_VARIABLE}" }} }} }}
 webhook = {{ secret = {{ file = "{}" }}, allow = ["127.0.0.0/8"], plaintext = true }}
