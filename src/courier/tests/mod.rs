@@ -1,6 +1,7 @@
 //! Tests of the courier: the lanes alone by tables and over random histories,
 //! then the whole courier against a log, channels and a clock of their own.
 
+mod arrivals;
 mod bounds;
 mod digests;
 mod doubles;
