@@ -64,7 +64,7 @@ played() { # PROCESS
 play_on qj-02 constant --low 57 --lasts "5 min"
 play_on qj-03 constant --low 49 --lasts "5 min"
 
-step "4. The flood comes: 66 m, where red begins at 72.40 m"
+step "4. The flood comes: from 70 m to 73 m, where red begins at 72.40 m"
 play_on qj-01 ramp --low 70 --peak 73 --lasts "10 s"
 played $!
 play_on qj-01 constant --low 73 --lasts "15 s"

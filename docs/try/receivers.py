@@ -59,6 +59,9 @@ class Webhook(BaseHTTPRequestHandler):
             print("webhook with a wrong signature: is FOREWARN_WEBHOOK_SECRET the same?", flush=True)
             return
         delivery = json.loads(body)
+        if delivery["type"] == "heartbeat":
+            print(f"webhook {delivery['status']}: heartbeat {delivery['counter']}", flush=True)
+            return
         for revision in delivery["revisions"]:
             words = revision["text"]["headline"]
             print(f"webhook {delivery['status']}: {words}", flush=True)

@@ -103,7 +103,9 @@ pub async fn play(simulation: &Simulation, out: &mut dyn Write) -> anyhow::Resul
     let (client, events) = AsyncClient::new(options, 1024);
     let mut events = followed(events);
     let connected = tokio::time::timeout(ANSWER_WITHIN, connected(&mut events)).await;
-    let answer = connected.with_context(|| format!("{host}:{port} does not answer"))??;
+    let answer = connected.with_context(|| format!("{host}:{port} does not answer"))?.with_context(|| {
+        format!("{host}:{port} takes no connection, expected the listener of a drill that runs")
+    })?;
     match world(&answer) {
         Some("drill") => writeln!(out, "{host}:{port} is a drill's listener")?,
         Some(world) => {
@@ -117,6 +119,7 @@ pub async fn play(simulation: &Simulation, out: &mut dyn Write) -> anyhow::Resul
              simulated and lies below {DRILL_TOPIC}/, which no live service takes"
         )?,
     }
+    out.flush()?;
     let every = Duration::from_micros(simulation.every.0.unsigned_abs()).max(Duration::from_millis(1));
     let mut ticks = tokio::time::interval(every);
     let (all, mut sent, mut acknowledged) = (simulation.readings(), 0, 0);
@@ -129,6 +132,7 @@ pub async fn play(simulation: &Simulation, out: &mut dyn Write) -> anyhow::Resul
                 sent += 1;
                 let (station, quantity) = &simulation.sensor;
                 writeln!(out, "{station}/{quantity} {value:.3}")?;
+                out.flush()?;
             }
             event = events.recv() => match event.context("the connection ended")?? {
                 Packet::PubAck(_) => acknowledged += 1,

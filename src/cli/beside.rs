@@ -122,7 +122,9 @@ impl Beside {
     /// Opens the one that is meant.
     pub(super) fn open(places: &Places) -> anyhow::Result<Beside> {
         let data = data_dir(places)?;
-        let plan = newest_plan(&data).map_err(|error| anyhow::anyhow!("{}: {error}", data.display()))?;
+        let hint = if places.data.is_some() { "" } else { ", or give --data DIR" };
+        let plan =
+            newest_plan(&data).map_err(|error| anyhow::anyhow!("{}: {error}{hint}", data.display()))?;
         Ok(Beside { data, names: Names(plan) })
     }
 

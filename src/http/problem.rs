@@ -77,7 +77,8 @@ impl Problem {
     /// What was named is not there.
     pub fn no_such(what: &str, id: &str) -> Self {
         let shown: String = id.chars().take(80).filter(|c| !c.is_control()).collect();
-        Self::new(StatusCode::NOT_FOUND, "no such thing", format!("there is no {what} {shown:?}"))
+        let detail = format!("there is no {what} {shown:?}, expected one that is listed, by its whole id");
+        Self::new(StatusCode::NOT_FOUND, "no such thing", detail)
     }
 
     /// The body was not understood.

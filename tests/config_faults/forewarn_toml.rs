@@ -237,6 +237,11 @@ const FAULTS: &[Row] = &[
     ),
     (
         "[webhook]",
+        "[http]\nbind = \"0.0.0.0:1883\"\n[listener]\nbind = \"127.0.0.1:1883\"\n[webhook]",
+        "forewarn.toml:13: http.bind is 0.0.0.0:1883, a port of listener.bind, expected another port",
+    ),
+    (
+        "[webhook]",
         "[cap]\nsender = \"fw, river\"\noid = \"2.49.01\"\ncategories = { snow = \"Snow\" }\n[webhook]",
         "forewarn.toml:13: cap.sender is \"fw, river\", expected a domain name or a mail address, without space, comma, < and &\nforewarn.toml:14: cap.oid is \"2.49.01\", expected an object identifier such as \"2.49.0.1.156.3\" (2.49.0.0 is of those who warn, 2.49.0.1 of their alerts)\nforewarn.toml:15: cap.categories.snow is \"Snow\", expected Geo, Met, Safety, Security, Rescue, Fire, Health, Env, Transport, Infra, CBRNE or Other",
     ),

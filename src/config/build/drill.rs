@@ -83,6 +83,16 @@ impl Build<'_> {
         }
     }
 
+    /// What one service listens on itself.
+    pub(super) fn ports_once(&mut self, main: &Main) {
+        let ports = ports(main);
+        for (nth, (name, line, port)) in ports.iter().enumerate() {
+            if let Some((taker, ..)) = ports[..nth].iter().find(|(.., it)| clash(*it, *port)) {
+                self.shared(*line, format!("{name} is {port}, a port of {taker}"), "another port");
+            }
+        }
+    }
+
     fn sender_apart(&mut self, own: &Main, live: &Main) {
         let (Some(own), Some(live)) = (&own.email, &live.email) else { return };
         let sender = |from: &str| {

@@ -140,6 +140,7 @@ impl Build<'_> {
             sources.push(source);
             http
         });
+        self.ports_once(main);
         self.turned_twice(&sources);
         let email = self.email(main);
         let webhook = self.webhook(main);
