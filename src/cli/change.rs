@@ -10,12 +10,16 @@ use super::beside::data_dir;
 use super::{Exit, Surroundings};
 use crate::app::control::{Request, Response, ask};
 use crate::app::listening::Listening;
+use crate::state::StateReader;
 
 /// Longer than the service itself gives a command.
 const ANSWER_WITHIN: Duration = Duration::from_secs(40);
 
 /// Longer than the service gives its last commits and its followers together.
 const STOP_WITHIN: Duration = Duration::from_secs(90);
+
+/// Deliveries counted at most that a stopped service leaves.
+const LEFT_MAX: usize = 100_000;
 
 /// How often it is looked whether the service has stopped.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -80,7 +84,18 @@ pub(super) fn stop(args: &PlacesArgs, around: &mut Surroundings<'_>) -> io::Resu
         std::thread::sleep(LOOK_EVERY);
     }
     writeln!(around.out, "stopped")?;
+    match left(&data) {
+        0 => {}
+        1 => writeln!(around.out, "1 delivery is left; the next start goes on with it")?,
+        left => writeln!(around.out, "{left} deliveries are left; the next start goes on with them")?,
+    }
     Ok(Exit::Done)
+}
+
+/// How many deliveries a service that has stopped leaves behind; none where that cannot be read.
+fn left(data: &Path) -> usize {
+    let state = StateReader::open_read_only(&data.join("state.db"));
+    state.and_then(|state| state.outstanding_deliveries(LEFT_MAX)).map_or(0, |rows| rows.len())
 }
 
 /// Whether the service did what it was asked.
