@@ -10,12 +10,16 @@ use super::beside::data_dir;
 use super::{Exit, Surroundings};
 use crate::app::control::{Request, Response, ask};
 use crate::app::listening::Listening;
+use crate::state::{StateError, StateReader};
 
 /// Longer than the service itself gives a command.
 const ANSWER_WITHIN: Duration = Duration::from_secs(40);
 
 /// Longer than the service gives its last commits and its followers together.
 const STOP_WITHIN: Duration = Duration::from_secs(90);
+
+/// Deliveries counted at most that a stopped service leaves.
+const LEFT_MAX: usize = 100_000;
 
 /// How often it is looked whether the service has stopped.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -80,7 +84,19 @@ pub(super) fn stop(args: &PlacesArgs, around: &mut Surroundings<'_>) -> io::Resu
         std::thread::sleep(LOOK_EVERY);
     }
     writeln!(around.out, "stopped")?;
+    match left(&data) {
+        Ok(0) => {}
+        Ok(1) => writeln!(around.out, "1 delivery is left; the next start goes on with it")?,
+        Ok(left) => writeln!(around.out, "{left} deliveries are left; the next start goes on with them")?,
+        Err(error) => writeln!(around.err, "how many deliveries are left cannot be read: {error}")?,
+    }
     Ok(Exit::Done)
+}
+
+/// How many deliveries a service that has stopped leaves behind, [`LEFT_MAX`] at most.
+fn left(data: &Path) -> Result<usize, StateError> {
+    let state = StateReader::open_read_only(&data.join("state.db"))?;
+    Ok(state.outstanding_deliveries(LEFT_MAX)?.len())
 }
 
 /// Whether the service did what it was asked.
