@@ -1,6 +1,7 @@
 //! Released, and not in the lanes yet. A storm releases half a million deliveries
 //! in a few records: they enter by slices, so that the first of them are on their
-//! way long before the last has its place, and red goes in first.
+//! way long before the last has its place, and red goes in first. What is no storm
+//! enters at once, in order of release.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -38,12 +39,14 @@ impl Release {
     }
 }
 
-/// Deliveries in order of release, red before all others. Bounded by the limits of
-/// the lanes, in which they are counted already.
+/// Deliveries in order of release, and red apart from all others. Bounded by the
+/// limits of the lanes, in which they are counted already.
 #[derive(Debug, Default)]
 pub(super) struct Arrivals {
-    red: VecDeque<Release>,
-    others: VecDeque<Release>,
+    red: VecDeque<(u64, Release)>,
+    others: VecDeque<(u64, Release)>,
+    /// How many have come.
+    came: u64,
     gathered: usize,
 }
 
@@ -52,14 +55,19 @@ impl Arrivals {
     pub(super) fn push(&mut self, release: Release) {
         self.gathered += usize::from(release.burden == Burden::Gathered);
         let queue = if release.goes_ahead() { &mut self.red } else { &mut self.others };
-        queue.push_back(release);
+        queue.push_back((self.came, release));
+        self.came += 1;
     }
 
-    /// The next [`SLICE_MAX`].
+    /// The next [`SLICE_MAX`]: red first, unless these are all there are.
     pub(super) fn slice(&mut self) -> Vec<Release> {
         let red = SLICE_MAX.min(self.red.len());
         let others = (SLICE_MAX - red).min(self.others.len());
-        let next: Vec<Release> = self.red.drain(..red).chain(self.others.drain(..others)).collect();
+        let mut next: Vec<_> = self.red.drain(..red).chain(self.others.drain(..others)).collect();
+        if self.is_empty() {
+            next.sort_by_key(|&(nth, _)| nth);
+        }
+        let next: Vec<Release> = next.into_iter().map(|(_, release)| release).collect();
         self.gathered -= next.iter().filter(|release| release.burden == Burden::Gathered).count();
         next
     }

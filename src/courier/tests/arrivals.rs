@@ -18,9 +18,11 @@ fn entered(slice: &[Release]) -> Vec<u64> {
     slice.iter().map(|release| release.revision.id.position.0).collect()
 }
 
-#[test]
-fn red_enters_first_and_the_last_word_stays_behind_what_it_ends() {
+/// Three warnings, two of which end, after so many others.
+fn after(others: usize) -> Arrivals {
     let mut arrivals = Arrivals::default();
+    let before = revision(50, 1, 50, Kind::Alert, Level::Orange, &[0]);
+    (0..others).for_each(|_| arrivals.push(release(&before, Burden::Pressing)));
     for revision in [
         revision(100, 1, 100, Kind::Alert, Level::Yellow, &[0]),
         revision(100, 2, 101, Kind::Cancel, Level::Red, &[0]),
@@ -31,8 +33,20 @@ fn red_enters_first_and_the_last_word_stays_behind_what_it_ends() {
     ] {
         arrivals.push(release(&revision, Burden::Pressing));
     }
-    assert_eq!(entered(&arrivals.slice()), [102, 104, 100, 101, 103, 105]);
+    arrivals
+}
+
+#[test]
+fn red_enters_a_storm_first_and_the_last_word_stays_behind_what_it_ends() {
+    let mut arrivals = after(SLICE_MAX - 2);
+    assert_eq!(entered(&arrivals.slice())[..3], [102, 104, 50]);
+    assert_eq!(entered(&arrivals.slice()), [100, 101, 103, 105]);
     assert!(arrivals.is_empty());
+}
+
+#[test]
+fn what_is_no_storm_enters_in_order_of_release() {
+    assert_eq!(entered(&after(0).slice()), [100, 101, 102, 103, 104, 105]);
 }
 
 #[test]
