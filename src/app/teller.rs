@@ -74,7 +74,7 @@ impl Teller {
         let mut happened = Vec::new();
         let mut nth = 0;
         let mut add = |position: u64, (kind, seen_in, data): (Kind, Where, Value)| {
-            happened.push(Happened { place: (position, nth), kind, seen_in, data: Arc::new(data) });
+            happened.push(Happened { place: (position, nth), kind, seen_in, data: data.to_string().into() });
             nth += 1;
         };
         for (position, input) in (record.first.0..).zip(&record.inputs) {
@@ -207,7 +207,7 @@ impl Teller {
         known[from..upto].copy_from_slice(&states);
         for (ix, view) in changed {
             let data = serde_json::to_value(&view).unwrap_or_default();
-            self.hub.tell_now(Kind::Sensor, stands_in(&plan, ix), data, &plan);
+            self.hub.tell_now(Kind::Sensor, stands_in(&plan, ix), &data, &plan);
         }
         (upto < plan.sensors.len() && !states.is_empty()).then_some(upto)
     }

@@ -99,8 +99,8 @@ pub struct Happened {
     pub kind: Kind,
     /// Whom it may be shown.
     pub seen_in: Where,
-    /// What happened.
-    pub data: Arc<Value>,
+    /// What happened: JSON, as it goes out.
+    pub data: Arc<str>,
 }
 
 /// Hands events on to all who follow.
@@ -173,11 +173,11 @@ impl Hub {
     }
 
     /// Hands on what stands in no record: it is placed after all that was told.
-    pub fn tell_now(&self, kind: Kind, seen_in: Where, data: Value, plan: &Plan) {
+    pub fn tell_now(&self, kind: Kind, seen_in: Where, data: &Value, plan: &Plan) {
         let mut shared = self.lock();
         let (position, nth) = shared.kept.back().map_or(shared.complete_after, |last| last.place);
         let place = (position, nth.saturating_add(1));
-        shared.tell(&Happened { place, kind, seen_in, data: Arc::new(data) }, plan);
+        shared.tell(&Happened { place, kind, seen_in, data: data.to_string().into() }, plan);
     }
 
     /// Ends every stream.
@@ -267,7 +267,7 @@ impl Stream for Following {
 fn written(sent: Sent) -> Event {
     match sent {
         Sent::Happened(Happened { place: (position, nth), kind, data, .. }) => {
-            Event::default().id(format!("{position}.{nth}")).event(kind.word()).data(data.to_string())
+            Event::default().id(format!("{position}.{nth}")).event(kind.word()).data(&*data)
         }
         Sent::Reset => Event::default().event("reset").data("{}"),
         Sent::Dropped => Event::default().event("dropped").data("{}"),

@@ -4,7 +4,7 @@ use super::*;
 
 fn happened(position: u64, area: Option<u32>) -> Happened {
     let seen_in = area.map_or(Where::Service, |area| Where::Areas(vec![AreaIx(area)]));
-    Happened { place: (position, 0), kind: Kind::Revision, seen_in, data: Arc::new(Value::Null) }
+    Happened { place: (position, 0), kind: Kind::Revision, seen_in, data: "null".into() }
 }
 
 fn hub() -> Arc<Hub> {
@@ -59,9 +59,9 @@ async fn who_comes_back_gets_what_is_kept_or_is_told_to_read_anew() {
 #[tokio::test]
 async fn what_stands_in_no_record_is_placed_after_all_that_does() {
     let hub = hub();
-    hub.tell_now(Kind::Sensor, Where::Service, Value::Null, &Plan::default());
+    hub.tell_now(Kind::Sensor, Where::Service, &Value::Null, &Plan::default());
     hub.tell(&[happened(5, None)], &Plan::default());
-    hub.tell_now(Kind::Sensor, Where::Service, Value::Null, &Plan::default());
+    hub.tell_now(Kind::Sensor, Where::Service, &Value::Null, &Plan::default());
     let places: Vec<(u64, u32)> = hub.lock().kept.iter().map(|it| it.place).collect();
     assert_eq!(places, [(0, FROM_THE_LOG_MAX + 1), (5, 0), (5, 1)]);
 }
