@@ -45,6 +45,8 @@ impl Service {
             .arg("--data")
             .arg(&place.data)
             .env("FOREWARN_LOG", "error")
+            // As the unit and the image set it: docs/systemd/forewarn.service, Dockerfile.
+            .env("MIMALLOC_PURGE_DELAY", "10")
             .env(TOKEN_VARIABLE, TOKEN)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
