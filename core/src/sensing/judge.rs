@@ -285,7 +285,7 @@ impl Judge {
         let shown =
             if level == Level::Normal { pending.map_or(self.told, |pending| pending.level) } else { level };
         let saturated = behind.is_some_and(|behind| {
-            is_saturated(behind, rule.side, bench.sensor)
+            is_saturated(&behind, rule.side, bench.sensor)
                 && (late.is_some() || ladder.censored || behind.flag == Flag::Suspect)
         });
         // A reading that failed measured nothing, and the end of the span that it
@@ -352,7 +352,7 @@ impl Judge {
 
     /// Whether no reading that comes late can take the level back: the settled
     /// ones support it, or the newest good one reaches it by itself.
-    fn is_firm(&self, level: Level, newest: Option<&Sample>, rule: &Rule, limit: Option<f64>) -> bool {
+    fn is_firm(&self, level: Level, newest: Option<Sample>, rule: &Rule, limit: Option<f64>) -> bool {
         if self.settled.ladder.sound.level() >= level {
             return true;
         }
@@ -362,7 +362,7 @@ impl Judge {
             (Some(measured), Some(limit)) => reaches(rule.side, measured, limit),
             (None, _) | (_, None) => false,
         };
-        at_once && reached && newest.is_some_and(Sample::is_good)
+        at_once && reached && newest.is_some_and(|newest| newest.is_good())
     }
 }
 

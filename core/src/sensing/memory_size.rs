@@ -2,7 +2,7 @@
 
 use super::judge::{EVIDENCE_READINGS, Judge};
 use super::watch::Watch;
-use super::window::{Edition, Sample};
+use super::window::{Edition, Particulars, Slot};
 use crate::ids::SensorIx;
 use crate::plan::{Plan, Rule, Sensor};
 
@@ -51,6 +51,7 @@ pub fn bytes_per_sensor(plan: &Plan, sensor: SensorIx) -> usize {
             .filter(|rule| rule.subjects.iter().any(|subject| subject.sensor == sensor))
     };
     size_of::<Watch>()
-        + Room::of(known, on_it()).capacity() * (size_of::<Sample>() + size_of::<Edition>())
+        + Room::of(known, on_it()).capacity()
+            * (size_of::<Slot>() + size_of::<Edition>() + size_of::<Particulars>())
         + on_it().count() * size_of::<Judge>()
 }

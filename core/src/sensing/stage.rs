@@ -312,12 +312,12 @@ impl StationStage {
 
 impl<'a> SensorState<'a> {
     /// Its newest reading, in event time.
-    pub fn newest(&self) -> Option<&'a Sample> {
+    pub fn newest(&self) -> Option<Sample> {
         self.watch.ring.newest()
     }
 
     /// Its last sixteen readings, oldest first.
-    pub fn readings(&self) -> impl Iterator<Item = &'a Sample> + use<'a> {
+    pub fn readings(&self) -> impl Iterator<Item = Sample> + use<'a> {
         let ring = &self.watch.ring;
         ring.iter().skip(ring.len().saturating_sub(EVIDENCE_READINGS))
     }

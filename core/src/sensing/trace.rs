@@ -78,8 +78,8 @@ impl Trace {
         let needs = kind.needs().of(bench.sensor.interval);
         let Some(view) = View::new(ring, number, needs) else { return };
         let sample = view.newest();
-        let Some(ground) = self.ground(ring, number, sample, rule, bench.sensor) else {
-            return self.say(Verdict::Unknown(Why::BadData), sample);
+        let Some(ground) = self.ground(ring, number, &sample, rule, bench.sensor) else {
+            return self.say(Verdict::Unknown(Why::BadData), &sample);
         };
         let measured = match ground {
             Ground::Good => kind.measure(&view, &mut self.memory),
@@ -100,7 +100,7 @@ impl Trace {
             }
             Err(why) => Verdict::Unknown(why),
         };
-        self.say(verdict, sample);
+        self.say(verdict, &sample);
     }
 
     fn say(&mut self, verdict: Verdict, sample: &Sample) {
@@ -198,7 +198,7 @@ const TREND_GAP_INTERVALS: i64 = 3;
 /// but never over a gap. `None` where they lie within less than an interval:
 /// noise over a blink is no trend.
 pub(crate) fn trend(ring: &Ring, interval: Span) -> Option<f64> {
-    let origin = *ring.newest()?;
+    let origin = ring.newest()?;
     let mut before = origin.observed;
     let (mut n, mut t, mut y, mut tt, mut ty) = (0.0, 0.0, 0.0, 0.0, 0.0);
     let good = ring.iter().rev().take(EVIDENCE_READINGS).filter(|sample| sample.is_good());

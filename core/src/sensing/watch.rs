@@ -22,7 +22,7 @@ use crate::time::{Moment, Span, Timestamp};
 /// What the stage remembers of one sensor. In front and in as few lines of
 /// memory as may be stands what a quiet reading needs, for of 100,000 sensors
 /// hardly any is in a cache when its next reading comes.
-#[derive(Debug, Clone, PartialEq, Default, Encode, Decode)]
+#[derive(Debug, Clone, Default, Encode, Decode)]
 #[repr(C, align(64))]
 pub(crate) struct Watch {
     /// What a quiet reading is, while every judge rests.
@@ -161,9 +161,7 @@ impl Watch {
                 Some(number)
             }
             Admission::Replace(number) => {
-                if let Some(known) = self.ring.get_mut(number) {
-                    *known = sample;
-                }
+                self.ring.replace(number, sample);
                 Some(number)
             }
             Admission::Behind => {
@@ -195,7 +193,7 @@ impl Watch {
             Order::Kept => self.follow(bench.sensor),
             Order::Broken => self.follow_anew(bench.sensor),
         }
-        let sample = arrived.and_then(|number| self.ring.get(number)).copied();
+        let sample = arrived.and_then(|number| self.ring.get(number));
         // A bad one behind others says nothing, neither of now nor of then.
         let speaks = |sample: &Sample| !sample.marks.has(Marks::RETAINED) && (last || sample.is_good());
         if sample.as_ref().is_some_and(speaks) {
@@ -228,7 +226,7 @@ impl Watch {
 
     /// Makes room and puts the reading in.
     fn insert(&mut self, number: u64, sample: Sample, bench: &Bench<'_>) {
-        if self.ring.is_full() {
+        while !self.ring.has_room(sample.observed) {
             while self.settled < self.settles_early(number) {
                 self.settle_next(bench);
             }
@@ -237,8 +235,8 @@ impl Watch {
         self.ring.insert(number, sample);
     }
 
-    /// Where the window is full, readings come faster than planned: those before
-    /// this number settle early, so that what rules still need of the past is
+    /// Where the window is full, readings come faster than planned (or, beyond its
+    /// reach, years after the one before): those before this number settle early, so that what rules still need of the past is
     /// never lost when the oldest makes room for `number`.
     fn settles_early(&self, number: u64) -> u64 {
         (self.ring.first() + u64::from(self.kept) + 1).min(number)

@@ -9,9 +9,9 @@ use crate::time::Timestamp;
 impl Watch {
     /// Flags the newest reading, which came in order.
     pub(super) fn follow(&mut self, sensor: &Sensor) {
-        if let Some(newest) = self.ring.end().checked_sub(1).and_then(|number| self.ring.get_mut(number)) {
-            newest.flag_as(checks::follow(&newest.seen(), &mut self.past, sensor));
-        }
+        let Some(newest) = self.ring.newest() else { return };
+        let flag = checks::follow(&newest.seen(), &mut self.past, sensor);
+        self.ring.replace(self.ring.end() - 1, newest.flagged(flag));
     }
 
     /// Flags every reading that is not settled anew.
@@ -21,10 +21,10 @@ impl Watch {
         }
         self.past = self.before;
         for number in self.ring.first()..self.ring.end() {
-            let Some(sample) = self.ring.get_mut(number) else { continue };
+            let Some(sample) = self.ring.get(number) else { continue };
             let flag = checks::follow(&sample.seen(), &mut self.past, sensor);
             if number >= self.settled {
-                sample.flag_as(flag);
+                self.ring.replace(number, sample.flagged(flag));
             }
         }
     }

@@ -107,12 +107,12 @@ impl Watch {
     /// place of the window, and at no more: memory is what a quiet reading costs.
     pub(crate) fn quiet(&mut self, reading: &Reading, plan: &Plan, moment: Moment) -> Option<Checked> {
         let calm = self.calm.as_ref()?;
-        if !calm.holds(reading, moment, plan.settings.future_tolerance) {
+        let Reading { observed, value, marks, source, seq, identity, .. } = *reading;
+        if !calm.holds(reading, moment, plan.settings.future_tolerance) || !self.ring.reaches(observed) {
             return None;
         }
         let (flag, lateness, outage_after, patience) =
             (calm.flag, calm.lateness, calm.outage_after, calm.patience);
-        let Reading { observed, value, marks, source, seq, identity, .. } = *reading;
         let mut flat = self.past.flat;
         if let Some(patience) = &patience {
             flat = flat.next(&Seen { observed, value, flag, at_end: false }, patience);

@@ -2,7 +2,7 @@
 
 use super::super::judge::{Blind, Judge};
 use super::super::trace::Bench;
-use super::super::window::{Edition, Ring, Sample};
+use super::super::window::{Edition, REACH, Ring, Sample};
 use super::{Order, Watch, latest};
 use crate::finding::{Found, Why};
 use crate::reading::Marks;
@@ -17,16 +17,20 @@ impl Watch {
             return self.watermark > until
                 || self.ring.newest().is_some_and(|newest| newest.observed > until);
         }
-        self.ring.iter().rev().take_while(|sample| sample.observed > until).any(is_stamped_by_us)
+        self.ring
+            .iter()
+            .rev()
+            .take_while(|sample| sample.observed > until)
+            .any(|sample| is_stamped_by_us(&sample))
     }
 
     /// Moves what we stamped ourselves by as much as the clock was moved, drops
     /// what is ahead of a trusted clock all the same, and judges anew by what is
     /// left; where that is not all, how things stand is for the next reading to say.
     pub(crate) fn restamp(&mut self, by: Span, bench: &Bench<'_>, found: &mut Vec<Found>) {
-        let moved = |(sample, edition): (&Sample, Edition)| {
-            let observed = if is_stamped_by_us(sample) { sample.observed + by } else { sample.observed };
-            (Sample { observed, ..*sample }, edition)
+        let moved = |(sample, edition): (Sample, Edition)| {
+            let observed = if is_stamped_by_us(&sample) { sample.observed + by } else { sample.observed };
+            (Sample { observed, ..sample }, edition)
         };
         let mut kept: Vec<_> = self.ring.newest_first().map(moved).collect();
         kept.retain(|(sample, _)| !bench.moment.trusted || sample.observed <= latest(bench));
@@ -36,6 +40,9 @@ impl Watch {
         // Of two that come to one instant, the older stays.
         kept.reverse();
         kept.sort_by_key(|(sample, _)| sample.observed);
+        if let Some(&(newest, _)) = kept.last() {
+            kept.retain(|(sample, _)| newest.observed - sample.observed <= REACH);
+        }
         self.ring = Ring::with_capacity(self.ring.capacity());
         for (sample, edition) in kept {
             if let Err(number) = self.ring.find(sample.observed) {
