@@ -98,7 +98,7 @@ impl Watch {
             (true, true) => Admission::Behind,
             (false, _) if reading.seq < edition.seq => Admission::Refused(Marks::DUPLICATE),
             (false, _) => {
-                self.conflicts = self.conflicts.saturating_add(1);
+                self.count_conflict();
                 Admission::Refused(Marks::CONFLICT)
             }
         }

@@ -20,6 +20,6 @@ pub mod window;
 
 pub use aside::Aside;
 pub use ladder::Gathering;
-pub use memory_size::bytes_per_sensor;
+pub use memory_size::{SensorBytes, bytes_per_sensor};
 pub use stage::{RuleState, SensorState, StationStage};
 pub use watch::SOURCES_MAX;

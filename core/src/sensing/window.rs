@@ -12,6 +12,7 @@ use crate::ids::SourceIx;
 use crate::reading::{Flag, Marks};
 use crate::time::{Span, Timestamp};
 
+pub(super) use self::columns::Columns;
 pub(crate) use self::ring::Ring;
 pub(crate) use self::slot::REACH;
 pub(super) use self::slot::{Particulars, Slot};

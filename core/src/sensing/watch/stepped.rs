@@ -1,8 +1,8 @@
 //! What a step of civil time does to a window.
 
-use super::super::judge::{Blind, Judge};
+use super::super::judge::Judge;
 use super::super::trace::Bench;
-use super::super::window::{Edition, REACH, Ring, Sample};
+use super::super::window::{Edition, REACH, Sample};
 use super::{Order, Watch, latest};
 use crate::finding::{Found, Why};
 use crate::reading::Marks;
@@ -34,8 +34,8 @@ impl Watch {
         };
         let mut kept: Vec<_> = self.ring.newest_first().map(moved).collect();
         kept.retain(|(sample, _)| !bench.moment.trusted || sample.observed <= latest(bench));
-        if kept.len() < self.ring.len() && self.blind.is_none() {
-            self.blind = Some(Blind { why: Why::Warming, since: bench.moment.civil() });
+        if kept.len() < self.ring.len() && self.blind().is_none() {
+            self.turn_blind(Why::Warming, bench.moment.civil());
         }
         // Of two that come to one instant, the older stays.
         kept.reverse();
@@ -43,7 +43,7 @@ impl Watch {
         if let Some(&(newest, _)) = kept.last() {
             kept.retain(|(sample, _)| newest.observed - sample.observed <= REACH);
         }
-        self.ring = Ring::with_capacity(self.ring.capacity());
+        self.ring = self.ring.emptied();
         for (sample, edition) in kept {
             if let Err(number) = self.ring.find(sample.observed) {
                 self.ring.insert(number, sample);
@@ -54,7 +54,7 @@ impl Watch {
         self.watermark = Timestamp::MIN;
         self.forget_past();
         self.follow_anew(bench.sensor);
-        for judge in self.sitting(bench) {
+        for judge in self.sitting(bench).iter_mut() {
             *judge = Judge::new(judge.rule, judge.subject, bench.moment);
         }
         self.judge(None, Order::Broken, bench, found);

@@ -5,6 +5,7 @@ use std::hint::black_box;
 use super::columns::Columns;
 use super::slot::{Particulars, REACH, Slot};
 use super::{Edition, Sample};
+use crate::sensing::memory_size::Room;
 use crate::time::{Span, Timestamp};
 
 /// The kept readings of one sensor, oldest first, each under a number that
@@ -19,22 +20,37 @@ pub(crate) struct Ring {
     base: Timestamp,
     /// The number of the oldest.
     first: u64,
-    head: u32,
-    len: u32,
+    head: u16,
+    len: u16,
+    /// How many settled readings rules may still look back on, for those who make room.
+    pub(crate) kept: u32,
     /// What every reading says for which no column says otherwise.
     common: Particulars,
     columns: Option<Box<Columns>>,
 }
 
 impl Ring {
+    /// Of the size that a sensor and its rules ask for.
+    pub(crate) fn of(room: Room) -> Ring {
+        Ring { kept: room.kept, ..Ring::with_capacity(room.capacity()) }
+    }
+
+    /// Of 65,535 slots at most: far more than any plan asks for.
     pub(crate) fn with_capacity(capacity: usize) -> Ring {
+        let capacity = capacity.min(usize::from(u16::MAX));
         Ring { slots: vec![Slot::default(); capacity].into(), ..Ring::default() }
     }
 
     /// An empty one whose next reading has this number and comes into this slot.
     pub(super) fn starting(capacity: usize, head: u32, first: u64) -> Ring {
-        let head = if (head as usize) < capacity { head } else { 0 };
-        Ring { head, first, ..Ring::with_capacity(capacity) }
+        let empty = Ring::with_capacity(capacity);
+        let head = if (head as usize) < empty.capacity() { head as u16 } else { 0 };
+        Ring { head, first, ..empty }
+    }
+
+    /// An empty one that is the same otherwise.
+    pub(crate) fn emptied(&self) -> Ring {
+        Ring { kept: self.kept, ..Ring::with_capacity(self.capacity()) }
     }
 
     /// Reads, and makes nothing of, the place of the reading that comes next.
@@ -82,7 +98,7 @@ impl Ring {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.len as usize
+        usize::from(self.len)
     }
 
     pub(crate) fn is_full(&self) -> bool {
@@ -114,7 +130,7 @@ impl Ring {
     }
 
     pub(super) fn head(&self) -> u32 {
-        self.head
+        u32::from(self.head)
     }
 
     pub(crate) fn get(&self, number: u64) -> Option<Sample> {
@@ -150,7 +166,7 @@ impl Ring {
 
     /// The slots of the kept readings, oldest first.
     pub(super) fn live(&self) -> impl DoubleEndedIterator<Item = usize> + use<> {
-        let head = self.head as usize;
+        let head = usize::from(self.head);
         let before = (head + self.len()).saturating_sub(self.slots.len());
         let after = (head + self.len()).min(self.slots.len());
         (head..after).chain(0..before)
@@ -221,7 +237,7 @@ impl Ring {
     /// Forgets the oldest reading.
     pub(crate) fn pop_oldest(&mut self) {
         if self.len > 0 {
-            self.head = self.slot(1) as u32;
+            self.head = self.slot(1) as u16;
             self.len -= 1;
             self.first += 1;
         }
@@ -238,7 +254,7 @@ impl Ring {
     /// The same readings, the newest of them if need be, in a ring of another size.
     pub(crate) fn resized(&self, capacity: usize) -> Ring {
         let first = self.first + self.len().saturating_sub(capacity) as u64;
-        let mut ring = Ring::starting(capacity, 0, first);
+        let mut ring = Ring { kept: self.kept, ..Ring::starting(capacity, 0, first) };
         for number in first..self.end() {
             let Some(sample) = self.get(number) else { continue };
             ring.push(sample, self.edition(number));
@@ -295,7 +311,9 @@ impl Ring {
         }
         match &mut self.columns {
             None if agrees || self.len == 1 => {}
-            Some(columns) if self.len == 1 || agrees && columns.agreeing().saturating_add(1) >= self.len => {
+            Some(columns)
+                if self.len == 1 || agrees && columns.agreeing().saturating_add(1) >= u32::from(self.len) =>
+            {
                 columns.drop_particulars();
                 if columns.is_empty() {
                     self.columns = None;
@@ -326,7 +344,7 @@ impl Ring {
     }
 
     fn slot(&self, offset: usize) -> usize {
-        let slot = self.head as usize + offset;
+        let slot = usize::from(self.head) + offset;
         if slot >= self.slots.len() { slot - self.slots.len() } else { slot }
     }
 

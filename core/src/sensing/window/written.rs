@@ -49,7 +49,7 @@ impl From<Written> for Ring {
             ring.make_editions();
         }
         let from = ring.head() as usize;
-        for slot in (0..slots.len()).cycle().skip(from).take(slots.len().min(len as usize)) {
+        for slot in (0..slots.len()).cycle().skip(from).take(ring.capacity().min(len as usize)) {
             while !ring.reaches(slots[slot].observed) {
                 ring.pop_oldest();
             }
