@@ -88,7 +88,7 @@ impl Judge {
         Judge {
             rule,
             subject,
-            settled: trace,
+            settled: trace.clone(),
             tip: trace,
             told: Level::Normal,
             would: None,
@@ -102,6 +102,12 @@ impl Judge {
     /// The same judge where a new plan counts the rule's subjects otherwise.
     pub(crate) fn as_subject(&self, subject: u32) -> Judge {
         Judge { subject, ..self.clone() }
+    }
+
+    /// Reads of what it remembers one word in each line of memory.
+    pub(crate) fn touch(&self) -> impl Sized + use<> {
+        let ladders = (self.settled.ladder.onset, self.tip.ladder.onset);
+        (ladders, self.settled.turned, self.tip.turned, self.breached, self.said.map(|said| said.observed))
     }
 
     /// The rule and the subject; `None` only for a plan that this judge was not made for.
@@ -143,7 +149,7 @@ impl Judge {
         bench: &Bench<'_>,
         found: &mut Vec<Found>,
     ) {
-        self.tip = self.settled;
+        self.tip = self.settled.clone();
         self.begun = true;
         self.run(ring, unsettled, arrived, bench, found);
     }

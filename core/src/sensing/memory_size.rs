@@ -1,11 +1,12 @@
 //! How many readings a sensor's window holds, and what that costs.
 
 use super::judge::{EVIDENCE_READINGS, Judge};
-use super::watch::{Memo, Packed, Rare, Watch};
+use super::ladder::Ladder;
+use super::watch::{Packed, Rare, Watch};
 use super::window::{Columns, Edition, Particulars, Slot};
 use crate::ids::SensorIx;
 use crate::plan::{Plan, Rule, Sensor};
-use crate::rules::{Corridor, Recall};
+use crate::rules::{Corridor, Memory, Recall};
 
 /// A window keeps at most this many readings that late ones may still precede.
 /// Full: the oldest of them settle early.
@@ -66,7 +67,7 @@ pub fn bytes_per_sensor(plan: &Plan, sensor: SensorIx) -> SensorBytes {
     let recalls = |recall| on_it().any(|rule| rule.kind.as_dyn().recall() == recall);
     let (slots, rules) = (Room::of(known, on_it()).capacity(), on_it().count());
     let usual_rules = match rules {
-        _ if recalls(Recall::Memory) => rules * size_of::<Judge>(),
+        _ if recalls(Recall::Memory) => rules * (size_of::<Judge>() + 2 * size_of::<Memory>()),
         // One alone rests in the row.
         0 | 1 => 0,
         _ => rules * size_of::<Packed>(),
@@ -75,7 +76,7 @@ pub fn bytes_per_sensor(plan: &Plan, sensor: SensorIx) -> SensorBytes {
     let rare = if known.flat.is_some() { size_of::<Rare>() } else { 0 };
     let window = row + slots * size_of::<Slot>() + corridor;
     let columns = size_of::<Columns>() + slots * (size_of::<Edition>() + size_of::<Particulars>());
-    let rule_max = size_of::<Judge>().max(size_of::<Packed>() + size_of::<Memo>());
+    let rule_max = size_of::<Judge>() + 2 * (size_of::<Memory>() + size_of::<Ladder>());
     SensorBytes {
         usual: window + usual_rules + rare,
         most: window + columns + rules * rule_max + size_of::<Rare>(),
@@ -90,5 +91,7 @@ mod tests {
     fn a_row_and_what_it_points_at_are_as_small_as_they_look() {
         // Of a million sensors, eight bytes more are eight million.
         assert_eq!((size_of::<Watch>(), size_of::<Slot>(), size_of::<Packed>()), (216, 14, 24));
+        // While a service warms up every judge sits.
+        assert_eq!(size_of::<Judge>(), 320);
     }
 }

@@ -13,6 +13,7 @@ mod judge;
 mod ladder;
 mod limits;
 mod memory_size;
+mod seldom;
 mod stage;
 mod trace;
 mod watch;

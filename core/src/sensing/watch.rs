@@ -9,8 +9,8 @@ mod written;
 
 use self::mood::Mood;
 pub(super) use self::past::Rare;
+pub(super) use self::seats::Packed;
 use self::seats::Seats;
-pub(super) use self::seats::{Memo, Packed};
 use super::admit::Admission;
 use super::judge::{Blind, Judge, Standing};
 use super::memory_size::Room;

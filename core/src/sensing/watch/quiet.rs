@@ -94,7 +94,7 @@ impl Watch {
         };
         for judge in self.seats.judges() {
             black_box(rows(judge.rule, judge.subject).first().map(|row| (row.from, row.levels)));
-            black_box(judge.clone());
+            black_box(judge.touch());
         }
     }
 

@@ -29,7 +29,7 @@ pub(crate) struct Packed {
 
 /// What few of them remember besides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Memo {
+struct Memo {
     news: [Timestamp; 4],
     would: Option<(Level, Timestamp)>,
 }
