@@ -84,7 +84,7 @@ fn curve(table: &mut Table, sensors: u32) -> Option<f64> {
 /// 100,000 sensors, none in breach.
 fn quiet(table: &mut Table, what: &str, rules: Rules) {
     let plan = plan(SENSORS, AN_AREA, rules);
-    let predicted = bytes_per_sensor(&plan, SensorIx(0));
+    let predicted = bytes_per_sensor(&plan, SensorIx(0)).usual;
     let before = resident();
     let mut world = World::new(plan, SENSORS);
     // Until every window is full.

@@ -289,9 +289,40 @@ fn what_a_clock_set_back_drops_leaves_the_next_reading_to_say_how_things_stand()
 }
 
 #[test]
+fn of_readings_many_years_apart_the_newer_stay() {
+    const DECADE: i64 = 10 * 365 * 86_400;
+    // By a device whose clock began at 1970.
+    let mut bench = check(one_of_one(), &[(60, at(60 - 5 * DECADE, 9.0), NEW)], OLD);
+    let kept = |bench: &Bench| {
+        let state = bench.stage.sensor_state(GAUGE).expect("it is in the plan");
+        state.readings().map(|sample| sample.observed).collect::<Vec<_>>()
+    };
+    bench.wait(120).hand(at(120, 9.0));
+    assert_eq!((kept(&bench), bench.tip()), (vec![at(120, 0.0).observed], RED));
+    for minute in 3..60 {
+        bench.read(60 * minute, 1.0);
+    }
+    assert_eq!(bench.tip(), CLEAR);
+    bench.wait(DECADE).hand(at(DECADE, 1.0));
+    assert_eq!((kept(&bench), bench.tip()), (vec![at(DECADE, 0.0).observed], CLEAR));
+    bench.wait(DECADE + 60).hand(at(DECADE + 60, 9.0));
+    assert_eq!((kept(&bench).len(), bench.tip()), (2, RED));
+
+    let patient = Sensor { lateness: Span::from_secs(3 * DECADE), ..gauge() };
+    let arrivals = [
+        (DECADE, at(DECADE, 1.0), NEW),
+        (DECADE + 1, at(0, 9.0), Marks::UNJUDGED),
+        (DECADE + 2, at(DECADE / 2, 9.0), NEW),
+    ];
+    let bench = check(plan(patient, vec![threshold()]), &arrivals, CLEAR);
+    assert_eq!(kept(&bench).len(), 2);
+}
+
+#[test]
 fn a_flood_of_readings_costs_no_more_memory_and_loses_no_breach() {
     let plan = one_of_one();
-    assert!(bytes_per_sensor(&plan, GAUGE) < 4096, "{} bytes", bytes_per_sensor(&plan, GAUGE));
+    let bytes = bytes_per_sensor(&plan, GAUGE);
+    assert!(bytes.usual < 768 && bytes.most < 3072, "{bytes:?}");
     let mut bench = Bench::new(plan);
     let size = |bench: &Bench| minicbor::to_vec(&bench.stage).expect("encoding into a Vec cannot fail").len();
     for secs in 0..2000 {

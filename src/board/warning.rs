@@ -114,8 +114,7 @@ fn row(scene: &Scene<'_>, voice: &Voice<'_>, it: &Evidence) -> Value {
     let differs = sensor.zip(rule).is_some_and(|(sensor, rule)| sensor.unit != rule.unit);
     let state = scene.sight.look.engine.sensor(it.sensor);
     let fit = state.map(|state| state.readings().count()).filter(|_| it.trend.is_some());
-    let sample =
-        state.and_then(|state| state.readings().find(|sample| sample.observed == it.observed).copied());
+    let sample = state.and_then(|state| state.readings().find(|sample| sample.observed == it.observed));
     let limits = rule
         .and_then(|rule| rule.subjects.iter().find(|subject| subject.sensor == it.sensor))
         .and_then(|subject| show::in_force(&subject.limits, it.observed, &plan.settings));

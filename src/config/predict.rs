@@ -5,7 +5,7 @@ use std::fmt;
 
 use forewarn_core::ids::SensorIx;
 use forewarn_core::plan::Plan;
-use forewarn_core::sensing::bytes_per_sensor;
+use forewarn_core::sensing::{SensorBytes, bytes_per_sensor};
 
 /// Memory that sensors and rules take, at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -14,6 +14,8 @@ pub struct Memory {
     pub sensors: usize,
     /// Of all of them, bytes.
     pub bytes: u64,
+    /// The same while nothing stirs, and devices number no readings.
+    pub usual: u64,
     /// Of the one that takes most, bytes.
     pub sensor_max: u64,
 }
@@ -28,25 +30,30 @@ pub fn memory(plan: &Plan) -> Memory {
             }
         }
     }
-    // Sensors alike in rhythm and rules take the same, and there are few kinds of them.
+    // Sensors alike in rhythm, flat lines and rules take the same, and there are few kinds of them.
     let mut alike = BTreeMap::new();
     let mut memory = Memory::default();
     for ((sensor, rules), at) in plan.sensors.iter().zip(on).zip(0u32..) {
         let Some(sensor) = sensor else { continue };
-        let bytes = *alike
-            .entry((sensor.interval, sensor.lateness, rules))
-            .or_insert_with(|| bytes_per_sensor(plan, SensorIx(at)) as u64);
+        let bytes: SensorBytes = *alike
+            .entry((sensor.interval, sensor.lateness, sensor.flat.is_some(), rules))
+            .or_insert_with(|| bytes_per_sensor(plan, SensorIx(at)));
         memory.sensors += 1;
-        memory.bytes += bytes;
-        memory.sensor_max = memory.sensor_max.max(bytes);
+        memory.bytes += bytes.most as u64;
+        memory.usual += bytes.usual as u64;
+        memory.sensor_max = memory.sensor_max.max(bytes.most as u64);
     }
     memory
 }
 
 impl fmt::Display for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Memory { sensors, bytes: all, sensor_max } = *self;
-        write!(f, "{} for {sensors} sensors, {} a sensor at most", bytes(all), bytes(sensor_max))
+        let Memory { sensors, bytes: all, usual, sensor_max } = *self;
+        let [all, usual, sensor_max] = [all, usual, sensor_max].map(bytes);
+        write!(
+            f,
+            "{usual} for {sensors} sensors while nothing stirs, {all} at most; {sensor_max} a sensor at most"
+        )
     }
 }
 

@@ -48,17 +48,17 @@ impl Rule for Rate {
         let mut sums = Sums(memory);
         let from = view.newest().observed - self.window;
         if !(sums.can_go_on() && sums.drop_before(view, from)) {
-            sums.restart(view.newest(), view.last());
+            sums.restart(&view.newest(), view.last());
             for (sample, number) in (view.first()..view.last())
                 .rev()
                 .filter_map(|number| Some((view.sample(number)?, number)))
                 .take_while(|(sample, _)| sample.observed >= from)
             {
-                sums.add(sample);
+                sums.add(&sample);
                 sums.set_oldest(number);
             }
         }
-        sums.add(view.newest());
+        sums.add(&view.newest());
         sums.count_step();
 
         let oldest = sums.oldest();
@@ -125,7 +125,7 @@ impl Sums<'_> {
                 if oldest >= view.first() && sample.observed >= from {
                     break;
                 }
-                self.weigh(sample, -1.0);
+                self.weigh(&sample, -1.0);
                 self.0.counts[0] -= 1;
             }
             oldest += 1;

@@ -54,7 +54,7 @@ impl Watch {
         if moment.trusted && reading.observed > moment.civil() + bench.plan.settings.future_tolerance {
             return Admission::Refused(Marks::UNJUDGED);
         }
-        let no_room = self.ring.is_full() && number == self.ring.first();
+        let no_room = number == self.ring.first() && !self.ring.has_room(reading.observed);
         if reading.observed <= self.watermark || number < self.settled || no_room {
             return Admission::Behind;
         }
@@ -80,7 +80,7 @@ impl Watch {
     /// Two readings of one instant: the highest edition wins, else the first in the log.
     fn meet(&mut self, number: u64, reading: &Reading, value: f64) -> Admission {
         let settled = number < self.settled;
-        let Some(&known) = self.ring.get(number) else { return Admission::Insert(number) };
+        let Some(known) = self.ring.get(number) else { return Admission::Insert(number) };
         let edition = self.ring.edition(number);
         let higher = reading.seq > edition.seq;
         if known.value.to_bits() == value.to_bits() {
@@ -98,7 +98,7 @@ impl Watch {
             (true, true) => Admission::Behind,
             (false, _) if reading.seq < edition.seq => Admission::Refused(Marks::DUPLICATE),
             (false, _) => {
-                self.conflicts = self.conflicts.saturating_add(1);
+                self.count_conflict();
                 Admission::Refused(Marks::CONFLICT)
             }
         }

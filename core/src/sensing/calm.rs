@@ -9,7 +9,7 @@ use super::judge::Rest;
 use super::limits::{holds_until, in_force};
 use super::trace::{Bench, to_rule_unit};
 use super::window::{Ring, View};
-use crate::checks::{self, Band, Patience};
+use crate::checks::{self, Band};
 use crate::plan::{LimitRow, Rule, Side};
 use crate::reading::{Flag, Marks, Reading};
 use crate::rules::{Corridor, Recall};
@@ -21,7 +21,7 @@ const DISTANCE: f64 = 1e-6;
 
 /// What a reading of one sensor must be to be quiet, and what else it takes to
 /// put it in its place. Made from the plan, and made anew when that changes.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Calm {
     /// Between these, neither included, in the sensor's unit.
     low: f64,
@@ -32,12 +32,10 @@ pub(crate) struct Calm {
     /// Whether a rule looks back over the window, and has to be asked about
     /// readings that leave the corridor.
     pub(crate) looks_back: bool,
-    /// Readings that no rule has to be asked about; `None` where every one has to be.
-    corridor: Option<Corridor>,
+    /// Readings that none of those has to be asked about; `None` where they have to be about every one.
+    corridor: Option<Box<Corridor>>,
     pub(crate) lateness: Span,
     pub(crate) outage_after: Span,
-    /// How long the same value is still a quiet one.
-    pub(crate) patience: Option<Patience>,
     max_age: Span,
     /// When the newest reading was observed, here too, so that the window need not be looked at.
     pub(crate) newest: Timestamp,
@@ -46,7 +44,7 @@ pub(crate) struct Calm {
 impl Calm {
     /// By the limits in force at the newest reading, which was a quiet one;
     /// `None` where there is no telling.
-    pub(crate) fn of(rests: &[Rest], ring: &Ring, bench: &Bench<'_>) -> Option<Calm> {
+    pub(crate) fn of(rests: impl Iterator<Item = Rest>, ring: &Ring, bench: &Bench<'_>) -> Option<Calm> {
         let newest = ring.newest()?;
         let Band { low, high, flag } = checks::calm(bench.sensor)?;
         let mut calm = Calm {
@@ -55,14 +53,14 @@ impl Calm {
             until: Timestamp::MAX,
             flag,
             looks_back: false,
-            corridor: Some(Corridor::OPEN),
+            corridor: None,
             lateness: bench.sensor.lateness,
             outage_after: super::watch::outage_after(bench),
-            patience: checks::patience(bench.sensor),
             max_age: bench.sensor.max_age,
             newest: newest.observed,
         };
         let settings = &bench.plan.settings;
+        let mut asks_beyond = Some(Corridor::OPEN);
         for rest in rests {
             let (rule, subject) = rest.terms(bench.plan)?;
             let kind = rule.kind.as_dyn();
@@ -78,11 +76,12 @@ impl Calm {
                 }
                 Recall::View => {
                     calm.looks_back = true;
-                    calm.corridor = calm.corridor.zip(corridor).map(|(one, other)| one.and(other));
+                    asks_beyond = asks_beyond.zip(corridor).map(|(one, other)| one.and(other));
                 }
                 Recall::Memory => return None,
             }
         }
+        calm.corridor = asks_beyond.filter(|_| calm.looks_back).map(Box::new);
         Some(calm)
     }
 
@@ -101,7 +100,8 @@ impl Calm {
     /// Whether a rule that looks back may object to a quiet reading.
     pub(crate) fn has_to_ask(&self, reading: &Reading) -> bool {
         let apart = reading.observed - self.newest;
-        self.looks_back && !self.corridor.is_some_and(|corridor| corridor.holds(reading.value, apart))
+        self.looks_back
+            && !self.corridor.as_ref().is_some_and(|corridor| corridor.holds(reading.value, apart))
     }
 }
 

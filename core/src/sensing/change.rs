@@ -94,7 +94,7 @@ fn posts(plan: &Plan) -> Vec<Post> {
 
 fn is_same(watch: &Watch, posts: &[Post], old: &Plan, new: &Plan, ix: SensorIx) -> bool {
     old.sensor(ix) == new.sensor(ix)
-        && watch.seats().len() == posts.len()
+        && watch.seats().count() == posts.len()
         && watch
             .seats()
             .zip(posts)
@@ -113,7 +113,7 @@ fn change(
     // They are called in by the plan under which they went to rest.
     let judges = match old.sensor(ix) {
         Some(sensor) => std::mem::take(watch.sitting(&Bench { plan: old, ix, sensor, moment })),
-        None => vec![],
+        None => Box::default(),
     };
     for judge in &judges {
         if !posts.iter().any(|post| post.rule == judge.rule) {

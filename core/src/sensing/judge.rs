@@ -88,7 +88,7 @@ impl Judge {
         Judge {
             rule,
             subject,
-            settled: trace,
+            settled: trace.clone(),
             tip: trace,
             told: Level::Normal,
             would: None,
@@ -102,6 +102,12 @@ impl Judge {
     /// The same judge where a new plan counts the rule's subjects otherwise.
     pub(crate) fn as_subject(&self, subject: u32) -> Judge {
         Judge { subject, ..self.clone() }
+    }
+
+    /// Reads of what it remembers one word in each line of memory.
+    pub(crate) fn touch(&self) -> impl Sized + use<> {
+        let ladders = (self.settled.ladder.onset, self.tip.ladder.onset);
+        (ladders, self.settled.turned, self.tip.turned, self.breached, self.said.map(|said| said.observed))
     }
 
     /// The rule and the subject; `None` only for a plan that this judge was not made for.
@@ -143,7 +149,7 @@ impl Judge {
         bench: &Bench<'_>,
         found: &mut Vec<Found>,
     ) {
-        self.tip = self.settled;
+        self.tip = self.settled.clone();
         self.begun = true;
         self.run(ring, unsettled, arrived, bench, found);
     }
@@ -285,7 +291,7 @@ impl Judge {
         let shown =
             if level == Level::Normal { pending.map_or(self.told, |pending| pending.level) } else { level };
         let saturated = behind.is_some_and(|behind| {
-            is_saturated(behind, rule.side, bench.sensor)
+            is_saturated(&behind, rule.side, bench.sensor)
                 && (late.is_some() || ladder.censored || behind.flag == Flag::Suspect)
         });
         // A reading that failed measured nothing, and the end of the span that it
@@ -352,7 +358,7 @@ impl Judge {
 
     /// Whether no reading that comes late can take the level back: the settled
     /// ones support it, or the newest good one reaches it by itself.
-    fn is_firm(&self, level: Level, newest: Option<&Sample>, rule: &Rule, limit: Option<f64>) -> bool {
+    fn is_firm(&self, level: Level, newest: Option<Sample>, rule: &Rule, limit: Option<f64>) -> bool {
         if self.settled.ladder.sound.level() >= level {
             return true;
         }
@@ -362,7 +368,7 @@ impl Judge {
             (Some(measured), Some(limit)) => reaches(rule.side, measured, limit),
             (None, _) | (_, None) => false,
         };
-        at_once && reached && newest.is_some_and(Sample::is_good)
+        at_once && reached && newest.is_some_and(|newest| newest.is_good())
     }
 }
 

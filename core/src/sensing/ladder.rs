@@ -45,13 +45,9 @@ pub(crate) struct Track {
     held: [bool; 4],
 }
 
-impl Default for Track {
-    fn default() -> Self {
-        Track { history: [0; 4], met: [Timestamp::MAX; 4], held: [false; 4] }
-    }
-}
-
 impl Track {
+    const IDLE: Track = Track { history: [0; 4], met: [Timestamp::MAX; 4], held: [false; 4] };
+
     /// The highest level held.
     pub(crate) fn level(&self) -> Level {
         (0..4).rev().find(|&at| self.held[at]).map_or(Level::Normal, level_at)
@@ -151,17 +147,20 @@ pub(crate) struct Ladder {
 
 impl Default for Ladder {
     fn default() -> Self {
-        Ladder {
-            all: Track::default(),
-            sound: Track::default(),
-            news: [Timestamp::MIN; 4],
-            onset: None,
-            censored: false,
-        }
+        Ladder::IDLE
     }
 }
 
 impl Ladder {
+    /// One on which nothing was ever reached.
+    pub(crate) const IDLE: Ladder = Ladder {
+        all: Track::IDLE,
+        sound: Track::IDLE,
+        news: [Timestamp::MIN; 4],
+        onset: None,
+        censored: false,
+    };
+
     /// Takes one measure in, and says what the rule now says.
     pub(crate) fn step(&mut self, measure: Measure, limits: &Levels, rule: &Rule) -> Verdict {
         let mut reached_any = false;
@@ -221,7 +220,7 @@ impl Ladder {
 
     /// One on which nothing is reached, with the news that there were.
     pub(crate) fn idle(news: [Timestamp; 4]) -> Ladder {
-        Ladder { news, ..Ladder::default() }
+        Ladder { news, ..Ladder::IDLE }
     }
 
     /// Its news, where there is nothing else to remember: nothing held or on

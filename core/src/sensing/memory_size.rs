@@ -1,10 +1,12 @@
 //! How many readings a sensor's window holds, and what that costs.
 
 use super::judge::{EVIDENCE_READINGS, Judge};
-use super::watch::Watch;
-use super::window::{Edition, Sample};
+use super::ladder::Ladder;
+use super::watch::{Packed, Rare, Watch};
+use super::window::{Columns, Edition, Particulars, Slot};
 use crate::ids::SensorIx;
 use crate::plan::{Plan, Rule, Sensor};
+use crate::rules::{Corridor, Memory, Recall};
 
 /// A window keeps at most this many readings that late ones may still precede.
 /// Full: the oldest of them settle early.
@@ -40,17 +42,56 @@ impl Room {
     }
 }
 
-/// Bytes of memory that the station stage takes for one sensor, at most; 0 for
-/// one that is not in the plan. Fixed by the plan, whatever comes in.
-pub fn bytes_per_sensor(plan: &Plan, sensor: SensorIx) -> usize {
-    let Some(known) = plan.sensor(sensor) else { return size_of::<Watch>() };
+/// Bytes of memory that the station stage takes for one sensor. Fixed by the
+/// plan, whatever comes in; what an allocator rounds up is not counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SensorBytes {
+    /// While nothing stirs, all readings are of one kind and the device numbers
+    /// none: of almost every sensor, almost always.
+    pub usual: usize,
+    /// At most: where every rule has all of its memory, readings differ in flag,
+    /// marks or source, and each has a number of its own.
+    pub most: usize,
+}
+
+/// What the station stage takes for one sensor; a row and no more for one that is not in the plan.
+pub fn bytes_per_sensor(plan: &Plan, sensor: SensorIx) -> SensorBytes {
+    let row = size_of::<Watch>();
+    let Some(known) = plan.sensor(sensor) else { return SensorBytes { usual: row, most: row } };
     let on_it = || {
         plan.rules
             .iter()
             .flatten()
             .filter(|rule| rule.subjects.iter().any(|subject| subject.sensor == sensor))
     };
-    size_of::<Watch>()
-        + Room::of(known, on_it()).capacity() * (size_of::<Sample>() + size_of::<Edition>())
-        + on_it().count() * size_of::<Judge>()
+    let recalls = |recall| on_it().any(|rule| rule.kind.as_dyn().recall() == recall);
+    let (slots, rules) = (Room::of(known, on_it()).capacity(), on_it().count());
+    let usual_rules = match rules {
+        _ if recalls(Recall::Memory) => rules * (size_of::<Judge>() + 2 * size_of::<Memory>()),
+        // One alone rests in the row.
+        0 | 1 => 0,
+        _ => rules * size_of::<Packed>(),
+    };
+    let corridor = if recalls(Recall::View) { size_of::<Corridor>() } else { 0 };
+    let rare = if known.flat.is_some() { size_of::<Rare>() } else { 0 };
+    let window = row + slots * size_of::<Slot>() + corridor;
+    let columns = size_of::<Columns>() + slots * (size_of::<Edition>() + size_of::<Particulars>());
+    let rule_max = size_of::<Judge>() + 2 * (size_of::<Memory>() + size_of::<Ladder>());
+    SensorBytes {
+        usual: window + usual_rules + rare,
+        most: window + columns + rules * rule_max + size_of::<Rare>(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_and_what_it_points_at_are_as_small_as_they_look() {
+        // Of a million sensors, eight bytes more are eight million.
+        assert_eq!((size_of::<Watch>(), size_of::<Slot>(), size_of::<Packed>()), (216, 14, 24));
+        // While a service warms up every judge sits.
+        assert_eq!(size_of::<Judge>(), 320);
+    }
 }

@@ -13,6 +13,7 @@ mod judge;
 mod ladder;
 mod limits;
 mod memory_size;
+mod seldom;
 mod stage;
 mod trace;
 mod watch;
@@ -20,6 +21,6 @@ pub mod window;
 
 pub use aside::Aside;
 pub use ladder::Gathering;
-pub use memory_size::bytes_per_sensor;
+pub use memory_size::{SensorBytes, bytes_per_sensor};
 pub use stage::{RuleState, SensorState, StationStage};
 pub use watch::SOURCES_MAX;

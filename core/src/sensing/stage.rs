@@ -7,7 +7,7 @@ use std::sync::Arc;
 use minicbor::encode::{Error, Write};
 use minicbor::{Decode, Encode, Encoder};
 
-use super::judge::{Blind, EVIDENCE_READINGS};
+use super::judge::EVIDENCE_READINGS;
 use super::ladder::Gathering;
 use super::trace::{self, Bench};
 use super::watch::{Watch, outage_after, source_bit};
@@ -103,7 +103,7 @@ impl StationStage {
                 return;
             }
             if watch.silent_since().is_none() && !watch.is_told_cut_off(down, bench) {
-                watch.blind = Some(Blind { why: Why::Warming, since: bench.moment.civil() });
+                watch.turn_blind(Why::Warming, bench.moment.civil());
                 watch.conclude(bench, found);
             }
         });
@@ -176,7 +176,7 @@ impl StationStage {
         let down = self.down;
         self.each_speaking(source, moment, found, |watch, bench, found| {
             if watch.is_cut_off(down, bench) {
-                watch.blind = Some(Blind { why: Why::SourceDown, since: bench.moment.civil() });
+                watch.turn_blind(Why::SourceDown, bench.moment.civil());
                 watch.conclude(bench, found);
             }
         });
@@ -211,7 +211,7 @@ impl StationStage {
                 found.push(Found::Silence(ix, None));
             }
             watch.counting = moment.at;
-            watch.blind = Some(Blind { why, since: moment.civil() });
+            watch.turn_blind(why, moment.civil());
             watch.conclude(&bench, found);
             changed.push(ix);
         }
@@ -268,8 +268,8 @@ impl StationStage {
         let (Some(known), Some(watch)) = (plan.sensor(sensor), watches.get_mut(sensor.index())) else {
             return;
         };
-        let since = watch.last_seen.unwrap_or(watch.counting);
-        watch.blind = Some(Blind { why: Why::Silent(since), since: moment.civil() });
+        let since = watch.last_seen().unwrap_or(watch.counting);
+        watch.turn_blind(Why::Silent(since), moment.civil());
         found.push(Found::Silence(sensor, Some(since)));
         watch.conclude(&Bench { plan, ix: sensor, sensor: known, moment }, found);
     }
@@ -312,12 +312,12 @@ impl StationStage {
 
 impl<'a> SensorState<'a> {
     /// Its newest reading, in event time.
-    pub fn newest(&self) -> Option<&'a Sample> {
+    pub fn newest(&self) -> Option<Sample> {
         self.watch.ring.newest()
     }
 
     /// Its last sixteen readings, oldest first.
-    pub fn readings(&self) -> impl Iterator<Item = &'a Sample> + use<'a> {
+    pub fn readings(&self) -> impl Iterator<Item = Sample> + use<'a> {
         let ring = &self.watch.ring;
         ring.iter().skip(ring.len().saturating_sub(EVIDENCE_READINGS))
     }
@@ -334,7 +334,7 @@ impl<'a> SensorState<'a> {
 
     /// Why nothing is known of it, where that is not for its readings to say.
     pub fn blind(&self) -> Option<Why> {
-        self.watch.blind.map(|blind| blind.why)
+        self.watch.blind().map(|blind| blind.why)
     }
 
     /// Every rule on it, in order of index, with the limits in force at this moment.
@@ -357,7 +357,7 @@ impl<'a> SensorState<'a> {
 
     /// Engine time at which it was last heard with a reading that was judged.
     pub fn last_seen(&self) -> Option<Timestamp> {
-        self.watch.last_seen
+        self.watch.last_seen()
     }
 
     /// Civil time up to which its readings are settled; `None` before the first.
@@ -367,6 +367,6 @@ impl<'a> SensorState<'a> {
 
     /// How often another value came for an instant that was known already.
     pub fn conflicts(&self) -> u64 {
-        self.watch.conflicts
+        self.watch.conflicts()
     }
 }

@@ -5,6 +5,7 @@ use minicbor::{Decode, Encode};
 use super::judge::EVIDENCE_READINGS;
 use super::ladder::{Ground, Ladder, Measure};
 use super::limits::{Levels, in_force};
+use super::seldom::Seldom;
 use super::window::{Ring, Sample, View};
 use crate::finding::{Verdict, Why};
 use crate::ids::SensorIx;
@@ -34,12 +35,12 @@ impl Bench<'_> {
 }
 
 /// What one rule remembers of one subject, up to one reading.
-#[derive(Debug, Clone, Copy, PartialEq, Encode, Decode)]
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
 pub(crate) struct Trace {
     #[n(0)]
-    memory: Memory,
+    memory: Seldom<Memory>,
     #[n(1)]
-    pub(crate) ladder: Ladder,
+    pub(crate) ladder: Seldom<Ladder>,
     #[n(2)]
     pub(crate) verdict: Verdict,
     /// The reading with which the verdict came to be of its kind.
@@ -52,8 +53,8 @@ pub(crate) struct Trace {
 impl Trace {
     pub(crate) fn new(moment: Moment) -> Trace {
         Trace {
-            memory: Memory::default(),
-            ladder: Ladder::default(),
+            memory: Seldom::default(),
+            ladder: Seldom::default(),
             verdict: Verdict::Unknown(Why::Warming),
             turned: moment.civil(),
             measured: None,
@@ -62,7 +63,13 @@ impl Trace {
 
     /// One that has been clear since the reading of that time, with nothing else to remember.
     pub(crate) fn clear(turned: Timestamp, ladder: Ladder, measured: Option<f64>) -> Trace {
-        Trace { memory: Memory::default(), ladder, verdict: Verdict::Clear, turned, measured }
+        Trace {
+            memory: Seldom::default(),
+            ladder: Seldom::from(ladder),
+            verdict: Verdict::Clear,
+            turned,
+            measured,
+        }
     }
 
     /// Judges the reading numbered `number`, the one after those judged before.
@@ -78,13 +85,13 @@ impl Trace {
         let needs = kind.needs().of(bench.sensor.interval);
         let Some(view) = View::new(ring, number, needs) else { return };
         let sample = view.newest();
-        let Some(ground) = self.ground(ring, number, sample, rule, bench.sensor) else {
-            return self.say(Verdict::Unknown(Why::BadData), sample);
+        let Some(ground) = self.ground(ring, number, &sample, rule, bench.sensor) else {
+            return self.say(Verdict::Unknown(Why::BadData), &sample);
         };
         let measured = match ground {
-            Ground::Good => kind.measure(&view, &mut self.memory),
+            Ground::Good => self.memory.change(|memory| kind.measure(&view, memory)),
             // No suspect value stays in a sum.
-            Ground::Suspect | Ground::Censored => kind.measure(&view, &mut { self.memory }),
+            Ground::Suspect | Ground::Censored => kind.measure(&view, &mut { *self.memory }),
         };
         let verdict = match measured {
             Ok(value) => {
@@ -92,7 +99,7 @@ impl Trace {
                 self.measured = Some(value);
                 let limits = limits(rule, subject, sample.observed, bench);
                 let measure = Measure { value, ground, observed: sample.observed, news: sample.is_news() };
-                self.ladder.step(measure, &limits, rule)
+                self.ladder.change(|ladder| ladder.step(measure, &limits, rule))
             }
             // At the end of the span what was reached stands, measurable or not.
             Err(_) if ground == Ground::Censored && self.ladder.all.level() > Level::Normal => {
@@ -100,7 +107,7 @@ impl Trace {
             }
             Err(why) => Verdict::Unknown(why),
         };
-        self.say(verdict, sample);
+        self.say(verdict, &sample);
     }
 
     fn say(&mut self, verdict: Verdict, sample: &Sample) {
@@ -198,7 +205,7 @@ const TREND_GAP_INTERVALS: i64 = 3;
 /// but never over a gap. `None` where they lie within less than an interval:
 /// noise over a blink is no trend.
 pub(crate) fn trend(ring: &Ring, interval: Span) -> Option<f64> {
-    let origin = *ring.newest()?;
+    let origin = ring.newest()?;
     let mut before = origin.observed;
     let (mut n, mut t, mut y, mut tt, mut ty) = (0.0, 0.0, 0.0, 0.0, 0.0);
     let good = ring.iter().rev().take(EVIDENCE_READINGS).filter(|sample| sample.is_good());

@@ -1,18 +1,22 @@
 //! One sensor under watch: its window, its rules' memories, its silence.
 
+mod mood;
 mod past;
 mod quiet;
+mod seats;
 mod stepped;
+mod written;
 
-use minicbor::{Decode, Encode};
-
+use self::mood::Mood;
+pub(super) use self::past::Rare;
+pub(super) use self::seats::Packed;
+use self::seats::Seats;
 use super::admit::Admission;
-use super::calm::Calm;
-use super::judge::{Blind, Judge, Rest, Standing};
+use super::judge::{Blind, Judge, Standing};
 use super::memory_size::Room;
 use super::trace::Bench;
 use super::window::{Edition, Ring, Sample};
-use crate::checks::{self, Checkup, End, Past};
+use crate::checks::{self, Checkup, End};
 use crate::finding::{Found, Why};
 use crate::ids::SourceIx;
 use crate::plan::Sensor;
@@ -22,57 +26,45 @@ use crate::time::{Moment, Span, Timestamp};
 /// What the stage remembers of one sensor. In front and in as few lines of
 /// memory as may be stands what a quiet reading needs, for of 100,000 sensors
 /// hardly any is in a cache when its next reading comes.
-#[derive(Debug, Clone, PartialEq, Default, Encode, Decode)]
-#[repr(C, align(64))]
+#[derive(Debug, Clone)]
+#[repr(C)]
 pub(crate) struct Watch {
-    /// What a quiet reading is, while every judge rests.
-    #[cbor(skip)]
-    calm: Option<Calm>,
-    #[n(0)]
+    /// Whether it is calm, or blind.
+    mood: Mood,
     pub(crate) ring: Ring,
     /// The number of the first reading that is not settled; while judges rest,
     /// it may stay behind the watermark.
-    #[n(1)]
     pub(crate) settled: u64,
     /// Readings observed until then are settled; never goes back, never passes civil time.
-    #[n(2)]
     pub(crate) watermark: Timestamp,
-    /// Engine time of the newest arrival that was judged and no history.
-    #[n(3)]
-    pub(crate) last_seen: Option<Timestamp>,
+    /// Engine time of the newest arrival that was judged and no history; `MIN` for none.
+    last_seen: Timestamp,
     /// Engine time from which silence counts.
-    #[n(4)]
     pub(crate) counting: Timestamp,
     /// Sources it was heard through, in this outage span and the one before, as bits.
-    #[n(6)]
     heard: [u64; 2],
     /// Engine time at which this outage span of `heard` began.
-    #[n(7)]
     turned: Timestamp,
-    /// How many settled readings rules may still look back on.
-    #[n(10)]
-    kept: u32,
-    /// Why nothing is known, where that has nothing to do with readings.
-    #[n(5)]
-    pub(crate) blind: Option<Blind>,
-    /// How often another value came for an instant that was known.
-    #[n(8)]
-    pub(crate) conflicts: u64,
-    /// By rule, in order of index; none while they rest.
-    #[n(9)]
-    judges: Vec<Judge>,
-    /// The judges at rest, likewise: all of them, or none.
-    #[n(11)]
-    #[cbor(default)]
-    rests: Vec<Rest>,
-    /// What checks remember up to the newest reading.
-    #[n(12)]
-    #[cbor(default)]
-    past: Past,
-    /// The same up to the last reading that left the window.
-    #[n(13)]
-    #[cbor(default)]
-    before: Past,
+    /// What is remembered of few sensors only.
+    rare: Option<Box<Rare>>,
+    seats: Seats,
+}
+
+impl Default for Watch {
+    fn default() -> Watch {
+        Watch {
+            mood: Mood::default(),
+            ring: Ring::default(),
+            settled: 0,
+            watermark: Timestamp::default(),
+            last_seen: Timestamp::MIN,
+            counting: Timestamp::default(),
+            heard: [0; 2],
+            turned: Timestamp::default(),
+            rare: None,
+            seats: Seats::default(),
+        }
+    }
 }
 
 /// A plan has at most this many sources, counting those that left it: which of
@@ -88,12 +80,11 @@ impl Watch {
     /// A sensor of which nothing is known yet.
     pub(crate) fn new(room: Room, moment: Moment) -> Watch {
         Watch {
-            ring: Ring::with_capacity(room.capacity()),
+            ring: Ring::of(room),
             watermark: Timestamp::MIN,
             counting: moment.at,
             turned: moment.at,
-            blind: Some(Blind { why: Why::Warming, since: moment.civil() }),
-            kept: room.kept,
+            mood: Mood::Blind(Blind { why: Why::Warming, since: moment.civil() }),
             ..Watch::default()
         }
     }
@@ -102,7 +93,7 @@ impl Watch {
     /// compare with what comes. A sensor in outage stays so. Its judges sit.
     pub(crate) fn empty(&mut self, room: Room, moment: Moment) {
         let fresh = Watch::new(room, moment);
-        let is_out = match self.blind.map(|blind| blind.why) {
+        let is_out = match self.blind().map(|blind| blind.why) {
             Some(Why::Silent(_) | Why::SourceDown | Why::Maintenance) => true,
             Some(Why::Warming | Why::BadData | Why::TooFew | Why::Suspect | Why::Removed | Why::Old)
             | None => false,
@@ -111,11 +102,10 @@ impl Watch {
         self.forget_past();
         self.settled = 0;
         self.watermark = fresh.watermark;
-        self.kept = room.kept;
         if !is_out {
-            self.blind = fresh.blind;
+            self.mood = fresh.mood;
         }
-        for judge in &mut self.judges {
+        for judge in self.seats.judges_mut() {
             *judge = Judge::new(judge.rule, judge.subject, moment);
         }
     }
@@ -131,7 +121,7 @@ impl Watch {
             // What no longer fits was judged at the tip, and never settles.
             self.settled = self.settled.max(self.ring.first());
         }
-        self.kept = room.kept;
+        self.ring.kept = room.kept;
     }
 
     /// Takes a reading in: admits it, checks it, and judges by it.
@@ -161,15 +151,14 @@ impl Watch {
                 Some(number)
             }
             Admission::Replace(number) => {
-                if let Some(known) = self.ring.get_mut(number) {
-                    *known = sample;
-                }
+                self.ring.replace(number, sample);
                 Some(number)
             }
             Admission::Behind => {
                 reading.marks = reading.marks.with(Marks::UNJUDGED);
                 if !reading.marks.has(Marks::RETAINED) {
-                    self.judges.iter_mut().for_each(|judge| judge.missed(&sample, bench, found));
+                    let judges = self.seats.judges_mut().iter_mut();
+                    judges.for_each(|judge| judge.missed(&sample, bench, found));
                 }
                 None
             }
@@ -195,7 +184,7 @@ impl Watch {
             Order::Kept => self.follow(bench.sensor),
             Order::Broken => self.follow_anew(bench.sensor),
         }
-        let sample = arrived.and_then(|number| self.ring.get(number)).copied();
+        let sample = arrived.and_then(|number| self.ring.get(number));
         // A bad one behind others says nothing, neither of now nor of then.
         let speaks = |sample: &Sample| !sample.marks.has(Marks::RETAINED) && (last || sample.is_good());
         if sample.as_ref().is_some_and(speaks) {
@@ -228,7 +217,7 @@ impl Watch {
 
     /// Makes room and puts the reading in.
     fn insert(&mut self, number: u64, sample: Sample, bench: &Bench<'_>) {
-        if self.ring.is_full() {
+        while !self.ring.has_room(sample.observed) {
             while self.settled < self.settles_early(number) {
                 self.settle_next(bench);
             }
@@ -237,15 +226,15 @@ impl Watch {
         self.ring.insert(number, sample);
     }
 
-    /// Where the window is full, readings come faster than planned: those before
-    /// this number settle early, so that what rules still need of the past is
+    /// Where the window is full, readings come faster than planned (or, beyond its
+    /// reach, years after the one before): those before this number settle early, so that what rules still need of the past is
     /// never lost when the oldest makes room for `number`.
     fn settles_early(&self, number: u64) -> u64 {
-        (self.ring.first() + u64::from(self.kept) + 1).min(number)
+        (self.ring.first() + u64::from(self.ring.kept) + 1).min(number)
     }
 
     fn settle_next(&mut self, bench: &Bench<'_>) {
-        for judge in &mut self.judges {
+        for judge in self.seats.judges_mut() {
             judge.settle(&self.ring, self.settled, bench);
         }
         self.settled += 1;
@@ -254,7 +243,7 @@ impl Watch {
     /// Judges by what arrived (`None`: by what is left), in `order` or anew.
     fn judge(&mut self, arrived: Option<u64>, order: Order, bench: &Bench<'_>, found: &mut Vec<Found>) {
         let arrived = arrived.unwrap_or(self.ring.end());
-        for judge in &mut self.judges {
+        for judge in self.seats.judges_mut() {
             match order {
                 Order::Kept => judge.extend(&self.ring, self.settled, arrived, bench, found),
                 Order::Broken => judge.rebuild(&self.ring, self.settled, arrived, bench, found),
@@ -295,7 +284,7 @@ impl Watch {
 
     fn seen(&mut self, bench: &Bench<'_>, found: &mut Vec<Found>) {
         // Cut off and yet heard: it comes through another source, and is no part of that outage any more.
-        let spoke_again = self.blind.take().is_some_and(|blind| match blind.why {
+        let spoke_again = self.see().is_some_and(|blind| match blind.why {
             Why::Silent(_) | Why::SourceDown => true,
             Why::Warming
             | Why::BadData
@@ -308,7 +297,7 @@ impl Watch {
         if spoke_again {
             found.push(Found::Silence(bench.ix, None));
         }
-        self.last_seen = Some(bench.moment.at);
+        self.last_seen = bench.moment.at;
         self.counting = bench.moment.at;
     }
 
@@ -322,12 +311,17 @@ impl Watch {
     /// One that was heard after its source went down (the readings still in our
     /// queue) is not: it has to be heard again like any other.
     pub(crate) fn is_told_cut_off(&self, down: u64, bench: &Bench<'_>) -> bool {
-        self.blind.is_some_and(|blind| blind.why == Why::SourceDown) && self.is_cut_off(down, bench)
+        self.blind().is_some_and(|blind| blind.why == Why::SourceDown) && self.is_cut_off(down, bench)
+    }
+
+    /// Engine time of the newest arrival that was judged and no history.
+    pub(crate) fn last_seen(&self) -> Option<Timestamp> {
+        (self.last_seen > Timestamp::MIN).then_some(self.last_seen)
     }
 
     /// Whether somebody works on it.
     pub(crate) fn is_maintained(&self) -> bool {
-        self.blind.is_some_and(|blind| blind.why == Why::Maintenance)
+        self.blind().is_some_and(|blind| blind.why == Why::Maintenance)
     }
 
     /// Whether it is heard through this source.
@@ -346,7 +340,7 @@ impl Watch {
 
     /// Engine time since when it is silent, if it is.
     pub(crate) fn silent_since(&self) -> Option<Timestamp> {
-        match self.blind?.why {
+        match self.blind()?.why {
             Why::Silent(since) => Some(since),
             Why::Warming
             | Why::SourceDown
@@ -362,9 +356,9 @@ impl Watch {
     /// Says what is new, by every rule.
     pub(crate) fn conclude(&mut self, bench: &Bench<'_>, found: &mut Vec<Found>) {
         self.sitting(bench);
-        let standing =
-            Standing { ring: &self.ring, blind: self.blind, heard: self.last_seen.unwrap_or(self.counting) };
-        for judge in &mut self.judges {
+        let heard = self.last_seen().unwrap_or(self.counting);
+        let standing = Standing { ring: &self.ring, blind: self.blind(), heard };
+        for judge in self.seats.judges_mut() {
             judge.conclude(standing, bench, found);
         }
     }

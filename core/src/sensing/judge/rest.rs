@@ -30,13 +30,13 @@ pub(crate) struct Rest {
     pub(crate) subject: u32,
     /// The reading with which it came to be clear.
     #[n(2)]
-    clear: Timestamp,
+    pub(crate) clear: Timestamp,
     /// By level: the newest reading that ever reached it and was news; `MIN` for none.
     #[n(3)]
-    news: [Timestamp; 4],
+    pub(crate) news: [Timestamp; 4],
     /// Level and reading of the last entry in the ledger.
     #[n(4)]
-    would: Option<(Level, Timestamp)>,
+    pub(crate) would: Option<(Level, Timestamp)>,
 }
 
 impl Rest {

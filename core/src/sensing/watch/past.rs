@@ -1,17 +1,67 @@
 //! Flags that follow from the readings before: given when a reading comes in,
 //! and given anew to all that are not settled when order breaks.
 
+use super::super::window::Sample;
 use super::Watch;
 use crate::checks::{self, Past, Patience};
 use crate::plan::Sensor;
+use crate::reading::Flag;
 use crate::time::Timestamp;
 
+/// What is remembered of few sensors only.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Rare {
+    /// What checks remember up to the newest reading.
+    pub(super) past: Past,
+    /// The same up to the last reading that left the window.
+    pub(super) before: Past,
+    /// How long a calm sensor may say the same; `None` where that is not limited.
+    pub(super) patience: Option<Patience>,
+    /// How often another value came for an instant that was known.
+    pub(super) conflicts: u64,
+}
+
+impl Rare {
+    /// Where there is anything to remember.
+    pub(super) fn boxed(rare: Rare) -> Option<Box<Rare>> {
+        (rare != Rare::default()).then(|| Box::new(rare))
+    }
+}
+
 impl Watch {
+    /// Counts that another value came for an instant that was known.
+    pub(crate) fn count_conflict(&mut self) {
+        let rare = self.rare.get_or_insert_default();
+        rare.conflicts = rare.conflicts.saturating_add(1);
+    }
+
+    /// How often that happened.
+    pub(crate) fn conflicts(&self) -> u64 {
+        self.rare.as_ref().map_or(0, |rare| rare.conflicts)
+    }
+
+    /// Notes how long it may say the same from now on, for quiet readings to be held against it.
+    pub(super) fn note_patience(&mut self, sensor: &Sensor) {
+        let patience = checks::patience(sensor);
+        if patience.is_some() || self.rare.is_some() {
+            self.rare.get_or_insert_default().patience = patience;
+        }
+    }
+
+    /// The flag of a reading by those before it, which it joins.
+    fn followed(&mut self, sample: &Sample, sensor: &Sensor) -> Flag {
+        if checks::look_back(sensor) {
+            let rare = self.rare.get_or_insert_default();
+            return checks::follow(&sample.seen(), &mut rare.past, sensor);
+        }
+        checks::follow(&sample.seen(), &mut Past::default(), sensor)
+    }
+
     /// Flags the newest reading, which came in order.
     pub(super) fn follow(&mut self, sensor: &Sensor) {
-        if let Some(newest) = self.ring.end().checked_sub(1).and_then(|number| self.ring.get_mut(number)) {
-            newest.flag_as(checks::follow(&newest.seen(), &mut self.past, sensor));
-        }
+        let Some(newest) = self.ring.newest() else { return };
+        let flag = self.followed(&newest, sensor);
+        self.ring.replace(self.ring.end() - 1, newest.flagged(flag));
     }
 
     /// Flags every reading that is not settled anew.
@@ -19,12 +69,14 @@ impl Watch {
         if !checks::look_back(sensor) {
             return;
         }
-        self.past = self.before;
+        if let Some(rare) = &mut self.rare {
+            rare.past = rare.before;
+        }
         for number in self.ring.first()..self.ring.end() {
-            let Some(sample) = self.ring.get_mut(number) else { continue };
-            let flag = checks::follow(&sample.seen(), &mut self.past, sensor);
+            let Some(sample) = self.ring.get(number) else { continue };
+            let flag = self.followed(&sample, sensor);
             if number >= self.settled {
-                sample.flag_as(flag);
+                self.ring.replace(number, sample.flagged(flag));
             }
         }
     }
@@ -32,15 +84,16 @@ impl Watch {
     /// Remembers of the window what checks by these terms would; flags stay what they are.
     pub(crate) fn look_back_anew(&mut self, sensor: &Sensor) {
         self.forget_past();
-        for sample in self.ring.iter() {
-            checks::follow(&sample.seen(), &mut self.past, sensor);
+        for number in self.ring.first()..self.ring.end() {
+            let Some(sample) = self.ring.get(number) else { continue };
+            self.followed(&sample, sensor);
         }
     }
 
     /// As if nothing had been before the window, nor in it.
     pub(super) fn forget_past(&mut self) {
-        self.before = Past::default();
-        self.past = Past::default();
+        let conflicts = self.conflicts();
+        self.rare = Rare::boxed(Rare { conflicts, ..Rare::default() });
     }
 
     /// Forgets the oldest reading, but for what checks remember of it.
@@ -48,13 +101,14 @@ impl Watch {
         if let Some(patience) = patience
             && let Some(oldest) = self.ring.get(self.ring.first())
         {
-            self.before.flat = self.before.flat.next(&oldest.seen(), patience);
+            let before = &mut self.rare.get_or_insert_default().before;
+            before.flat = before.flat.next(&oldest.seen(), patience);
         }
         self.ring.pop_oldest();
     }
 
     /// Civil time since when it has said the same, where that is longer than it may.
     pub(crate) fn flat_since(&self, sensor: &Sensor) -> Option<Timestamp> {
-        self.past.flat.flat_since(self.ring.newest()?.observed, sensor)
+        self.rare.as_ref()?.past.flat.flat_since(self.ring.newest()?.observed, sensor)
     }
 }

@@ -7,6 +7,8 @@ use super::super::judge::{Judge, Rest};
 use super::super::trace::Bench;
 use super::super::window::{Edition, Sample};
 use super::Watch;
+use super::mood::Mood;
+use super::seats::Seats;
 use crate::checks::Seen;
 use crate::ids::RuleIx;
 use crate::plan::{LimitRow, Plan};
@@ -15,30 +17,29 @@ use crate::time::{Moment, Timestamp};
 
 impl Watch {
     /// The rule and the subject of every judge, in order.
-    pub(crate) fn seats(&self) -> impl ExactSizeIterator<Item = (RuleIx, u32)> {
-        let sitting = self.judges.len();
-        (0..sitting.max(self.rests.len())).map(move |at| match self.judges.get(at) {
-            Some(judge) => (judge.rule, judge.subject),
-            None => (self.rests[at].rule, self.rests[at].subject),
-        })
+    pub(crate) fn seats(&self) -> impl Iterator<Item = (RuleIx, u32)> {
+        let sitting = self.seats.judges().iter().map(|judge| (judge.rule, judge.subject));
+        sitting.chain(self.seats.rests().map(|rest| (rest.rule, rest.subject)))
     }
 
     /// The judges, every one of them called in from its rest.
-    pub(crate) fn sitting(&mut self, bench: &Bench<'_>) -> &mut Vec<Judge> {
-        self.calm = None;
+    pub(crate) fn sitting(&mut self, bench: &Bench<'_>) -> &mut Box<[Judge]> {
+        self.stir();
         self.catch_up();
-        if !self.rests.is_empty() {
-            self.judges = self.as_sitting(bench);
-            self.rests = Vec::new();
+        if !matches!(self.seats, Seats::Sitting(_)) {
+            self.seats = Seats::Sitting(self.as_sitting(bench).into());
         }
-        &mut self.judges
+        match &mut self.seats {
+            Seats::Sitting(judges) => judges,
+            Seats::Alone { .. } | Seats::Resting(_) => unreachable!("they were called in just now"),
+        }
     }
 
     /// The judges as they are, or would be if they were called in.
     pub(crate) fn as_sitting(&self, bench: &Bench<'_>) -> Vec<Judge> {
         let settled = self.settled_by_now();
-        let woken = self.rests.iter().map(|rest| rest.wake(&self.ring, settled, bench));
-        self.judges.iter().cloned().chain(woken).collect()
+        let woken = self.seats.rests().map(|rest| rest.wake(&self.ring, settled, bench));
+        self.seats.judges().iter().cloned().chain(woken).collect()
     }
 
     /// Lets the judges rest, if there is nothing for any of them to remember.
@@ -47,35 +48,36 @@ impl Watch {
             return;
         }
         let rests: Option<Vec<Rest>> =
-            self.judges.iter().map(|judge| judge.at_rest(&self.ring, bench)).collect();
+            self.seats.judges().iter().map(|judge| judge.at_rest(&self.ring, bench)).collect();
         let Some(rests) = rests else { return };
-        self.calm = Calm::of(&rests, &self.ring, bench);
-        if self.calm.is_some() {
-            self.judges = Vec::new();
-            self.rests = rests;
+        if let Some(calm) = Calm::of(rests.iter().copied(), &self.ring, bench) {
+            self.mood = Mood::Calm(calm);
+            self.note_patience(bench.sensor);
+            self.seats = Seats::from(rests);
         }
     }
 
     /// Learns anew what a quiet reading is: after a snapshot, which does not say.
     pub(crate) fn calm_down(&mut self, bench: &Bench<'_>) {
-        let calm = || Calm::of(&self.rests, &self.ring, bench);
-        self.calm = (self.judges.is_empty() && self.may_be_calm(bench)).then(calm).flatten();
+        self.stir();
+        if self.seats.judges().is_empty()
+            && self.may_be_calm(bench)
+            && let Some(calm) = Calm::of(self.seats.rests(), &self.ring, bench)
+        {
+            self.mood = Mood::Calm(calm);
+            self.note_patience(bench.sensor);
+        }
     }
 
     /// Whether a quiet reading is one whose time is certain, of a sensor of which something is known.
     fn may_be_calm(&self, bench: &Bench<'_>) -> bool {
         let proven = self.ring.newest().is_some_and(|newest| !newest.unproven);
-        bench.moment.trusted && self.blind.is_none() && self.settled_by_now() > self.ring.first() && proven
-    }
-
-    pub(crate) fn is_calm(&self) -> bool {
-        self.calm.is_some()
+        bench.moment.trusted && self.blind().is_none() && self.settled_by_now() > self.ring.first() && proven
     }
 
     /// Reads of what it holds itself one word in each line of memory that a quiet reading needs.
     pub(crate) fn touch(&self) -> impl Sized + use<> {
-        let low = self.calm.as_ref().map(|calm| calm.newest);
-        (self.ring.first(), self.counting, self.turned, low)
+        (self.calm().map(|calm| calm.newest), self.ring.first(), self.counting, self.turned)
     }
 
     /// Reads what it points at: the place of the next reading, and unless that
@@ -90,35 +92,34 @@ impl Watch {
             let subject = plan.rule(rule).and_then(|rule| rule.subjects.get(subject as usize));
             subject.map_or(&[], |subject| &subject.limits)
         };
-        for judge in &self.judges {
+        for judge in self.seats.judges() {
             black_box(rows(judge.rule, judge.subject).first().map(|row| (row.from, row.levels)));
-            black_box(judge.clone());
+            black_box(judge.touch());
         }
     }
 
     /// Engine time at which a calm sensor counts as silent unless it is heard
     /// before; `None` where more has to be looked at.
     pub(crate) fn silent_at(&self) -> Option<Timestamp> {
-        self.calm.map(|calm| self.counting + calm.outage_after)
+        self.calm().map(|calm| self.counting + calm.outage_after)
     }
 
     /// Takes a reading in by which nothing changes, but that it came; `None`
     /// where it is not certain to be such a one. Looks at this row and at one
     /// place of the window, and at no more: memory is what a quiet reading costs.
     pub(crate) fn quiet(&mut self, reading: &Reading, plan: &Plan, moment: Moment) -> Option<Checked> {
-        let calm = self.calm.as_ref()?;
-        if !calm.holds(reading, moment, plan.settings.future_tolerance) {
+        let calm = self.calm()?;
+        let Reading { observed, value, marks, source, seq, identity, .. } = *reading;
+        if !calm.holds(reading, moment, plan.settings.future_tolerance) || !self.ring.reaches(observed) {
             return None;
         }
-        let (flag, lateness, outage_after, patience) =
-            (calm.flag, calm.lateness, calm.outage_after, calm.patience);
-        let Reading { observed, value, marks, source, seq, identity, .. } = *reading;
-        let mut flat = self.past.flat;
-        if let Some(patience) = &patience {
-            flat = flat.next(&Seen { observed, value, flag, at_end: false }, patience);
-            if flat.outlasts(patience, observed) {
-                return None;
-            }
+        let (flag, lateness, outage_after) = (calm.flag, calm.lateness, calm.outage_after);
+        let patience = self.rare.as_ref().and_then(|rare| Some((rare.patience?, rare.past.flat)));
+        let run = patience.map(|(patience, flat)| {
+            (patience, flat.next(&Seen { observed, value, flag, at_end: false }, &patience))
+        });
+        if run.is_some_and(|(patience, flat)| flat.outlasts(&patience, observed)) {
+            return None;
         }
         let bench = if calm.has_to_ask(reading) {
             Some(Bench { plan, ix: reading.sensor, sensor: plan.sensor(reading.sensor)?, moment })
@@ -128,7 +129,7 @@ impl Watch {
         let number = self.ring.end();
         if self.ring.is_full() {
             self.settled = self.settled.max(self.settles_early(number));
-            self.pop_oldest(patience.as_ref());
+            self.pop_oldest(run.map(|(patience, _)| patience).as_ref());
         }
         let sample = Sample { observed, value, flag, marks, source, unproven: false, alone: None };
         self.ring.push(sample, Edition { seq, identity });
@@ -139,13 +140,15 @@ impl Watch {
                 return None;
             }
             // By a corridor about where it stands now, the next ones need not ask.
-            self.calm = Calm::of(&self.rests, &self.ring, &bench);
-        } else if let Some(calm) = &mut self.calm {
+            self.mood = Mood::from(Calm::of(self.seats.rests(), &self.ring, &bench));
+        } else if let Mood::Calm(calm) = &mut self.mood {
             calm.newest = observed;
         }
-        self.past.flat = flat;
+        if let (Some((_, flat)), Some(rare)) = (run, &mut self.rare) {
+            rare.past.flat = flat;
+        }
         self.heard_through(source, moment.at, outage_after);
-        self.last_seen = Some(moment.at);
+        self.last_seen = moment.at;
         self.counting = moment.at;
         self.move_watermark(observed, lateness, moment);
         Some(Checked { reading: *reading, flag })
@@ -157,12 +160,16 @@ impl Watch {
     }
 
     fn settled_by_now(&self) -> u64 {
-        if self.judges.is_empty() { self.settled.max(self.ring.after(self.watermark)) } else { self.settled }
+        if self.seats.judges().is_empty() {
+            self.settled.max(self.ring.after(self.watermark))
+        } else {
+            self.settled
+        }
     }
 
     /// Whether every judge at rest that looks back finds the reading clear.
     fn is_clear_at(&self, number: u64, bench: &Bench<'_>) -> bool {
-        let looks_back = |rest: &&Rest| rest.looks_back(bench.plan);
-        self.rests.iter().filter(looks_back).all(|rest| rest.is_clear_at(&self.ring, number, bench))
+        let looks_back = |rest: &Rest| rest.looks_back(bench.plan);
+        self.seats.rests().filter(looks_back).all(|rest| rest.is_clear_at(&self.ring, number, bench))
     }
 }
