@@ -8,6 +8,7 @@ mod build;
 mod coverage;
 pub mod edit;
 pub mod fault;
+pub mod hashed;
 pub mod names;
 pub mod plan;
 pub mod predict;
