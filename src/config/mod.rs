@@ -8,6 +8,7 @@ mod build;
 mod coverage;
 pub mod edit;
 pub mod fault;
+pub mod hashed;
 pub mod names;
 pub mod plan;
 pub mod predict;
@@ -156,7 +157,7 @@ mod tests {
         );
         assert_eq!(loaded.setup.sources.len(), 2);
         let dukou =
-            plan.sensors.iter().flatten().find(|sensor| sensor.id == "qj-02/level").expect("is there");
+            plan.sensors.iter().flatten().find(|sensor| &*sensor.id == "qj-02/level").expect("is there");
         assert_eq!(dukou.conversions.len(), 2);
         assert_eq!(dukou.outage_intervals, 3);
         assert_eq!(

@@ -1,32 +1,21 @@
 //! Names by dense index and back, in little memory: a site of a hundred
 //! thousand sensors has twice as many names, and they stay for good.
 
-use foldhash::fast::FixedState;
-use std::hash::BuildHasher as _;
+use crate::config::hashed::Hashed;
 
-/// A place of the hash table that is free.
-const FREE: u32 = u32::MAX;
-/// Places that a hash table begins with.
-const PLACES_MIN: usize = 8;
+/// What stands after each name, so that one of no bytes takes some as well.
+const END: char = '\n';
 
 /// The names of one kind. Nothing ever leaves it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Table {
-    /// All names, one after the other, in the order in which they came.
+    /// All names, one after the other, in the order of their indices.
     text: String,
-    /// By index; `None` where the assignment was lost to rot.
-    stretches: Vec<Option<Stretch>>,
-    /// Indices by the hash of their names, each in the first free place from
-    /// there on. A power of two of places, at most three quarters taken.
-    by_name: Vec<u32>,
+    /// By index, where the name begins; it ends where the next one does. No
+    /// bytes are between the two where the assignment was lost to rot.
+    begins: Vec<u32>,
+    by_name: Hashed,
     names: usize,
-}
-
-/// Where a name stands.
-#[derive(Debug, Clone, Copy)]
-struct Stretch {
-    from: u32,
-    bytes: u32,
 }
 
 impl Table {
@@ -37,69 +26,59 @@ impl Table {
 
     /// One more than the highest index.
     pub(super) fn places(&self) -> usize {
-        self.stretches.len()
+        self.begins.len()
     }
 
     /// The index of a name.
     pub(super) fn find(&self, name: &str) -> Option<u32> {
-        let index = *self.by_name.get(self.place(name)?)?;
-        (index != FREE).then_some(index)
+        self.by_name.find(name, |index| self.name(index) == Some(name))
     }
 
     /// The name of an index.
     pub(super) fn name(&self, index: u32) -> Option<&str> {
-        let Stretch { from, bytes } = (*self.stretches.get(index as usize)?)?;
-        self.text.get(from as usize..(from + bytes) as usize)
+        named(&self.text, &self.begins, index)
     }
 
     /// Every name, by index.
     pub(super) fn names(&self) -> impl Iterator<Item = (u32, &str)> {
-        (0..self.stretches.len() as u32).filter_map(|index| Some((index, self.name(index)?)))
+        (0..self.begins.len() as u32).filter_map(|index| Some((index, self.name(index)?)))
     }
 
     /// Makes an index a name's own. Neither may have been given before.
     pub(super) fn own(&mut self, name: &str, index: u32) {
         let at = index as usize;
-        if self.stretches.len() <= at {
-            self.stretches.resize(at + 1, None);
+        let bytes = name.len() + END.len_utf8();
+        assert!(self.text.len() + bytes <= u32::MAX as usize, "names of 4 GB are not configured");
+        // An eighth more than there is, not as much again.
+        if self.text.capacity() - self.text.len() < bytes {
+            self.text.reserve_exact(bytes + self.text.len() / 8);
         }
-        let from = u32::try_from(self.text.len()).expect("names of 4 GB are not configured");
-        self.text.push_str(name);
-        self.stretches[at] = Some(Stretch { from, bytes: name.len() as u32 });
-        self.names += 1;
-        if self.names * 4 > self.by_name.len() * 3 {
-            self.widen();
+        let places = (at + 1).saturating_sub(self.begins.len());
+        if self.begins.capacity() - self.begins.len() < places {
+            self.begins.reserve_exact(places + self.begins.len() / 8);
+        }
+        if places > 0 {
+            self.begins.resize(at + 1, self.text.len() as u32);
+            self.text.push_str(name);
+            self.text.push(END);
         } else {
-            self.note(index);
+            // Of a record that comes after one with a higher index: seldom, if ever.
+            let begin = self.begins[at] as usize;
+            self.text.insert(begin, END);
+            self.text.insert_str(begin, name);
+            self.begins[at + 1..].iter_mut().for_each(|begin| *begin += bytes as u32);
         }
+        self.names += 1;
+        let (text, begins) = (&self.text, &self.begins);
+        self.by_name.put(name, index, |index| named(text, begins, index).unwrap_or_default());
     }
+}
 
-    /// Twice the places, and every name in its new one.
-    fn widen(&mut self) {
-        let places = (self.by_name.len() * 2).max(PLACES_MIN);
-        self.by_name = vec![FREE; places];
-        for index in 0..self.stretches.len() as u32 {
-            self.note(index);
-        }
-    }
-
-    fn note(&mut self, index: u32) {
-        let place = self.name(index).and_then(|name| self.place(name));
-        if let Some(place) = place.and_then(|place| self.by_name.get_mut(place)) {
-            *place = index;
-        }
-    }
-
-    /// Where the index of a name stands, or would be put.
-    fn place(&self, name: &str) -> Option<usize> {
-        let last = self.by_name.len().checked_sub(1)?;
-        let mut place = FixedState::default().hash_one(name) as usize & last;
-        // There is always a free one: a quarter of them at least.
-        while self.by_name[place] != FREE && self.name(self.by_name[place]) != Some(name) {
-            place = (place + 1) & last;
-        }
-        Some(place)
-    }
+/// The name of an index.
+fn named<'t>(text: &'t str, begins: &[u32], index: u32) -> Option<&'t str> {
+    let begin = *begins.get(index as usize)? as usize;
+    let end = begins.get(index as usize + 1).map_or(text.len(), |next| *next as usize);
+    text.get(begin..end)?.strip_suffix(END)
 }
 
 #[cfg(test)]
@@ -126,6 +105,19 @@ mod tests {
                 .iter()
                 .map(|(n, name)| (*n, name.as_str())))
         );
-        assert!(table.by_name.len() <= 16_384, "{} places", table.by_name.len());
+        // Some come late, and one is empty.
+        for n in (10_000..10_100).rev() {
+            table.own(&name(n), (n - 10_000) * 3 + 1);
+        }
+        table.own("", 50_000);
+        for n in 0..10_100 {
+            assert_eq!(table.find(&name(n)).and_then(|index| table.name(index)), Some(&*name(n)));
+        }
+        assert_eq!((table.find(""), table.name(50_000), table.name(49_999)), (Some(50_000), Some(""), None));
+        assert_eq!(
+            (table.name(1), table.name(3), table.name(2)),
+            (Some("gauge-10000"), Some("gauge-1"), None)
+        );
+        assert_eq!((table.len(), table.places()), (10_101, 50_001));
     }
 }
