@@ -37,7 +37,7 @@ use crate::ports::{Kept, Store};
 use heads::{Heads, SENSORS_MAX};
 use read::{SharedHeads, View, lock};
 use row::{Row, settle};
-use write::Chunks;
+use write::{Chunks, ROWS_KEPT};
 
 pub use heads::HEADS_READINGS_MAX;
 pub use schema::Origin;
@@ -161,6 +161,7 @@ impl Sqlite {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for &sensor in picks {
             self.rows.clear();
+            self.rows.shrink_to(ROWS_KEPT);
             lock(&self.heads).read(SensorIx(sensor), &mut self.rows);
             settle(&mut self.rows);
             self.chunks.put(&transaction, sensor, &self.rows)?;
