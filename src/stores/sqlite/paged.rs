@@ -7,7 +7,7 @@ const PAGE: usize = 1 << 10;
 /// A table of equal things by number.
 #[derive(Debug)]
 pub(super) struct Paged<T> {
-    pages: Vec<Box<[T]>>,
+    pages: Vec<Box<[T; PAGE]>>,
 }
 
 impl<T> Default for Paged<T> {
@@ -24,21 +24,32 @@ impl<T: Copy + Default> Paged<T> {
 
     /// What stands at `index`, if the table has grown so far.
     pub(super) fn get(&self, index: usize) -> Option<&T> {
-        self.pages.get(index / PAGE)?.get(index % PAGE)
+        self.pages.get(index / PAGE).map(|page| &page[index % PAGE])
     }
 
     /// The place of `index`; the table grows until there is one.
     pub(super) fn grown(&mut self, index: usize) -> &mut T {
-        while index >= self.len() {
-            self.pages.push(vec![T::default(); PAGE].into_boxed_slice());
+        if index >= self.len() {
+            self.grow(index);
         }
         &mut self[index]
+    }
+
+    #[cold]
+    fn grow(&mut self, index: usize) {
+        while index >= self.len() {
+            // Not by an array, which would stand on the stack first.
+            let Ok(page) = vec![T::default(); PAGE].into_boxed_slice().try_into() else {
+                unreachable!("a page has so many places");
+            };
+            self.pages.push(page);
+        }
     }
 
     /// What it holds of the machine's memory.
     #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
-        self.len() * size_of::<T>() + self.pages.capacity() * size_of::<Box<[T]>>()
+        self.len() * size_of::<T>() + self.pages.capacity() * size_of::<Box<[T; PAGE]>>()
     }
 }
 

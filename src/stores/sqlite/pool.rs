@@ -13,7 +13,9 @@ const MORE: u64 = 0x8080_8080_8080_8080;
 /// No block.
 const NONE: u32 = u32::MAX;
 
+/// A line of the processor's cache.
 #[derive(Debug, Clone, Copy)]
+#[repr(align(64))]
 struct Block {
     bytes: [u8; ROOM],
     /// The block before it in its head, or among the free ones.

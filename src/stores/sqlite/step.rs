@@ -269,7 +269,7 @@ pub(super) mod tests {
         let step = Step::between(from, to);
         let mut pool = Pool::new();
         // With something before it, over the end of a block or not.
-        let before = pool.push(End::EMPTY, &[0xa5; 60][..1 + usize::from(to.marks) % 60]);
+        let before = pool.push(End::EMPTY, &[0xa5; 60][..=usize::from(to.marks) % 60]);
         let end = pool.push(before, step.bytes());
         let mut bytes = pool.backwards(end);
         let back = walk(from, &mut bytes);
