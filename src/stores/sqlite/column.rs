@@ -2,7 +2,7 @@
 //! decimals. Whatever goes in comes out bit for bit.
 
 /// Powers of ten that a value is tried with: up to nine decimals.
-const POWERS: [f64; 10] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
+pub(super) const POWERS: [f64; 10] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
 
 /// How many units in the last place a value may stand beside its decimal.
 /// `59.1 - 2.345` is one beside `56.755`.
@@ -56,15 +56,15 @@ pub(super) fn take_byte(bytes: &mut &[u8]) -> Option<u8> {
     Some(byte)
 }
 
-const fn zigzag(number: i64) -> u64 {
+pub(super) const fn zigzag(number: i64) -> u64 {
     ((number << 1) ^ (number >> 63)) as u64
 }
 
-const fn unzigzag(number: u64) -> i64 {
+pub(super) const fn unzigzag(number: u64) -> i64 {
     (number >> 1) as i64 ^ -((number & 1) as i64)
 }
 
-const fn varint_bytes(number: u64) -> usize {
+pub(super) const fn varint_bytes(number: u64) -> usize {
     (70 - (number | 1).leading_zeros() as usize) / 7
 }
 
@@ -136,7 +136,7 @@ pub(super) fn take_integers(bytes: &mut &[u8], length: usize, column: &mut Vec<i
 }
 
 /// A value as a whole number of the power's parts, and how far beside.
-fn split(value: f64, power: f64) -> Option<(i64, i64)> {
+pub(super) fn split(value: f64, power: f64) -> Option<(i64, i64)> {
     let scaled = value * power;
     if scaled.is_nan() || scaled.abs() >= SCALED_MAX {
         return None;

@@ -2,16 +2,18 @@
 //! them for a chunk. They are not lost in a crash: the log keeps them, and the
 //! cursor on the disk stands before the oldest of them.
 
-use std::collections::VecDeque;
-
 use forewarn_core::ids::{Position, SensorIx};
 use forewarn_core::time::{Span, Timestamp};
 
+use super::begun::{Begun, Order};
 use super::chunk::CHUNK_READINGS;
+use super::head::{Head, Leaving};
+use super::paged::Paged;
+use super::pool::Pool;
 use super::row::Row;
 use crate::ports::Kept;
 
-/// Readings in all heads together, of 40 bytes each. Full: the oldest heads
+/// Readings in all heads together, of some ten bytes each. Full: the oldest heads
 /// are written, however short they are.
 pub const HEADS_READINGS_MAX: usize = 1 << 20;
 /// How far the cursor may stand behind, in log positions. Beyond: as above.
@@ -26,63 +28,33 @@ const FULL_READINGS: usize = 1 << 14;
 const PICKS_MAX: usize = 1_024;
 /// Dense indices beyond this are nobody's.
 pub(super) const SENSORS_MAX: usize = 1 << 24;
-/// By how many readings a head grows at least.
-const ROWS_MORE: usize = 4;
-/// Emptied buffers kept for the next heads.
-const SPARES_MAX: usize = 1_024;
-
-/// Whether a head is picked for the transaction under way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Leaving {
-    Yes,
-    #[default]
-    No,
-}
-
-#[derive(Debug, Default)]
-struct Head {
-    rows: Vec<Row>,
-    /// Raised each time it is emptied.
-    generation: u32,
-    leaving: Leaving,
-}
-
-/// When a head took its first reading.
-#[derive(Debug, Clone, Copy)]
-struct Begun {
-    sensor: u32,
-    generation: u32,
-    /// All up to here had been handed over before it.
-    after: Position,
-    received: Timestamp,
-}
 
 /// The heads, with what is needed to empty them in the right order.
 #[derive(Debug)]
 pub(super) struct Heads {
-    by_sensor: Vec<Head>,
-    /// In order of `after`; those of emptied heads are passed over.
-    begun: VecDeque<Begun>,
+    by_sensor: Paged<Head>,
+    pool: Pool,
+    /// Those of emptied heads are passed over.
+    begun: Order,
     full: Vec<u32>,
     full_readings: usize,
     readings: usize,
     kept: Position,
     received: Timestamp,
-    spares: Vec<Vec<Row>>,
 }
 
 impl Heads {
     /// Empty, with all up to `kept` in chunks.
     pub(super) fn new(kept: Position) -> Heads {
         Heads {
-            by_sensor: vec![],
-            begun: VecDeque::new(),
+            by_sensor: Paged::default(),
+            pool: Pool::new(),
+            begun: Order::default(),
             full: vec![],
             full_readings: 0,
             readings: 0,
             kept,
             received: Timestamp::MIN,
-            spares: vec![],
         }
     }
 
@@ -90,30 +62,15 @@ impl Heads {
     pub(super) fn put(&mut self, rows: &[Kept], upto: Position) {
         for kept in rows {
             let index = kept.checked.reading.sensor.index();
-            if index >= self.by_sensor.len() {
-                self.by_sensor.resize_with(index + 1, Head::default);
+            let head = self.by_sensor.grown(index);
+            if head.is_empty() {
+                head.begun = self.begun.push(index as u32, self.kept, kept.received);
             }
-            let head = &mut self.by_sensor[index];
-            if head.rows.is_empty() {
-                if let Some(spare) = self.spares.pop() {
-                    head.rows = spare;
-                }
-                self.begun.push_back(Begun {
-                    sensor: index as u32,
-                    generation: head.generation,
-                    after: self.kept,
-                    received: kept.received,
-                });
-            }
-            if head.rows.len() == head.rows.capacity() {
-                // Doubled, all heads together would have half as much room again for nothing.
-                head.rows.reserve_exact(ROWS_MORE.max(head.rows.len() / 4));
-            }
-            head.rows.push(Row::of(kept));
-            if head.rows.len() == CHUNK_READINGS {
+            head.push(&Row::of(kept), &mut self.pool);
+            if head.len() == CHUNK_READINGS {
                 self.full.push(index as u32);
                 self.full_readings += CHUNK_READINGS;
-            } else if head.rows.len() > CHUNK_READINGS {
+            } else if head.len() > CHUNK_READINGS {
                 self.full_readings += 1;
             }
             self.received = self.received.max(kept.received);
@@ -122,9 +79,11 @@ impl Heads {
         self.kept = self.kept.max(upto);
     }
 
-    /// The readings of one sensor, as they came.
-    pub(super) fn of(&self, sensor: SensorIx) -> &[Row] {
-        self.by_sensor.get(sensor.index()).map_or(&[], |head| &head.rows)
+    /// Appends the readings of one sensor to `rows`, as they came.
+    pub(super) fn read(&self, sensor: SensorIx, rows: &mut Vec<Row>) {
+        if let Some(head) = self.by_sensor.get(sensor.index()) {
+            head.read(&self.pool, rows);
+        }
     }
 
     /// All handed over so far.
@@ -134,21 +93,10 @@ impl Heads {
 
     /// All up to here is in chunks, but for what is picked.
     pub(super) fn cursor(&mut self) -> Position {
-        while let Some(oldest) = self.begun.front() {
-            if self.is_current(oldest) {
-                break;
-            }
-            self.begun.pop_front();
-        }
-        let staying = self.begun.iter().find(|begun| {
-            self.is_current(begun) && self.by_sensor[begun.sensor as usize].leaving == Leaving::No
-        });
+        let heads = &self.by_sensor;
+        self.begun.pop_while(|sensor, number| !is_current(&heads[sensor as usize], number));
+        let staying = self.begun.iter().find(|begun| self.stays(begun));
         staying.map_or(self.kept, |begun| begun.after)
-    }
-
-    fn is_current(&self, begun: &Begun) -> bool {
-        let head = &self.by_sensor[begun.sensor as usize];
-        head.generation == begun.generation && !head.rows.is_empty()
     }
 
     /// Whether so many more would be too many.
@@ -168,19 +116,19 @@ impl Heads {
         let mut readings = self.readings - self.count(picks);
         let lag = |begun: &Begun| self.kept.0.saturating_sub(begun.after.0);
         let lagging =
-            self.begun.iter().find(|it| self.stays(it)).is_some_and(|it| lag(it) > LAG_POSITIONS_MAX);
+            self.begun.iter().find(|it| self.stays(it)).is_some_and(|it| lag(&it) > LAG_POSITIONS_MAX);
         let lag_max = if lagging { LAG_POSITIONS_MAX - LAG_STEP } else { LAG_POSITIONS_MAX };
         let old = |begun: &Begun| self.received - begun.received > HEAD_AGE_MAX;
         let fresh = picks.len();
-        for begun in &self.begun {
-            if !self.stays(begun) {
+        for begun in self.begun.iter() {
+            if !self.stays(&begun) {
                 continue;
             }
             let crowded = readings + more > HEADS_READINGS_MAX;
-            if picks.len() - fresh >= PICKS_MAX || !(crowded || lag(begun) > lag_max || old(begun)) {
+            if picks.len() - fresh >= PICKS_MAX || !(crowded || lag(&begun) > lag_max || old(&begun)) {
                 break;
             }
-            readings -= self.by_sensor[begun.sensor as usize].rows.len();
+            readings -= self.by_sensor[begun.sensor as usize].len();
             picks.push(begun.sensor);
         }
         self.set_leaving(&picks[fresh..], Leaving::Yes);
@@ -195,7 +143,8 @@ impl Heads {
     }
 
     fn stays(&self, begun: &Begun) -> bool {
-        self.is_current(begun) && self.by_sensor[begun.sensor as usize].leaving == Leaving::No
+        let head = &self.by_sensor[begun.sensor as usize];
+        is_current(head, begun.number) && head.leaving == Leaving::No
     }
 
     fn set_leaving(&mut self, picks: &[u32], leaving: Leaving) {
@@ -205,7 +154,7 @@ impl Heads {
     }
 
     fn count(&self, picks: &[u32]) -> usize {
-        picks.iter().map(|&sensor| self.by_sensor[sensor as usize].rows.len()).sum()
+        picks.iter().map(|&sensor| self.by_sensor[sensor as usize].len()).sum()
     }
 
     /// The picked heads are in chunks.
@@ -213,26 +162,30 @@ impl Heads {
         self.readings -= self.count(picks);
         for &sensor in picks {
             let head = &mut self.by_sensor[sensor as usize];
-            if head.rows.len() >= CHUNK_READINGS {
-                self.full_readings -= head.rows.len();
+            if head.len() >= CHUNK_READINGS {
+                self.full_readings -= head.len();
             }
-            head.generation = head.generation.wrapping_add(1);
-            head.leaving = Leaving::No;
-            let mut rows = std::mem::take(&mut head.rows);
-            // One that had to hold a whole burst would pin its memory for ever.
-            if self.spares.len() < SPARES_MAX && rows.capacity() <= 2 * CHUNK_READINGS {
-                rows.clear();
-                self.spares.push(rows);
-            }
+            head.clear(&mut self.pool);
         }
         let Heads { full, by_sensor, .. } = self;
-        full.retain(|&sensor| by_sensor[sensor as usize].rows.len() >= CHUNK_READINGS);
+        full.retain(|&sensor| by_sensor[sensor as usize].len() >= CHUNK_READINGS);
     }
 
     /// The transaction failed: they are to be picked again.
     pub(super) fn put_back(&mut self, picks: &[u32]) {
         self.set_leaving(picks, Leaving::No);
     }
+
+    /// What they hold of the machine's memory.
+    #[cfg(test)]
+    fn bytes(&self) -> usize {
+        let full = self.full.capacity() * size_of::<u32>();
+        self.by_sensor.bytes() + self.pool.bytes() + self.begun.bytes() + full
+    }
+}
+
+fn is_current(head: &Head, number: u32) -> bool {
+    head.begun == number && !head.is_empty()
 }
 
 #[cfg(test)]
@@ -299,5 +252,59 @@ mod tests {
         heads.put_back(&picks);
         heads.pick(1, &mut picks);
         assert_eq!(picks, [1], "what failed is picked again");
+    }
+
+    /// The `round`th reading of each sensor: every ten minutes, in centimetres,
+    /// received some milliseconds later, in batches as they come.
+    fn put_round(heads: &mut Heads, round: u64, sensors: u64) {
+        let minute = 60_000_000;
+        let mut batch = vec![];
+        for sensor in 0..sensors {
+            let chance = (round * sensors + sensor + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+            let observed = (29_000_000 + round as i64 * 10) * minute;
+            let row = Row {
+                observed,
+                received: observed + (chance % 250_000) as i64,
+                value: f64::from(400 + (chance % 40) as i32) / 100.0,
+                position: 1 + (round * sensors + sensor) * 2 + chance % 2,
+                flag: forewarn_core::reading::Flag::Good,
+                marks: 0,
+            };
+            batch.push(row.kept(SensorIx(sensor as u32)));
+            if batch.len() == 5_000 || sensor + 1 == sensors {
+                let upto = batch.last().map_or(Position(0), |kept| kept.position);
+                heads.put(&batch, upto);
+                batch.clear();
+            }
+        }
+    }
+
+    #[test]
+    fn ten_readings_of_each_sensor_take_less_than_190_bytes_and_one_less_than_60() {
+        for (sensors, rounds, bytes_max) in [(100_000, 10, 190), (1_000_000, 1, 60)] {
+            let mut heads = Heads::new(Position(0));
+            (0..rounds).for_each(|round| put_round(&mut heads, round, sensors));
+            let bytes = heads.bytes() as f64 / sensors as f64;
+            assert!(bytes < f64::from(bytes_max), "{bytes} bytes a sensor");
+        }
+    }
+
+    #[test]
+    fn they_take_no_more_after_many_hours_than_after_some() {
+        let mut heads = Heads::new(Position(0));
+        let mut picks = vec![];
+        let mut after_some = 0;
+        for round in 0..400 {
+            for _ in 0..8 {
+                heads.pick(1_000, &mut picks);
+                heads.clear(&picks);
+            }
+            put_round(&mut heads, round, 2_000);
+            heads.cursor();
+            if round == 150 {
+                after_some = heads.bytes();
+            }
+        }
+        assert_eq!(heads.bytes(), after_some);
     }
 }

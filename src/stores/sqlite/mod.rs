@@ -4,12 +4,17 @@
 //! The cursor on the disk stands before the oldest reading that is only in
 //! memory: after a crash the log is read again from there, and nothing is lost.
 
+mod begun;
 mod chunk;
 mod column;
+mod head;
 mod heads;
+mod paged;
+mod pool;
 mod read;
 mod row;
 mod schema;
+mod step;
 mod write;
 
 #[cfg(test)]
@@ -32,7 +37,7 @@ use crate::ports::{Kept, Store};
 use heads::{Heads, SENSORS_MAX};
 use read::{SharedHeads, View, lock};
 use row::{Row, settle};
-use write::Chunks;
+use write::{Chunks, ROWS_KEPT};
 
 pub use heads::HEADS_READINGS_MAX;
 pub use schema::Origin;
@@ -156,7 +161,8 @@ impl Sqlite {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for &sensor in picks {
             self.rows.clear();
-            self.rows.extend_from_slice(lock(&self.heads).of(SensorIx(sensor)));
+            self.rows.shrink_to(ROWS_KEPT);
+            lock(&self.heads).read(SensorIx(sensor), &mut self.rows);
             settle(&mut self.rows);
             self.chunks.put(&transaction, sensor, &self.rows)?;
         }

@@ -111,10 +111,9 @@ impl View<'_> {
 
     fn head(&self, sensor: SensorIx, from: Timestamp, to: Timestamp) -> Vec<Row> {
         let Some(heads) = self.heads else { return vec![] };
-        let heads = lock(heads);
-        let rows = heads.of(sensor).iter();
-        rows.filter(|row| from.0 <= row.observed && (row.observed < to.0 || to == Timestamp::MAX))
-            .copied()
-            .collect()
+        let mut rows = vec![];
+        lock(heads).read(sensor, &mut rows);
+        rows.retain(|row| from.0 <= row.observed && (row.observed < to.0 || to == Timestamp::MAX));
+        rows
     }
 }

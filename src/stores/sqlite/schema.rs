@@ -17,6 +17,14 @@ const BUSY_MAX: Duration = Duration::from_secs(2);
 
 /// The write-ahead log is copied back at this many pages of 4 KiB.
 const CHECKPOINT_PAGES: u32 = 4_000;
+/// What its file is cut to once it was copied back whole, if somebody's long
+/// reading let it grow beyond: twice what it usually takes.
+const WAL_BYTES_MAX: u32 = 32 << 20;
+
+/// Pages that the writer keeps in memory, in KiB: what a transaction changes.
+const WRITER_CACHE_KIB: i32 = 2_000;
+/// Those that a reader keeps: the ways to one sensor's chunks.
+const READER_CACHE_KIB: i32 = 500;
 
 /// Chunks of a sensor never overlap. `p1` is the highest log position in one.
 /// Rows are appended, so that a transaction dirties few pages.
@@ -95,7 +103,13 @@ pub(super) fn open_read_only(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_MAX)?;
+    set_cache(&connection, READER_CACHE_KIB)?;
     Ok(connection)
+}
+
+/// Bounds the pages in memory; below zero, the setting counts KiB.
+fn set_cache(connection: &Connection, kib: i32) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "cache_size", -kib)
 }
 
 /// Up to where a file has kept the log; `None` when there is no such file, or
@@ -116,6 +130,8 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    connection.pragma_update(None, "journal_size_limit", WAL_BYTES_MAX)?;
+    set_cache(&connection, WRITER_CACHE_KIB)?;
     connection.set_prepared_statement_cache_capacity(32);
     Ok(connection)
 }

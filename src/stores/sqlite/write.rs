@@ -5,22 +5,67 @@ use std::collections::VecDeque;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::chunk::{CHUNK_READINGS, CHUNK_READINGS_MAX, Codec};
+use super::paged::Paged;
 use super::row::{Row, settle};
 
 /// A sensor's last chunk takes further readings while it has fewer than this.
 /// More would rewrite much; less would leave many small chunks behind.
 const TAIL_READINGS: usize = 32;
 
-/// What is known of a sensor's last chunk without asking.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) enum Tail {
+/// Room for rows that is kept from one head to the next: what a burst took
+/// would be pinned for ever.
+pub(super) const ROWS_KEPT: usize = 4 * CHUNK_READINGS_MAX;
+
+/// What is known of a sensor's last chunk without asking, with its last instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tail {
     /// It must be looked up.
-    #[default]
     Unknown,
     /// The sensor has no chunk.
     Absent,
-    /// Its row, its last instant, its readings.
-    Known { id: i64, t1: i64, n: u32 },
+    /// It takes no more.
+    Full { t1: i64 },
+    /// It takes more, in its row.
+    Short { id: i64, t1: i64 },
+}
+
+impl Tail {
+    fn of(id: i64, t1: i64, readings: u32) -> Tail {
+        if (readings as usize) < TAIL_READINGS { Tail::Short { id, t1 } } else { Tail::Full { t1 } }
+    }
+}
+
+/// A [`Tail`] in 16 bytes: there is one for every sensor.
+#[derive(Debug, Clone, Copy, Default)]
+struct Note {
+    /// A row, or one of the below. No row has a number below one.
+    id: i64,
+    t1: i64,
+}
+
+impl Note {
+    const UNKNOWN: i64 = 0;
+    const ABSENT: i64 = -1;
+    const FULL: i64 = -2;
+
+    fn of(tail: Tail) -> Note {
+        match tail {
+            Tail::Unknown => Note { id: Note::UNKNOWN, t1: 0 },
+            Tail::Absent => Note { id: Note::ABSENT, t1: 0 },
+            Tail::Full { t1 } => Note { id: Note::FULL, t1 },
+            Tail::Short { id, t1 } => Note { id, t1 },
+        }
+    }
+
+    fn tail(self) -> Tail {
+        let Note { id, t1 } = self;
+        match id {
+            Note::ABSENT => Tail::Absent,
+            Note::FULL => Tail::Full { t1 },
+            1.. => Tail::Short { id, t1 },
+            _ => Tail::Unknown,
+        }
+    }
 }
 
 /// A chunk as it stands.
@@ -34,7 +79,7 @@ struct Chunk {
 #[derive(Debug, Default)]
 pub(super) struct Chunks {
     codec: Codec,
-    tails: Vec<Tail>,
+    tails: Paged<Note>,
     merged: Vec<Row>,
     /// Chunks that did not read back and were set aside in this transaction.
     pub(super) rotten: u64,
@@ -45,9 +90,7 @@ impl Chunks {
     /// somebody else removed chunks of theirs.
     pub(super) fn forget(&mut self, sensors: &[u32]) {
         for &sensor in sensors {
-            if let Some(tail) = self.tails.get_mut(sensor as usize) {
-                *tail = Tail::Unknown;
-            }
+            *self.tails.grown(sensor as usize) = Note::of(Tail::Unknown);
         }
     }
 
@@ -55,7 +98,7 @@ impl Chunks {
     pub(super) fn put(&mut self, connection: &Connection, sensor: u32, rows: &[Row]) -> rusqlite::Result<()> {
         let tail = self.tail(connection, sensor)?;
         let late = match tail {
-            Tail::Known { t1, .. } => rows.partition_point(|row| row.observed <= t1),
+            Tail::Full { t1 } | Tail::Short { t1, .. } => rows.partition_point(|row| row.observed <= t1),
             Tail::Unknown | Tail::Absent => 0,
         };
         let (late, fresh) = rows.split_at(late);
@@ -69,8 +112,8 @@ impl Chunks {
             return Ok(());
         }
         let short = match tail {
-            Tail::Known { id, n, .. } if (n as usize) < TAIL_READINGS => Some(id),
-            Tail::Known { .. } | Tail::Unknown | Tail::Absent => None,
+            Tail::Short { id, .. } => Some(id),
+            Tail::Full { .. } | Tail::Unknown | Tail::Absent => None,
         };
         let mut merged = std::mem::take(&mut self.merged);
         merged.clear();
@@ -87,24 +130,23 @@ impl Chunks {
             merged.extend_from_slice(fresh);
             self.write(connection, sensor, &merged, replaces)?
         };
-        self.tails[sensor as usize] = known;
+        *self.tails.grown(sensor as usize) = Note::of(known);
+        merged.clear();
+        merged.shrink_to(ROWS_KEPT);
         self.merged = merged;
         Ok(())
     }
 
     fn tail(&mut self, connection: &Connection, sensor: u32) -> rusqlite::Result<Tail> {
-        let index = sensor as usize;
-        if index >= self.tails.len() {
-            self.tails.resize(index + 1, Tail::Unknown);
-        }
-        if matches!(self.tails[index], Tail::Unknown) {
+        let known = self.tails.grown(sensor as usize);
+        if known.tail() == Tail::Unknown {
             let select = "SELECT id, t1, n FROM c WHERE sensor = ?1 ORDER BY t0 DESC LIMIT 1";
-            let found = connection.prepare_cached(select)?.query_row([sensor], |row| {
-                Ok(Tail::Known { id: row.get(0)?, t1: row.get(1)?, n: row.get(2)? })
-            });
-            self.tails[index] = found.optional()?.unwrap_or(Tail::Absent);
+            let found = connection
+                .prepare_cached(select)?
+                .query_row([sensor], |row| Ok(Tail::of(row.get(0)?, row.get(1)?, row.get(2)?)));
+            *known = Note::of(found.optional()?.unwrap_or(Tail::Absent));
         }
-        Ok(self.tails[index])
+        Ok(known.tail())
     }
 
     /// Puts late readings where they belong. A later one of the same instant
@@ -127,6 +169,8 @@ impl Chunks {
             settle(&mut merged);
             self.write(connection, sensor, &merged, replaces)?;
         }
+        merged.clear();
+        merged.shrink_to(ROWS_KEPT);
         self.merged = merged;
         Ok(())
     }
@@ -178,7 +222,7 @@ impl Chunks {
                 let mut insert = connection.prepare_cached(insert)?;
                 insert.insert(params![sensor, first.observed, last.observed, n, p1, blob])?
             };
-            tail = Tail::Known { id, t1: last.observed, n };
+            tail = Tail::of(id, last.observed, n);
         }
         Ok(tail)
     }
