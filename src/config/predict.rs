@@ -67,3 +67,43 @@ pub fn bytes(bytes: u64) -> String {
     };
     format!("{:.1} {symbol}", bytes as f64 / unit as f64)
 }
+
+#[cfg(test)]
+mod tests {
+    use forewarn_core::checks::Flat;
+    use forewarn_core::ids::StationIx;
+    use forewarn_core::plan::Sensor;
+    use forewarn_core::time::Span;
+    use forewarn_core::units::{Base, Unit};
+
+    use super::*;
+
+    #[test]
+    fn all_sensors_take_what_each_of_them_takes() {
+        let flat = Flat { suspect: Span::from_hours(1), fail: None, within: 0.0, normal: None };
+        let sensor = |lateness: Span, flat: Option<Flat>| Sensor {
+            id: "ford/level".into(),
+            station: StationIx(0),
+            quantity: "level".into(),
+            unit: Unit { base: Base::Metre, per_hour: false },
+            datum: None,
+            interval: Span::from_mins(10),
+            lateness,
+            max_age: Span::from_mins(30),
+            span: None,
+            suspect: None,
+            outage_intervals: 3,
+            conversions: vec![],
+            flat,
+        };
+        let (short, long) = (Span::from_mins(10), Span::from_hours(10));
+        let sensors = [(short, None), (short, Some(flat)), (short, None), (long, None), (long, Some(flat))];
+        let sensors = sensors.into_iter().map(|(lateness, flat)| Some(sensor(lateness, flat))).collect();
+        let plan = Plan { sensors, ..Plan::default() };
+        let each = || (0..5).map(|at| bytes_per_sensor(&plan, SensorIx(at)));
+        let memory = memory(&plan);
+        assert_eq!(memory.usual, each().map(|bytes| bytes.usual as u64).sum::<u64>());
+        assert_eq!(memory.bytes, each().map(|bytes| bytes.most as u64).sum::<u64>());
+        assert_eq!(Some(memory.sensor_max), each().map(|bytes| bytes.most as u64).max());
+    }
+}

@@ -297,7 +297,7 @@ impl Judge {
         // A reading that failed measured nothing, and the end of the span that it
         // lies beyond is no level that anybody saw.
         let said = newest.filter(|newest| saturated || newest.is_usable());
-        let said = said.or_else(|| standing.ring.iter().rev().find(|sample| sample.is_usable()));
+        let said = said.or_else(|| standing.ring.iter().rev().find(Sample::is_usable));
         let now = Finding {
             tip,
             settled: self.settled.verdict,

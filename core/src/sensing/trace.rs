@@ -159,7 +159,7 @@ fn is_rising(ring: &Ring, number: u64, side: Side) -> bool {
     let mut later = None;
     let mut moved = false;
     let from = number.saturating_sub(EVIDENCE_READINGS as u64);
-    let good = (from..number).rev().filter_map(|at| ring.get(at)).filter(|sample| sample.is_good());
+    let good = (from..number).rev().filter_map(|at| ring.get(at)).filter(Sample::is_good);
     for sample in good.take(RISING_READINGS) {
         let Some(next) = later.replace(sample.value) else { continue };
         let rise = match side {
@@ -208,7 +208,7 @@ pub(crate) fn trend(ring: &Ring, interval: Span) -> Option<f64> {
     let origin = ring.newest()?;
     let mut before = origin.observed;
     let (mut n, mut t, mut y, mut tt, mut ty) = (0.0, 0.0, 0.0, 0.0, 0.0);
-    let good = ring.iter().rev().take(EVIDENCE_READINGS).filter(|sample| sample.is_good());
+    let good = ring.iter().rev().take(EVIDENCE_READINGS).filter(Sample::is_good);
     for (count, sample) in good.enumerate() {
         let is_far = origin.observed - sample.observed > TREND_SPAN && count >= TREND_READINGS;
         if is_far || before - sample.observed > interval.times(TREND_GAP_INTERVALS) {

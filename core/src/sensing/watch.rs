@@ -8,8 +8,6 @@ mod stepped;
 mod written;
 
 use self::mood::Mood;
-pub(super) use self::past::Rare;
-pub(super) use self::seats::Packed;
 use self::seats::Seats;
 use super::admit::Admission;
 use super::judge::{Blind, Judge, Standing};
@@ -22,6 +20,9 @@ use crate::ids::SourceIx;
 use crate::plan::Sensor;
 use crate::reading::{Checked, Flag, Marks, Reading};
 use crate::time::{Moment, Span, Timestamp};
+
+pub(super) use self::past::Rare;
+pub(super) use self::seats::Packed;
 
 /// What the stage remembers of one sensor. In front and in as few lines of
 /// memory as may be stands what a quiet reading needs, for of 100,000 sensors

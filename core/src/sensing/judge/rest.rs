@@ -11,7 +11,7 @@ use minicbor::{Decode, Encode};
 use super::super::ladder::Ladder;
 use super::super::limits::reaches;
 use super::super::trace::{Bench, Trace, in_rule_unit, limits};
-use super::super::window::{Ring, View};
+use super::super::window::{Ring, Sample, View};
 use super::{Judge, nothing, trend};
 use crate::finding::{Finding, Verdict};
 use crate::ids::RuleIx;
@@ -55,7 +55,7 @@ impl Rest {
     pub(crate) fn is_clear_at(&self, ring: &Ring, number: u64, bench: &Bench<'_>) -> bool {
         let Some((rule, subject)) = self.terms(bench.plan) else { return false };
         let Some(measured) = measure(rule, ring, number, bench) else { return false };
-        let Some(sample) = ring.get(number).filter(|sample| sample.is_good()) else { return false };
+        let Some(sample) = ring.get(number).filter(Sample::is_good) else { return false };
         let limits = limits(rule, subject, sample.observed, bench);
         !limits.into_iter().flatten().any(|limit| reaches(rule.side, measured, limit))
     }

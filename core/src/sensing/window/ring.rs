@@ -45,7 +45,7 @@ impl Ring {
     pub(super) fn starting(capacity: usize, head: u32, first: u64) -> Ring {
         let empty = Ring::with_capacity(capacity);
         let head = if (head as usize) < empty.capacity() { head as u16 } else { 0 };
-        Ring { head, first, ..empty }
+        Ring { first, head, ..empty }
     }
 
     /// An empty one that is the same otherwise.

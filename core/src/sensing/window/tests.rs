@@ -167,9 +167,9 @@ fn plain(sample: Sample) -> (u64, Sample) {
     (sample.value.to_bits(), Sample { value: 0.0, ..sample })
 }
 
-fn take(ring: &mut Ring, model: &mut Model, step: Step) {
+fn take(ring: &mut Ring, model: &mut Model, step: &Step) {
     let newest = ring.end().saturating_sub(1);
-    match step {
+    match *step {
         Step::Put(sample, edition) => {
             let Err(number) = ring.find(sample.observed) else { return };
             assert_eq!(ring.reaches(sample.observed), model.reaches(sample.observed));
@@ -250,7 +250,7 @@ proptest! {
     ) {
         let (mut ring, mut model) = (Ring::with_capacity(capacity), Model::default());
         for step in steps {
-            take(&mut ring, &mut model, step);
+            take(&mut ring, &mut model, &step);
             compare(&ring, &model);
         }
     }
