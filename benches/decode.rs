@@ -6,14 +6,17 @@
 mod bare;
 mod common;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::hint::black_box;
+use std::sync::Arc;
 
 use common::table::{Contestant, Table};
-use forewarn::config::plan::{Catalog, CatalogEntry};
+use forewarn::config::plan::Catalog;
 use forewarn::formats::{AnyFormat, Decoded, Message, Offered, Session, Sink};
-use forewarn_core::ids::SensorIx;
-use forewarn_core::time::Timestamp;
+use forewarn_core::ids::{SensorIx, StationIx};
+use forewarn_core::plan::{Plan, Sensor, Terms};
+use forewarn_core::time::{Span, Timestamp};
 use forewarn_core::units::Unit;
 
 #[global_allocator]
@@ -189,8 +192,8 @@ impl Sink for Found<'_> {
     }
 
     fn offer(&mut self, reading: Decoded<'_>) -> Offered {
-        let Some(entries) = self.catalog.station(reading.station) else { return Offered::UnknownStation };
-        let Some(entry) = entries.iter().find(|entry| *entry.quantity == *reading.quantity) else {
+        let Some(mut entries) = self.catalog.station(reading.station) else { return Offered::UnknownStation };
+        let Some(entry) = entries.find(|entry| entry.quantity == reading.quantity) else {
             return Offered::UnknownQuantity;
         };
         let (scale, offset) = reading
@@ -203,8 +206,7 @@ impl Sink for Found<'_> {
     }
 
     fn knows(&self, station: &str, quantity: &str) -> bool {
-        let entries = self.catalog.station(station);
-        entries.is_some_and(|entries| entries.iter().any(|entry| *entry.quantity == *quantity))
+        self.catalog.sensor(station, quantity).is_some()
     }
 
     fn fault(&mut self, reason: String) {
@@ -213,10 +215,23 @@ impl Sink for Found<'_> {
 }
 
 fn catalog() -> Catalog {
-    let metre = Unit::parse("m").expect("metres are a unit");
-    Catalog::new((0..STATIONS).map(|n| {
-        let entry =
-            CatalogEntry { quantity: "level".into(), sensor: SensorIx(n), device_unit: metre, unit: metre };
-        (format!("qj-{n:06}"), entry)
-    }))
+    let terms = Arc::new(Terms {
+        quantity: "level".into(),
+        unit: Unit::parse("m").expect("metres are a unit"),
+        datum: None,
+        interval: Span::from_mins(10),
+        lateness: Span::ZERO,
+        max_age: Span::ZERO,
+        span: None,
+        suspect: None,
+        outage_intervals: 3,
+        conversions: vec![],
+        flat: None,
+    });
+    let sensor = |n| {
+        let id = format!("qj-{n:06}/level").into();
+        Some(Sensor { id, station: StationIx(n), terms: terms.clone() })
+    };
+    let plan = Plan { sensors: (0..STATIONS).map(sensor).collect(), ..Plan::default() };
+    Catalog::new(plan.into(), &BTreeMap::new())
 }

@@ -57,7 +57,7 @@ pub(crate) fn plan(sensors: u32, an_area: u32, rules: Rules) -> Plan {
         slope.hazard = HazardIx(0);
         slope.unit = Unit::parse("m/h").expect("metres an hour are a unit");
         let row = LimitRow { from: Timestamp::MIN, season: None, levels: [None, Some(0.5), Some(1.0), None] };
-        slope.subjects.iter_mut().for_each(|subject| subject.limits = vec![row.clone()]);
+        slope.subjects.iter_mut().for_each(|subject| subject.limits = vec![row.clone()].into());
         plan.rules.push(Some(slope));
     }
     plan

@@ -15,7 +15,7 @@ use forewarn::ports::Store as _;
 use forewarn::stores::Member as _;
 use forewarn::stores::influx::Influx;
 use forewarn_core::ids::{AreaIx, Position, StationIx};
-use forewarn_core::plan::{Plan, Sensor, Station};
+use forewarn_core::plan::{Names, Plan, Sensor, Station, Terms};
 use forewarn_core::time::Span;
 use forewarn_core::units::Unit;
 use tokio_util::sync::CancellationToken;
@@ -104,24 +104,27 @@ async fn post_all(to: &Settings, bodies: Vec<Bytes>) -> f64 {
 fn plan() -> Plan {
     let name = |n: u64| format!("g-{n:05}");
     let station = |n| {
-        let (names, domains) = (vec![], vec![]);
-        Some(Station { id: name(n), names, lat: 28.9, lon: 118.8, area: AreaIx(0), domains })
+        let (names, domains) = (Names::default(), Box::default());
+        Some(Station { id: name(n).into(), names, lat: 28.9, lon: 118.8, area: AreaIx(0), domains })
     };
     let sensor = |n: u64| {
         Some(Sensor {
-            id: format!("{}/level", name(n)),
+            id: format!("{}/level", name(n)).into(),
             station: StationIx(n as u32),
-            quantity: "level".into(),
-            unit: Unit::parse("m").expect("metres are a unit"),
-            datum: None,
-            interval: INTERVAL,
-            lateness: Span::ZERO,
-            max_age: Span::ZERO,
-            span: None,
-            suspect: None,
-            outage_intervals: 3,
-            conversions: vec![],
-            flat: None,
+            terms: Terms {
+                quantity: "level".into(),
+                unit: Unit::parse("m").expect("metres are a unit"),
+                datum: None,
+                interval: INTERVAL,
+                lateness: Span::ZERO,
+                max_age: Span::ZERO,
+                span: None,
+                suspect: None,
+                outage_intervals: 3,
+                conversions: vec![],
+                flat: None,
+            }
+            .into(),
         })
     };
     Plan {

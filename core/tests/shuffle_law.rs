@@ -17,12 +17,12 @@
 
 mod common;
 
-use common::{Bench, GAUGE, LEVELS, START, at, gauge, plan, rule};
+use common::{Bench, GAUGE, LEVELS, START, at, gauge, gauge_of, plan, rule, terms};
 use forewarn_core::checks::Flat;
 use forewarn_core::finding::{Verdict, Why};
 use forewarn_core::ids::SourceIx;
 use forewarn_core::level::Level;
-use forewarn_core::plan::{Raise, Rule, Sensor, Side};
+use forewarn_core::plan::{Raise, Rule, Sensor, Side, Terms};
 use forewarn_core::reading::Reading;
 use forewarn_core::rules::{AnyRule, Rate, Slope, Threshold};
 use forewarn_core::time::{Span, Timestamp};
@@ -316,13 +316,13 @@ prop_compose! {
         ),
         snapshot_at in 0_usize..70,
     ) -> History {
-        let sensor = Sensor {
+        let sensor = gauge_of(Terms {
             lateness: Span::from_secs(lateness),
             max_age: Span::from_hours(24),
             suspect: narrow.then_some((1.0, 9.0)),
             flat,
-            ..gauge()
-        };
+            ..terms()
+        });
         let mut arrivals = vec![];
         let (mut secs, mut walk) = (0, 8_i32);
         for (nth, (gap, step, leap, (late, chance), repeat)) in steps.into_iter().enumerate() {

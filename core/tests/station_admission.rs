@@ -2,12 +2,12 @@
 
 mod common;
 
-use common::{Bench, GAUGE, at, gauge, plan, threshold};
+use common::{Bench, GAUGE, at, gauge, gauge_of, plan, terms, threshold};
 use forewarn_core::finding::{Verdict, Why};
 use forewarn_core::ids::SourceIx;
 use forewarn_core::level::Level::{Normal, Red, Yellow};
 use forewarn_core::level::Status;
-use forewarn_core::plan::{Plan, Raise, Rule, Sensor};
+use forewarn_core::plan::{Plan, Raise, Rule, Terms};
 use forewarn_core::reading::{Marks, Reading};
 use forewarn_core::sensing::{Aside, bytes_per_sensor};
 use forewarn_core::time::{Moment, Span, Timestamp};
@@ -310,7 +310,7 @@ fn a_flood_of_readings_costs_no_more_memory_and_loses_no_breach() {
 fn a_reading_of_a_sensor_that_nobody_configured_comes_back_unjudged() {
     let stray = Reading { sensor: forewarn_core::ids::SensorIx(9), ..at(60, 9.0) };
     let bench = check(
-        plan(Sensor { lateness: Span::ZERO, ..gauge() }, vec![threshold()]),
+        plan(gauge_of(Terms { lateness: Span::ZERO, ..terms() }), vec![threshold()]),
         &[(60, stray, Marks::UNJUDGED)],
         WARMING,
     );
@@ -367,7 +367,7 @@ fn what_does_not_count_has_its_reason() {
 
 #[test]
 fn behind_the_watermark_is_out_of_order_until_it_is_too_old() {
-    let long = Sensor { max_age: Span::from_hours(2), ..gauge() };
+    let long = gauge_of(Terms { max_age: Span::from_hours(2), ..terms() });
     let plan = plan(long, vec![threshold()]);
     let mut bench = Bench::new(plan.clone());
     bench.read(4000, 1.0);

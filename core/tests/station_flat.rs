@@ -2,11 +2,11 @@
 
 mod common;
 
-use common::{Bench, GAUGE, START, at, gauge, plan, rule, threshold};
+use common::{Bench, GAUGE, START, at, gauge, gauge_of, plan, rule, terms, threshold};
 use forewarn_core::checks::Flat;
 use forewarn_core::finding::{Verdict, Why};
 use forewarn_core::level::Level::{self, Blue, Red};
-use forewarn_core::plan::{Plan, Raise, Sensor};
+use forewarn_core::plan::{Plan, Raise, Terms};
 use forewarn_core::reading::{Flag, Reading};
 use forewarn_core::rules::{AnyRule, Slope};
 use forewarn_core::time::{Span, Timestamp};
@@ -20,7 +20,7 @@ const HOUR: Flat =
     Flat { suspect: Span::from_hours(1), fail: Some(Span::from_hours(2)), within: 0.0, normal: None };
 
 fn by(flat: Flat) -> Plan {
-    plan(Sensor { flat: Some(flat), ..gauge() }, vec![threshold()])
+    plan(gauge_of(Terms { flat: Some(flat), ..terms() }), vec![threshold()])
 }
 
 /// One reading a minute, from a minute to another, of the same value.
@@ -81,7 +81,7 @@ fn what_a_flat_value_reaches_needs_another_that_says_so_too() {
     // It takes two hours to raise, and the second of them is flat.
     let lasting = Raise { m: 1, n: 1, lasting: Span::from_mins(110) };
     let rule = forewarn_core::plan::Rule { raise: [lasting; 4], ..threshold() };
-    let mut bench = Bench::new(plan(Sensor { flat: Some(HOUR), ..gauge() }, vec![rule]));
+    let mut bench = Bench::new(plan(gauge_of(Terms { flat: Some(HOUR), ..terms() }), vec![rule]));
     stays(&mut bench, 1..=111, 3.0);
     let finding = bench.finding(0);
     assert_eq!((finding.tip, finding.suspect, finding.sound), (Verdict::Breach(Blue), true, Level::Normal));
@@ -160,7 +160,7 @@ fn a_new_term_counts_by_the_window_that_is_there() {
 #[test]
 fn a_slope_is_unknown_while_its_gauge_is_stuck() {
     let slope = rule(AnyRule::Slope(Slope { window: Span::from_mins(10) }));
-    let mut bench = Bench::new(plan(Sensor { flat: Some(HOUR), ..gauge() }, vec![slope]));
+    let mut bench = Bench::new(plan(gauge_of(Terms { flat: Some(HOUR), ..terms() }), vec![slope]));
     stays(&mut bench, 1..=60, 1.5);
     assert_eq!(bench.tip(), CLEAR);
     stays(&mut bench, 61..=61, 1.5);

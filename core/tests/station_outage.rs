@@ -2,11 +2,11 @@
 
 mod common;
 
-use common::{Bench, ENGINE_START, GAUGE, at, gauge, plan, rule, threshold};
+use common::{Bench, ENGINE_START, GAUGE, at, gauge, gauge_of, plan, rule, terms, threshold};
 use forewarn_core::finding::{Found, Verdict, Why};
 use forewarn_core::ids::{RuleIx, SensorIx, SourceIx};
 use forewarn_core::level::Level::Red;
-use forewarn_core::plan::{Conversion, Plan, Raise, Rule, Sensor, Subject};
+use forewarn_core::plan::{Conversion, Plan, Raise, Rule, Sensor, Subject, Terms};
 use forewarn_core::reading::{Marks, Reading};
 use forewarn_core::rules::{AnyRule, Rate};
 use forewarn_core::time::{Span, Timestamp};
@@ -213,9 +213,12 @@ fn a_changed_rule_warms_up_and_a_removed_one_says_so() {
 #[test]
 fn no_leap_is_judged() {
     let rates = || rule(AnyRule::Rate(Rate { window: Span::from_mins(4) }));
-    let datum = |name: &str| Sensor { datum: Some(Datum(name.into())), ..gauge() };
+    let datum = |name: &str| gauge_of(Terms { datum: Some(Datum(name.into())), ..terms() });
     let moved = Conversion { from: Timestamp(0), scale: 1.0, offset: 3.0 };
-    for changed in [datum("1985-national"), Sensor { conversions: vec![moved], ..datum("gauge-zero") }] {
+    for changed in [
+        datum("1985-national"),
+        gauge_of(Terms { conversions: vec![moved], ..(*datum("gauge-zero").terms).clone() }),
+    ] {
         let mut bench = Bench::new(plan(datum("gauge-zero"), vec![rates()]));
         (1..6).for_each(|minute| _ = bench.read(60 * minute, 1.0));
         bench.change(plan(changed, vec![rates()]));

@@ -2,11 +2,11 @@
 
 mod common;
 
-use common::{Bench, LEVELS, START, at, gauge, plan, rule, threshold};
+use common::{Bench, LEVELS, START, at, gauge, gauge_of, plan, rule, terms, threshold};
 use forewarn_core::finding::{Pending, Verdict, Why};
 use forewarn_core::ids::{SensorIx, SourceIx};
 use forewarn_core::level::Level::{Blue, Orange, Red, Yellow};
-use forewarn_core::plan::{LimitRow, Raise, Rule, Sensor, Side};
+use forewarn_core::plan::{LimitRow, Raise, Rule, Sensor, Side, Terms};
 use forewarn_core::reading::{Marks, Reading};
 use forewarn_core::rules::{AnyRule, Rate, Slope};
 use forewarn_core::time::{Moment, Span, Timestamp};
@@ -105,7 +105,7 @@ fn a_lasting_breach_is_pending_until_it_has_lasted() {
 
 #[test]
 fn what_good_values_bring_has_to_last_by_them_alone() {
-    let sensor = Sensor { suspect: Some((0.0, 8.5)), ..gauge() };
+    let sensor = gauge_of(Terms { suspect: Some((0.0, 8.5)), ..terms() });
     let mut bench = Bench::new(plan(sensor, vec![raising(1, 1, Span::from_mins(2))]));
     // A suspect red at first, then good ones: two minutes of good ones it takes.
     for (secs, value, due, sound) in [(60, 9.0, 180, false), (120, 8.2, 240, true)] {
@@ -196,7 +196,7 @@ fn a_failed_reading_is_never_what_was_measured() {
 
 #[test]
 fn a_suspect_reading_raises_as_suspect_and_never_clears() {
-    let narrow = || Sensor { suspect: Some((1.0, 7.0)), ..gauge() };
+    let narrow = || gauge_of(Terms { suspect: Some((1.0, 7.0)), ..terms() });
     check_by(narrow(), threshold(), &[(0.5, SUSPECT), (1.5, CLEAR), (0.5, SUSPECT), (1.5, CLEAR)]);
     let mut bench = check_by(narrow(), threshold(), &[(5.0, YELLOW), (9.0, RED)]);
     let finding = bench.finding(0);
@@ -234,7 +234,7 @@ fn a_pinned_gauge_holds_or_raises_after_a_credible_rise() {
     assert_eq!((bench.finding(0).suspect, bench.finding(0).saturated), (true, true));
     check(rule(), &[(1.0, CLEAR), (1.0, CLEAR), (9999.0, BAD)]);
     // The span ends below every limit: nobody can say, but it is not clear.
-    let low = || Sensor { span: Some((0.0, 1.5)), ..gauge() };
+    let low = || gauge_of(Terms { span: Some((0.0, 1.5)), ..terms() });
     check_by(low(), rule(), &[(1.1, CLEAR), (1.2, CLEAR), (1.3, CLEAR), (1.5, SUSPECT), (1.7, SUSPECT)]);
     // Dry at the low end is no flood.
     check(rule(), &[(3.0, BLUE), (-9999.0, BAD), (0.0, SUSPECT)]);
@@ -248,7 +248,7 @@ fn a_rate_follows_its_window_and_is_held_at_the_end_of_the_span() {
     let values =
         [(1.0, few), (1.05, few), (1.1, BLUE), (1.15, BLUE), (1.15, BLUE), (1.15, CLEAR), (1.15, CLEAR)];
     check(rule.clone(), &values);
-    let end = || Sensor { span: Some((0.0, 1.2)), ..gauge() };
+    let end = || gauge_of(Terms { span: Some((0.0, 1.2)), ..terms() });
     check_by(
         end(),
         rule,
@@ -270,7 +270,7 @@ fn a_rate_follows_its_window_and_is_held_at_the_end_of_the_span() {
 /// A gauge planned to report every quarter of an hour, that rises by this much an
 /// hour and comes to report so often.
 fn check_alarmed(kind: &AnyRule, every_secs: i64, slope: f64, expected: Verdict) {
-    let sensor = Sensor { interval: Span::from_mins(15), lateness: Span::from_mins(2), ..gauge() };
+    let sensor = gauge_of(Terms { interval: Span::from_mins(15), lateness: Span::from_mins(2), ..terms() });
     let mut bench = Bench::new(plan(sensor, vec![rule(kind.clone())]));
     let risen = |secs: i64| 0.5 + slope * secs as f64 / 3600.0;
     (0..8).for_each(|nth| _ = bench.read(nth * 900, risen(nth * 900)));
@@ -301,7 +301,7 @@ fn limits_follow_the_reading_and_caution_while_nobody_knows_the_time() {
         LimitRow { from: Timestamp(0), season: Some((601, 930)), levels: [None, None, None, Some(5.0)] };
     let winter =
         LimitRow { from: Timestamp(0), season: Some((1001, 531)), levels: [None, None, Some(4.0), None] };
-    rule.subjects[0].limits = vec![summer, winter];
+    rule.subjects[0].limits = vec![summer, winter].into();
     let mut bench = check(rule, &[(4.5, CLEAR), (5.0, RED), (4.5, CLEAR)]);
     bench.moment.trusted = false;
     bench.read(240, 4.5);

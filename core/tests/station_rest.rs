@@ -5,11 +5,11 @@
 
 mod common;
 
-use common::{Bench, GAUGE, START, at, gauge, plan, rule, threshold};
+use common::{Bench, GAUGE, START, at, gauge_of, plan, rule, terms, threshold};
 use forewarn_core::checks::Flat;
 use forewarn_core::finding::{Finding, Found};
 use forewarn_core::ids::{RuleIx, SourceIx};
-use forewarn_core::plan::{LimitRow, Plan, Raise, Sensor, Side};
+use forewarn_core::plan::{LimitRow, Plan, Raise, Side, Terms};
 use forewarn_core::reading::{Checked, Marks, Reading};
 use forewarn_core::rules::{AnyRule, Rate, Slope};
 use forewarn_core::sensing::StationStage;
@@ -72,9 +72,8 @@ fn judged() -> Plan {
         season: Some(season),
         levels: [Some(low), Some(4.0), None, Some(8.0)],
     };
-    seasonal.subjects[0].limits = vec![row((701, 701), 2.0), row((702, 630), 1.0)];
     let stricter = LimitRow { from: Timestamp::from_secs(START + 7_200), ..row((701, 701), 1.2) };
-    seasonal.subjects[0].limits.push(stricter);
+    seasonal.subjects[0].limits = vec![row((701, 701), 2.0), row((702, 630), 1.0), stricter].into();
     let mut low = threshold();
     low.side = Side::Below;
     low.subjects[0].limits[0].levels = [Some(0.3), None, None, Some(0.1)];
@@ -82,7 +81,7 @@ fn judged() -> Plan {
     let slope = rule(AnyRule::Slope(Slope { window: Span::from_mins(10) }));
     let (suspect, fail) = (Span::from_mins(12), Some(Span::from_mins(50)));
     let flat = Flat { suspect, fail, within: 0.02, normal: Some(1.0) };
-    let gauge = Sensor { max_age: Span::from_mins(2), flat: Some(flat), ..gauge() };
+    let gauge = gauge_of(Terms { max_age: Span::from_mins(2), flat: Some(flat), ..terms() });
     let mut plan = plan(gauge, vec![seasonal, low, slope]);
     plan.sources = vec!["broker".into()];
     plan

@@ -299,11 +299,11 @@ fn subject(plan: &Plan, named: &Named) -> Result<Subject, Undone> {
             Subject::Rule(found.map(RuleIx).ok_or_else(|| unknown("rule", id))?)
         }
         Named::Sensor(id) => {
-            let found = index(&plan.sensors, |sensor| sensor.id == *id);
+            let found = index(&plan.sensors, |sensor| *sensor.id == **id);
             Subject::Sensor(found.map(SensorIx).ok_or_else(|| unknown("sensor", id))?)
         }
         Named::Station(id) => {
-            let found = index(&plan.stations, |station| station.id == *id);
+            let found = index(&plan.stations, |station| *station.id == **id);
             Subject::Station(found.map(StationIx).ok_or_else(|| unknown("station", id))?)
         }
     })

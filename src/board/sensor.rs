@@ -22,7 +22,7 @@ const GAP_INTERVALS: i64 = 3;
 
 /// The index of a sensor by its id, in the plan in force.
 pub fn find(plan: &Plan, id: &str) -> Option<SensorIx> {
-    let at = plan.sensors.iter().position(|sensor| sensor.as_ref().is_some_and(|it| it.id == id))?;
+    let at = plan.sensors.iter().position(|sensor| sensor.as_ref().is_some_and(|it| *it.id == *id))?;
     Some(SensorIx(at as u32))
 }
 
@@ -37,7 +37,7 @@ pub fn draw(scene: &Scene<'_>, ix: SensorIx, readings: Option<&[Kept]>, words: &
     let standing = Standing::of(sensor, &state, look.now);
     let area = plan.station(sensor.station).and_then(|station| plan.area(station.area));
     let content = context! {
-        id => &sensor.id,
+        id => &*sensor.id,
         name => voice.station(sensor),
         area => area.map(|area| show::clean(show::name(&area.names, words.language()))),
         quantity => show::clean(&sensor.quantity),
@@ -158,7 +158,7 @@ fn chart(scene: &Scene<'_>, ix: SensorIx, sensor: &Sensor, readings: &[Kept], wo
         .find_map(|subject| show::in_force(&subject.limits, to, &plan.settings));
     let limits = Level::WARNING.into_iter().zip(row.map(|row| row.levels).unwrap_or_default());
     Chart {
-        title: sensor.id.clone(),
+        title: sensor.id.to_string(),
         name: naming::sensor_name(sensor, plan, words.language()),
         unit: sensor.unit,
         datum: sensor.datum.as_ref().map(|datum| datum.0.clone()).unwrap_or_default(),

@@ -88,7 +88,7 @@ fn row(
     let look = &scene.sight.look;
     let newest = state.newest();
     context! {
-        id => &sensor.id,
+        id => &*sensor.id,
         href => super::voice::sensor_path(&sensor.id),
         name => voice.station(sensor),
         standing => stand(voice, standing),

@@ -86,7 +86,7 @@ impl<'a> Voice<'a> {
         let Some(sensor) = self.plan().sensor(ix) else {
             return context! { id => format!("#{}", ix.0), name => "", href => "" };
         };
-        context! { id => &sensor.id, name => self.station(sensor), href => sensor_path(&sensor.id) }
+        context! { id => &*sensor.id, name => self.station(sensor), href => sensor_path(&sensor.id) }
     }
 
     /// The contact and the channel, never an address.

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use forewarn_core::ids::{AreaIx, OutputId, Position, TargetIx};
 use forewarn_core::level::Level;
 use forewarn_core::orders::{Text, Texts};
-use forewarn_core::plan::Area;
+use forewarn_core::plan::{Area, Names};
 use forewarn_core::time::Span;
 use forewarn_core::warning::{ByHand, Due, Reason, TroubleCode};
 
@@ -167,7 +167,7 @@ fn a_drill_says_so_wherever_somebody_may_look_first() {
 #[test]
 fn a_warning_by_hand_names_every_area_and_leaves_what_to_do_to_its_words() {
     let mut plan = sample::plan();
-    let names = vec![("zh".to_owned(), "下游".to_owned()), ("en".to_owned(), "Downstream".to_owned())];
+    let names = [("zh", "下游"), ("en", "Downstream")].into();
     plan.areas.push(Some(Area { id: "lower".into(), names, parent: None }));
     let setup = Setup { plan: Arc::new(plan), ..setup() };
     let text = |headline: &str| Text { headline: headline.into(), instruction: "stay where you are".into() };
@@ -194,7 +194,7 @@ fn a_warning_by_hand_names_every_area_and_leaves_what_to_do_to_its_words() {
 fn markup_in_a_name_is_text() {
     let mut plan = sample::plan();
     let evil = "<script>alert(1)</script>]]>&x;\u{202e}\u{ffff}<!-- ";
-    let names = vec![("zh".to_owned(), evil.to_owned()), ("en".to_owned(), evil.to_owned())];
+    let names: Names = [("zh", evil), ("en", evil)].into();
     plan.areas[0] = Some(Area { id: "beijiang".into(), names: names.clone(), parent: None });
     plan.settings.site = evil.into();
     plan.stations.iter_mut().flatten().for_each(|station| station.names.clone_from(&names));

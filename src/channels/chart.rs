@@ -107,7 +107,7 @@ impl Chart {
         let row = subject.and_then(|subject| show::in_force(&subject.limits, to, &plan.settings));
         let limits = Level::WARNING.into_iter().zip(row.map(|row| row.levels).unwrap_or_default());
         Some(Chart {
-            title: sensor.id.clone(),
+            title: sensor.id.to_string(),
             name: naming::sensor_name(sensor, plan, language),
             unit: sensor.unit,
             datum: sensor.datum.as_ref().map(|datum| datum.0.clone()).unwrap_or_default(),

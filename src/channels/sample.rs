@@ -7,7 +7,8 @@ use std::sync::Arc;
 use forewarn_core::ids::{AreaIx, HazardIx, Key, OutputId, Position, RuleIx, SensorIx, SourceIx, StationIx};
 use forewarn_core::level::{Certainty, Level, Severity, Status, Urgency};
 use forewarn_core::plan::{
-    Area, LimitRow, OutageTell, Plan, Raise, Rule, Sensor, Settings, Side, Station, Subject, ZoneOffset,
+    Area, LimitRow, Names, OutageTell, Plan, Raise, Rule, Sensor, Settings, Side, Station, Subject, Terms,
+    ZoneOffset,
 };
 use forewarn_core::reading::{Checked, Flag, Marks, Reading};
 use forewarn_core::time::{Moment, Span, Timestamp};
@@ -31,8 +32,8 @@ pub(super) fn unit(text: &str) -> Unit {
     Unit::parse(text).expect(text)
 }
 
-fn both(zh: &str, en: &str) -> Vec<(String, String)> {
-    vec![("zh".into(), zh.into()), ("en".into(), en.into())]
+fn both(zh: &str, en: &str) -> Names {
+    [("zh", zh), ("en", en)].into()
 }
 
 pub(crate) fn plan() -> Plan {
@@ -43,24 +44,27 @@ pub(crate) fn plan() -> Plan {
             lat: 24.68,
             lon: 113.6,
             area: AreaIx(0),
-            domains: vec![],
+            domains: Box::default(),
         })
     };
     let sensor = |id: &str, station| {
         Some(Sensor {
-            id: format!("{id}/level"),
+            id: format!("{id}/level").into(),
             station: StationIx(station),
-            quantity: "level".into(),
-            unit: unit("m"),
-            datum: Some(Datum("1985-national".into())),
-            interval: Span::from_mins(5),
-            lateness: Span::from_mins(30),
-            max_age: Span::from_hours(2),
-            span: None,
-            suspect: None,
-            outage_intervals: 3,
-            conversions: vec![],
-            flat: None,
+            terms: Terms {
+                quantity: "level".into(),
+                unit: unit("m"),
+                datum: Some(Datum("1985-national".into())),
+                interval: Span::from_mins(5),
+                lateness: Span::from_mins(30),
+                max_age: Span::from_hours(2),
+                span: None,
+                suspect: None,
+                outage_intervals: 3,
+                conversions: vec![],
+                flat: None,
+            }
+            .into(),
         })
     };
     Plan {
@@ -92,7 +96,7 @@ fn rule(of: &str, id: &str) -> Rule {
         hazard: HazardIx(0),
         side: Side::Above,
         unit: unit(of),
-        subjects: vec![Subject { sensor: SensorIx(0), limits }],
+        subjects: vec![Subject { sensor: SensorIx(0), limits: limits.into() }],
         raise: [Raise::default(); 4],
         deadband: 0.1,
         hold: Span::from_mins(60),

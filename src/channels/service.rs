@@ -114,7 +114,7 @@ impl Teller<'_> {
         }
         let is_sensor = matches!(key.code, TroubleCode::SensorSilent | TroubleCode::Conflict);
         let sensor =
-            self.plan().sensors.iter().flatten().find(|sensor| is_sensor && sensor.id == key.subject);
+            self.plan().sensors.iter().flatten().find(|sensor| is_sensor && *sensor.id == *key.subject);
         match sensor {
             Some(sensor) => naming::sensor_name(sensor, self.plan(), self.words.language()),
             None => detail::told(key.code, &show::clean(key.subject.trim()), self.words),

@@ -1,7 +1,7 @@
 //! Small formatting that all channels share: clean names, numbers with their
 //! unit, local times with zone and offset.
 
-use forewarn_core::plan::{LimitRow, Settings};
+use forewarn_core::plan::{LimitRow, Names, Settings};
 use forewarn_core::time::{Span, Timestamp};
 use forewarn_core::units::{Base, Unit};
 
@@ -42,9 +42,9 @@ fn cleaned(text: &str, most: usize) -> String {
 }
 
 /// The name in a language; in the first one given where it has none.
-pub fn name<'a>(names: &'a [(String, String)], language: &str) -> &'a str {
-    let own = names.iter().find(|(tag, _)| tag == language);
-    own.or(names.first()).map_or("", |(_, name)| name.as_str())
+pub fn name<'a>(names: &'a Names, language: &str) -> &'a str {
+    let own = names.iter().find(|(tag, _)| *tag == language);
+    own.or_else(|| names.iter().next()).map_or("", |(_, name)| name)
 }
 
 /// A value in its unit, to the unit's own precision.

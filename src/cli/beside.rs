@@ -302,7 +302,7 @@ impl Names {
 
     /// `station/quantity`.
     pub(super) fn sensor(&self, ix: SensorIx) -> String {
-        self.0.sensor(ix).map_or_else(|| format!("sensor #{}", ix.0), |sensor| sensor.id.clone())
+        self.0.sensor(ix).map_or_else(|| format!("sensor #{}", ix.0), |sensor| sensor.id.to_string())
     }
 
     /// The rule's id.
@@ -332,7 +332,7 @@ impl Names {
             Subject::Rule(rule) => self.rule(rule),
             Subject::Sensor(sensor) => self.sensor(sensor),
             Subject::Station(station) => {
-                self.0.station(station).map_or("?", |station| station.id.as_str()).to_owned()
+                self.0.station(station).map_or("?", |station| &*station.id).to_owned()
             }
         }
     }

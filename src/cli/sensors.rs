@@ -109,7 +109,7 @@ fn look(args: &SensorsArgs, around: &mut Surroundings<'_>) -> anyhow::Result<Exi
 fn fitting(plan: &Plan, which: Option<&str>) -> Vec<SensorIx> {
     let all = || (0..).map(SensorIx).zip(&plan.sensors).filter_map(|(ix, it)| Some((ix, it.as_ref()?)));
     let Some(which) = which else { return all().map(|(ix, _)| ix).collect() };
-    if let Some((exact, _)) = all().find(|(_, sensor)| sensor.id == which) {
+    if let Some((exact, _)) = all().find(|(_, sensor)| *sensor.id == *which) {
         return vec![exact];
     }
     let of_station: Vec<SensorIx> =
@@ -121,7 +121,7 @@ fn fitting(plan: &Plan, which: Option<&str>) -> Vec<SensorIx> {
 }
 
 fn station_of(sensor: &Sensor) -> &str {
-    sensor.id.split_once('/').map_or(sensor.id.as_str(), |(station, _)| station)
+    sensor.id.split_once('/').map_or(&*sensor.id, |(station, _)| station)
 }
 
 /// Whether an id has all parts of a pattern in their order; without `*` it may
@@ -150,7 +150,7 @@ fn list(
         .map(|it| {
             let newest = it.arrivals.newest();
             [
-                it.sensor.id.as_str().into(),
+                (&*it.sensor.id).into(),
                 words::state(shown, it).into(),
                 words::level(it, shown.engine.moment()),
                 newest.map_or(String::new(), |newest| words::value(newest, it.sensor)).into(),

@@ -33,7 +33,7 @@ pub(super) fn who(args: &WhoArgs, around: &mut Surroundings<'_>) -> io::Result<E
     let due = targets(plan, hazard, area, args.level, at);
     let level = around.paint.level(args.level);
     let names: Vec<&str> =
-        plan.area(area).iter().flat_map(|area| &area.names).map(|(_, name)| name.as_str()).collect();
+        plan.area(area).iter().flat_map(|area| area.names.iter()).map(|(_, name)| name).collect();
     writeln!(
         around.out,
         "{}{} {level} in {} ({}) at {} would go to {}",

@@ -50,7 +50,7 @@ fn judged(plan: &Plan) -> Judged {
             let station = plan.sensor(subject.sensor).and_then(|sensor| plan.station(sensor.station));
             let Some(station) = station else { continue };
             let levels = judged.entry((station.area, rule.hazard)).or_default();
-            for row in &subject.limits {
+            for row in &*subject.limits {
                 levels.extend(
                     Level::WARNING
                         .into_iter()

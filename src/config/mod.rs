@@ -157,7 +157,7 @@ mod tests {
         );
         assert_eq!(loaded.setup.sources.len(), 2);
         let dukou =
-            plan.sensors.iter().flatten().find(|sensor| sensor.id == "qj-02/level").expect("is there");
+            plan.sensors.iter().flatten().find(|sensor| &*sensor.id == "qj-02/level").expect("is there");
         assert_eq!(dukou.conversions.len(), 2);
         assert_eq!(dukou.outage_intervals, 3);
         assert_eq!(

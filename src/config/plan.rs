@@ -2,20 +2,21 @@
 //! sees the words as written; those stay in `config::raw`.
 
 mod cap;
+mod catalog;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use forewarn_core::ids::{AreaIx, SensorIx, SourceIx};
+use forewarn_core::ids::{AreaIx, SourceIx};
 use forewarn_core::level::Status;
 use forewarn_core::plan::Plan;
 use forewarn_core::time::Span;
-use forewarn_core::units::Unit;
 
 use super::secret::Secret;
 pub use cap::{Cap, Category, Outline, crosses_itself};
+pub use catalog::{Catalog, CatalogEntry};
 
 pub mod chat;
 
@@ -100,48 +101,6 @@ pub enum Admits {
     Drilled,
     /// All: a drill that follows live gauges, and what plays by itself.
     All,
-}
-
-/// From the names in payloads to dense indices.
-#[derive(Debug, Clone, Default)]
-pub struct Catalog {
-    stations: std::collections::HashMap<Box<str>, Vec<CatalogEntry>, foldhash::fast::FixedState>,
-}
-
-/// One quantity of a station.
-#[derive(Debug, Clone, PartialEq)]
-pub struct CatalogEntry {
-    /// As configuration calls it.
-    pub quantity: Box<str>,
-    /// Its sensor.
-    pub sensor: SensorIx,
-    /// The unit that devices send unless they say otherwise.
-    pub device_unit: Unit,
-    /// The unit it is kept in.
-    pub unit: Unit,
-}
-
-impl Catalog {
-    /// From the plan's sensors, with the unit each device sends.
-    pub fn new(entries: impl IntoIterator<Item = (String, CatalogEntry)>) -> Self {
-        let mut catalog = Catalog::default();
-        for (station, entry) in entries {
-            let of_station = catalog.stations.entry(station.into_boxed_str());
-            // Most stations measure one quantity.
-            of_station.or_insert_with(|| Vec::with_capacity(1)).push(entry);
-        }
-        catalog
-    }
-
-    /// The quantities of a station; `None` when no such station is configured.
-    pub fn station(&self, id: &str) -> Option<&[CatalogEntry]> {
-        self.stations.get(id).map(Vec::as_slice)
-    }
-
-    /// One quantity of a station.
-    pub fn sensor(&self, station: &str, quantity: &str) -> Option<&CatalogEntry> {
-        self.station(station)?.iter().find(|entry| &*entry.quantity == quantity)
-    }
 }
 
 /// One way readings come in.

@@ -170,7 +170,7 @@ struct Sorter<'a, 'b> {
 }
 
 impl Sorter<'_, '_> {
-    fn place(&mut self, entry: &CatalogEntry, decoded: &Decoded<'_>) -> Result<Taken, (Ground, String)> {
+    fn place(&mut self, entry: CatalogEntry<'_>, decoded: &Decoded<'_>) -> Result<Taken, (Ground, String)> {
         let Decoded { station, quantity, value, .. } = *decoded;
         if !self.origin.permit.allows(station) {
             let what =
@@ -261,8 +261,8 @@ impl Sink for Sorter<'_, '_> {
 
     fn offer(&mut self, decoded: Decoded<'_>) -> Offered {
         let catalog = self.catalog;
-        let Some(entries) = catalog.station(decoded.station) else { return Offered::UnknownStation };
-        let Some(entry) = entries.iter().find(|entry| *entry.quantity == *decoded.quantity) else {
+        let Some(mut entries) = catalog.station(decoded.station) else { return Offered::UnknownStation };
+        let Some(entry) = entries.find(|entry| entry.quantity == decoded.quantity) else {
             return Offered::UnknownQuantity;
         };
         match self.place(entry, &decoded) {
@@ -273,8 +273,7 @@ impl Sink for Sorter<'_, '_> {
     }
 
     fn knows(&self, station: &str, quantity: &str) -> bool {
-        let entries = self.catalog.station(station);
-        entries.is_some_and(|entries| entries.iter().any(|entry| *entry.quantity == *quantity))
+        self.catalog.sensor(station, quantity).is_some()
     }
 
     fn fault(&mut self, reason: String) {
@@ -289,6 +288,7 @@ mod tests {
     use forewarn_core::units::Unit;
 
     use super::*;
+    use crate::channels::sample;
 
     /// What comes of one value: raw values taken, and the fault.
     fn check(
@@ -298,14 +298,11 @@ mod tests {
         permit: Permit<'_>,
     ) -> (Offered, Vec<f64>, Option<(Ground, String)>) {
         let unit_of = |symbol: &str| Unit::parse(symbol).expect("a unit");
-        let entry = |quantity: &str, sensor| CatalogEntry {
-            quantity: quantity.into(),
-            sensor: SensorIx(sensor),
-            device_unit: unit_of("mm"),
-            unit: unit_of("m"),
-        };
-        let catalog =
-            Catalog::new([("qj-1".to_owned(), entry("level", 0)), ("qj-2".to_owned(), entry("level", 1))]);
+        let mut plan = sample::plan();
+        for (sensor, nth) in plan.sensors.iter_mut().flatten().zip(1..) {
+            sensor.id = format!("qj-{nth}/level").into();
+        }
+        let catalog = Catalog::new(plan.into(), &[0, 1].map(|ix| (SensorIx(ix), unit_of("mm"))).into());
         let message = Message { topic: "t", payload: b"1", received: Timestamp(0), retained: false };
         let mut taken = vec![];
         let mut sorter = Sorter {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use forewarn_core::ids::{AreaIx, RuleIx, SensorIx, SourceIx, TargetIx};
-use forewarn_core::plan::Plan;
+use forewarn_core::plan::{self, Plan};
 use forewarn_core::time::Timestamp;
 use forewarn_core::warning::{About, Cell};
 
@@ -24,7 +24,7 @@ impl Names<'_> {
 
     /// `station/quantity`.
     pub fn sensor(&self, ix: SensorIx) -> String {
-        self.0.sensor(ix).map_or_else(|| format!("#{}", ix.0), |sensor| sensor.id.clone())
+        self.0.sensor(ix).map_or_else(|| format!("#{}", ix.0), |sensor| sensor.id.to_string())
     }
 
     /// The rule's id.
@@ -80,6 +80,6 @@ impl Names<'_> {
 }
 
 /// Names by language.
-pub(super) fn named(names: &[(String, String)]) -> NamesView {
-    names.iter().map(|(language, name)| (language.clone(), show::clean(name))).collect()
+pub(super) fn named(names: &plan::Names) -> NamesView {
+    names.iter().map(|(language, name)| (language.to_owned(), show::clean(name))).collect()
 }

@@ -166,7 +166,7 @@ impl SilenceView {
             Subject::Sensor(sensor) => ("sensor", names.sensor(sensor)),
             Subject::Station(station) => (
                 "station",
-                names.0.station(station).map_or_else(|| format!("#{}", station.0), |it| it.id.clone()),
+                names.0.station(station).map_or_else(|| format!("#{}", station.0), |it| it.id.to_string()),
             ),
         };
         let kind = match it.quiet {

@@ -162,7 +162,7 @@ impl SensorView {
         let rules: Vec<RuleState> = state.rules(moment).collect();
         let newest = state.newest();
         Some(SensorView {
-            sensor: sensor.id.clone(),
+            sensor: sensor.id.to_string(),
             name: named(&station.names),
             quantity: sensor.quantity.clone(),
             area: names.area(station.area),

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use forewarn::config::plan::{
-    Admits, Cap, Catalog, CatalogEntry, Decode, Device, Devices, From, Heartbeat, Http, Listener, Log, Setup,
-    Source, Store, Webhook,
+    Admits, Cap, Catalog, Decode, Device, Devices, From, Heartbeat, Http, Listener, Log, Setup, Source,
+    Store, Webhook,
 };
 use forewarn::formats::AnyFormat;
 use forewarn::ingest::credentials;
-use forewarn_core::ids::{SensorIx, SourceIx};
-use forewarn_core::plan::Plan;
+use forewarn_core::ids::{SourceIx, StationIx};
+use forewarn_core::plan::{Plan, Sensor, Terms};
 use forewarn_core::time::Span;
 use forewarn_core::units::Unit;
 
@@ -107,14 +107,23 @@ fn devices(stations: &[&str]) -> Devices {
 }
 
 fn catalog(stations: &[&str]) -> Catalog {
-    let metre = Unit::parse("m").expect("a unit");
-    Catalog::new((0..).zip(stations).map(|(number, &station)| {
-        let entry = CatalogEntry {
-            quantity: "level".into(),
-            sensor: SensorIx(number),
-            device_unit: metre,
-            unit: metre,
-        };
-        (station.to_owned(), entry)
-    }))
+    let terms = Arc::new(Terms {
+        quantity: "level".into(),
+        unit: Unit::parse("m").expect("a unit"),
+        datum: None,
+        interval: Span::from_mins(10),
+        lateness: Span::ZERO,
+        max_age: Span::ZERO,
+        span: None,
+        suspect: None,
+        outage_intervals: 3,
+        conversions: vec![],
+        flat: None,
+    });
+    let sensor = |(number, station): (u32, &&str)| {
+        let id = format!("{station}/level").into();
+        Some(Sensor { id, station: StationIx(number), terms: terms.clone() })
+    };
+    let plan = Plan { sensors: (0..).zip(stations).map(sensor).collect(), ..Plan::default() };
+    Catalog::new(plan.into(), &BTreeMap::new())
 }

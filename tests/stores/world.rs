@@ -8,7 +8,7 @@ use forewarn::log::Record;
 use forewarn::ports::{Batch, Inbox, Kept};
 use forewarn_core::event::{Input, TroubleReport};
 use forewarn_core::ids::{AreaIx, LogId, Position, RunId, SensorIx, SourceIx, StationIx};
-use forewarn_core::plan::{Area, Plan, PlanId, Sensor, Station};
+use forewarn_core::plan::{Area, Names, Plan, PlanId, Sensor, Station, Terms};
 use forewarn_core::reading::{Checked, Flag, Marks, Reading};
 use forewarn_core::time::{Span, Timestamp};
 use forewarn_core::units::Unit;
@@ -25,28 +25,31 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub(crate) fn plan() -> Plan {
     let stations = ["qj-1", "甲, 乙=丙", "back\\slash\"quote\"", "#hash ${x}"];
     let sensor = |station: usize, quantity: &str, unit: &str| Sensor {
-        id: format!("{}/{quantity}", stations[station]),
+        id: format!("{}/{quantity}", stations[station]).into(),
         station: StationIx(station as u32),
-        quantity: quantity.into(),
-        unit: Unit::parse(unit).expect("a unit"),
-        datum: None,
-        interval: Span::from_mins(15),
-        lateness: Span::ZERO,
-        max_age: Span::ZERO,
-        span: None,
-        suspect: None,
-        outage_intervals: 3,
-        conversions: vec![],
-        flat: None,
+        terms: Terms {
+            quantity: quantity.into(),
+            unit: Unit::parse(unit).expect("a unit"),
+            datum: None,
+            interval: Span::from_mins(15),
+            lateness: Span::ZERO,
+            max_age: Span::ZERO,
+            span: None,
+            suspect: None,
+            outage_intervals: 3,
+            conversions: vec![],
+            flat: None,
+        }
+        .into(),
     };
     Plan {
         stations: stations
             .map(|id| {
-                let (names, domains) = (vec![], vec![]);
+                let (names, domains) = (Names::default(), Box::default());
                 Some(Station { id: id.into(), names, lat: 30.0, lon: 120.0, area: AreaIx(0), domains })
             })
             .to_vec(),
-        areas: vec![Some(Area { id: "old town".into(), names: vec![], parent: None })],
+        areas: vec![Some(Area { id: "old town".into(), names: Names::default(), parent: None })],
         sensors: (0..stations.len())
             .flat_map(|at| [Some(sensor(at, "level", "m")), Some(sensor(at, "rain rate", "mm/h"))])
             .collect(),

@@ -101,7 +101,8 @@ fn boot_1970() {
         row(-315_619_200, None, 9.0),
         row(1_577_836_800, None, 6.0),
         row(1_577_836_800, Some((1001, 531)), 8.0),
-    ];
+    ]
+    .into();
     let asleep = Span::from_secs(-1_000_000);
     let winter = Timestamp::from_secs(1_768_478_400) - Timestamp(0);
     let mut bench = Bench::boot(asleep, false);

@@ -4,6 +4,7 @@ use forewarn_core::ids::{AreaIx, DomainIx, HazardIx, RuleIx, SensorIx, StationIx
 use forewarn_core::level::Level;
 use forewarn_core::plan::{
     Area, Group, LimitRow, OutageTell, Plan, Raise, Route, Rule, Sensor, Side, Station, Subject, Target,
+    Terms,
 };
 use forewarn_core::rules::{AnyRule, Threshold};
 use forewarn_core::time::{Span, Timestamp};
@@ -25,7 +26,7 @@ pub fn site() -> Plan {
 /// An area with a duty officer of its own.
 pub fn area(plan: &mut Plan, id: &str) -> AreaIx {
     let ix = AreaIx(plan.areas.len() as u32);
-    plan.areas.push(Some(Area { id: id.into(), names: vec![("en".into(), id.into())], parent: None }));
+    plan.areas.push(Some(Area { id: id.into(), names: [("en", id)].into(), parent: None }));
     person(plan, &format!("duty-{id}"), "duty", Some(ix));
     ix
 }
@@ -67,26 +68,29 @@ pub fn gauge(plan: &mut Plan, station: &str, area: AreaIx, domains: &[&str]) -> 
     let domains = domains.iter().map(|name| domain(plan, name)).collect();
     plan.stations.push(Some(Station {
         id: station.into(),
-        names: vec![("en".into(), station.into())],
+        names: [("en", station)].into(),
         lat: 28.9,
         lon: 118.9,
         area,
         domains,
     }));
     plan.sensors.push(Some(Sensor {
-        id: format!("{station}/level"),
+        id: format!("{station}/level").into(),
         station: at,
-        quantity: "level".into(),
-        unit: metres(),
-        datum: Some(Datum("1985-national".into())),
-        interval: Span::from_mins(10),
-        lateness: Span::from_mins(30),
-        max_age: Span::from_hours(2),
-        span: Some((0.0, 12.0)),
-        suspect: None,
-        outage_intervals: 3,
-        conversions: vec![],
-        flat: None,
+        terms: Terms {
+            quantity: "level".into(),
+            unit: metres(),
+            datum: Some(Datum("1985-national".into())),
+            interval: Span::from_mins(10),
+            lateness: Span::from_mins(30),
+            max_age: Span::from_hours(2),
+            span: Some((0.0, 12.0)),
+            suspect: None,
+            outage_intervals: 3,
+            conversions: vec![],
+            flat: None,
+        }
+        .into(),
     }));
     SensorIx(plan.sensors.len() as u32 - 1)
 }
@@ -105,7 +109,7 @@ fn domain(plan: &mut Plan, name: &str) -> DomainIx {
 pub fn river_level(plan: &mut Plan, levels: [f64; 4]) -> RuleIx {
     let row = LimitRow { from: Timestamp::MIN, season: None, levels: levels.map(Some) };
     let subjects = (0..plan.sensors.len() as u32).map(SensorIx);
-    let subjects = subjects.map(|sensor| Subject { sensor, limits: vec![row.clone()] }).collect();
+    let subjects = subjects.map(|sensor| Subject { sensor, limits: vec![row.clone()].into() }).collect();
     plan.rules.push(Some(Rule {
         id: "river-level".into(),
         kind: AnyRule::Threshold(Threshold {}),

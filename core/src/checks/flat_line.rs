@@ -147,6 +147,7 @@ mod tests {
     use super::*;
     use crate::checks::follow;
     use crate::ids::StationIx;
+    use crate::plan::Terms;
     use crate::units::{Base, Unit};
 
     const MINUTE: i64 = 60;
@@ -155,17 +156,20 @@ mod tests {
         Sensor {
             id: "a/level".into(),
             station: StationIx(0),
-            quantity: "level".into(),
-            unit: Unit { base: Base::Metre, per_hour: false },
-            datum: None,
-            interval: Span::from_mins(15),
-            lateness: Span::from_mins(30),
-            max_age: Span::from_hours(2),
-            span: None,
-            suspect: None,
-            outage_intervals: 3,
-            conversions: vec![],
-            flat: Some(flat),
+            terms: Terms {
+                quantity: "level".into(),
+                unit: Unit { base: Base::Metre, per_hour: false },
+                datum: None,
+                interval: Span::from_mins(15),
+                lateness: Span::from_mins(30),
+                max_age: Span::from_hours(2),
+                span: None,
+                suspect: None,
+                outage_intervals: 3,
+                conversions: vec![],
+                flat: Some(flat),
+            }
+            .into(),
         }
     }
 

@@ -65,6 +65,7 @@ fn credible(value: f64, sensor: &Sensor, otherwise: Flag) -> Flag {
 mod tests {
     use super::*;
     use crate::ids::StationIx;
+    use crate::plan::Terms;
     use crate::time::Span;
     use crate::units::{Base, Unit};
 
@@ -72,17 +73,20 @@ mod tests {
         let sensor = Sensor {
             id: "a/level".into(),
             station: StationIx(0),
-            quantity: "level".into(),
-            unit: Unit { base: Base::Metre, per_hour: false },
-            datum: None,
-            interval: Span::from_mins(15),
-            lateness: Span::from_mins(30),
-            max_age: Span::from_hours(2),
-            span,
-            suspect,
-            outage_intervals: 3,
-            conversions: vec![],
-            flat: None,
+            terms: Terms {
+                quantity: "level".into(),
+                unit: Unit { base: Base::Metre, per_hour: false },
+                datum: None,
+                interval: Span::from_mins(15),
+                lateness: Span::from_mins(30),
+                max_age: Span::from_hours(2),
+                span,
+                suspect,
+                outage_intervals: 3,
+                conversions: vec![],
+                flat: None,
+            }
+            .into(),
         };
         let got = GrossRange.check(value, &sensor);
         assert_eq!((got.flag.number(), got.end), (flag, end), "{value} in {span:?}, credible {suspect:?}");

@@ -56,7 +56,7 @@ pub(super) fn limited(plan: &mut Plan) {
         levels: [Some(1.0), Some(2.0), Some(3.0), Some(4.0)],
     };
     for subject in plan.rules.iter_mut().flatten().flat_map(|rule| &mut rule.subjects) {
-        subject.limits = vec![row()];
+        subject.limits = vec![row()].into();
     }
 }
 

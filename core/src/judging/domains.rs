@@ -56,7 +56,7 @@ pub(super) fn firsts(sensors: &[SensorIx], plan: &Plan) -> Vec<usize> {
 
 fn shared(sensor: SensorIx, plan: &Plan) -> impl Iterator<Item = Shared> + '_ {
     let station = plan.sensor(sensor).map(|sensor| sensor.station);
-    let domains = station.and_then(|station| plan.station(station)).map_or(&[][..], |it| &it.domains);
+    let domains = station.and_then(|station| plan.station(station)).map_or(&[][..], |it| &*it.domains);
     station.map(Shared::Station).into_iter().chain(domains.iter().copied().map(Shared::Domain))
 }
 

@@ -34,7 +34,7 @@ impl Index {
         let mut behind = vec![Vec::new(); plan.domains.len()];
         for (sensor, ix) in plan.sensors.iter().zip(0..) {
             let station = sensor.as_ref().and_then(|sensor| plan.station(sensor.station));
-            for domain in station.iter().flat_map(|station| &station.domains) {
+            for domain in station.iter().flat_map(|station| &*station.domains) {
                 if let Some(sensors) = behind.get_mut(domain.index()) {
                     sensors.push(SensorIx(ix));
                 }

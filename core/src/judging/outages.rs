@@ -116,7 +116,7 @@ impl Outages {
         if self.silent.contains_key(&sensor) {
             return;
         }
-        let domains = plan.station(known.station).map_or(&[][..], |station| &station.domains);
+        let domains = plan.station(known.station).map_or(&[][..], |station| &*station.domains);
         let source = self.sources.iter().find(|(_, down)| down.blinds.contains(&sensor));
         let told = if let Some((&source, _)) = source {
             Told::Source(source)
@@ -351,7 +351,7 @@ fn names(sensors: impl ExactSizeIterator<Item = SensorIx>, plan: &Plan) -> Strin
 }
 
 fn sensor_id(sensor: SensorIx, plan: &Plan) -> String {
-    plan.sensor(sensor).map_or_else(|| format!("sensor {}", sensor.0), |sensor| sensor.id.clone())
+    plan.sensor(sensor).map_or_else(|| format!("sensor {}", sensor.0), |sensor| sensor.id.to_string())
 }
 
 fn domain_id(domain: DomainIx, plan: &Plan) -> String {

@@ -10,7 +10,8 @@ use crate::ids::{AreaIx, DomainIx, HazardIx, OutputId, Position, RuleIx, SensorI
 use crate::ids::{RunId, TargetIx};
 use crate::level::Level;
 use crate::plan::{
-    Area, Group, OutageTell, Plan, PlanId, Raise, Route, Rule, Sensor, Side, Station, Subject, Target,
+    Area, Group, Limits, Names, OutageTell, Plan, PlanId, Raise, Route, Rule, Sensor, Side, Station, Subject,
+    Target, Terms,
 };
 use crate::rules::{AnyRule, Threshold};
 use crate::time::{Moment, Span, Timestamp};
@@ -22,7 +23,7 @@ const START: Timestamp = Timestamp::from_secs(1_750_000_000);
 
 #[expect(clippy::unnecessary_wraps, reason = "it is put into a plan's table as it is")]
 pub(crate) fn area(id: &str, parent: Option<u32>) -> Option<Area> {
-    Some(Area { id: id.into(), names: vec![("en".into(), id.into())], parent: parent.map(AreaIx) })
+    Some(Area { id: id.into(), names: [("en", id)].into(), parent: parent.map(AreaIx) })
 }
 
 /// A target of contact `c-{id}`, by email, told of everything.
@@ -62,7 +63,10 @@ pub(crate) fn rule(sensors: impl IntoIterator<Item = u32>, corroboration: u32) -
         hazard: HazardIx(0),
         side: Side::Above,
         unit: Unit::parse("m").expect("metres are a unit"),
-        subjects: sensors.into_iter().map(|ix| Subject { sensor: SensorIx(ix), limits: vec![] }).collect(),
+        subjects: sensors
+            .into_iter()
+            .map(|ix| Subject { sensor: SensorIx(ix), limits: Limits::default() })
+            .collect(),
         raise: [Raise::default(); 4],
         deadband: 0.0,
         hold: Span::from_mins(60),
@@ -73,19 +77,22 @@ pub(crate) fn rule(sensors: impl IntoIterator<Item = u32>, corroboration: u32) -
 
 fn sensor(ix: u32) -> Sensor {
     Sensor {
-        id: format!("s{ix}"),
+        id: format!("s{ix}").into(),
         station: StationIx(ix),
-        quantity: "level".into(),
-        unit: Unit::parse("m").expect("metres are a unit"),
-        datum: None,
-        interval: Span::from_mins(10),
-        lateness: Span::ZERO,
-        max_age: Span::from_hours(2),
-        span: None,
-        suspect: None,
-        outage_intervals: 3,
-        conversions: vec![],
-        flat: None,
+        terms: Terms {
+            quantity: "level".into(),
+            unit: Unit::parse("m").expect("metres are a unit"),
+            datum: None,
+            interval: Span::from_mins(10),
+            lateness: Span::ZERO,
+            max_age: Span::from_hours(2),
+            span: None,
+            suspect: None,
+            outage_intervals: 3,
+            conversions: vec![],
+            flat: None,
+        }
+        .into(),
     }
 }
 
@@ -94,8 +101,8 @@ fn sensor(ix: u32) -> Sensor {
 pub(crate) fn gauges(domains: &[&[u32]]) -> Plan {
     let station = |(ix, domains): (usize, &&[u32])| {
         Some(Station {
-            id: format!("p{ix}"),
-            names: vec![],
+            id: format!("p{ix}").into(),
+            names: Names::default(),
             lat: 0.0,
             lon: 0.0,
             area: AreaIx(0),

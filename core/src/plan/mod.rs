@@ -5,20 +5,25 @@
 //! Tables are indexed by dense indices that the log assigned; an index whose
 //! thing has left the configuration holds `None` and is never given to another.
 
+mod alike;
+mod names;
 mod people;
+mod places;
 
+pub use alike::{Alike, AlikeLimits, AlikeTerms, Limits};
+pub use names::Names;
 pub use people::{AckTerms, Group, OrderTerms, Route, Target};
+pub use places::{Conversion, Sensor, Station, Terms};
 
 use std::collections::BTreeSet;
 
 use minicbor::{Decode, Encode};
 
-use crate::checks::Flat;
-use crate::ids::{AreaIx, DomainIx, HazardIx, RuleIx, SensorIx, StationIx, TargetIx};
+use crate::ids::{AreaIx, HazardIx, RuleIx, SensorIx, StationIx, TargetIx};
 use crate::level::Status;
 use crate::rules::AnyRule;
 use crate::time::{Span, Timestamp};
-use crate::units::{Datum, Unit};
+use crate::units::Unit;
 use crate::warning::Cell;
 
 /// SHA-256 of a plan's encoded bytes.
@@ -38,9 +43,11 @@ pub struct Plan {
     pub settings: Settings,
     /// By [`StationIx`].
     #[n(1)]
+    #[cbor(decode_with = "alike::table")]
     pub stations: Vec<Option<Station>>,
     /// By [`SensorIx`].
     #[n(2)]
+    #[cbor(decode_with = "alike::sensors")]
     pub sensors: Vec<Option<Sensor>>,
     /// By [`AreaIx`].
     #[n(3)]
@@ -137,96 +144,6 @@ pub struct ZoneOffset {
     pub east_secs: i32,
 }
 
-/// A place with position, area and failure domains.
-#[derive(Debug, Clone, PartialEq, Encode, Decode)]
-pub struct Station {
-    /// As configuration calls it.
-    #[n(0)]
-    pub id: String,
-    /// As people call it, by language tag; never empty.
-    #[n(1)]
-    pub names: Vec<(String, String)>,
-    /// Degrees north, WGS-84.
-    #[n(2)]
-    pub lat: f64,
-    /// Degrees east, WGS-84.
-    #[n(3)]
-    pub lon: f64,
-    /// The area its findings go to.
-    #[n(4)]
-    pub area: AreaIx,
-    /// What it depends on: gateway, power.
-    #[n(5)]
-    pub domains: Vec<DomainIx>,
-}
-
-/// One quantity at one station.
-#[derive(Debug, Clone, PartialEq, Encode, Decode)]
-pub struct Sensor {
-    /// `station/quantity`.
-    #[n(0)]
-    pub id: String,
-    /// Where it stands.
-    #[n(1)]
-    pub station: StationIx,
-    /// What it measures, as configuration calls it: `level`, `rain` ...
-    #[n(2)]
-    pub quantity: String,
-    /// The unit its readings are kept, judged and shown in.
-    #[n(3)]
-    pub unit: Unit,
-    /// What a level is measured from; `None` where the quantity has no datum.
-    #[n(4)]
-    pub datum: Option<Datum>,
-    /// How often it reports.
-    #[n(5)]
-    pub interval: Span,
-    /// How late a reading may come and still be put in its place.
-    #[n(6)]
-    pub lateness: Span,
-    /// How old a breach may be and still raise a warning.
-    #[n(7)]
-    pub max_age: Span,
-    /// Lowest and highest value the sensor can measure; outside is flag 4.
-    #[n(8)]
-    pub span: Option<(f64, f64)>,
-    /// Lowest and highest credible value; outside is flag 3.
-    #[n(9)]
-    pub suspect: Option<(f64, f64)>,
-    /// Missed intervals before it counts as silent.
-    #[n(10)]
-    pub outage_intervals: u32,
-    /// From the device's value to the sensor's, each from its civil instant on, in order; never empty.
-    #[n(11)]
-    pub conversions: Vec<Conversion>,
-    /// How long it may say the same; `None`: for ever.
-    #[n(12)]
-    pub flat: Option<Flat>,
-}
-
-/// How a device's value becomes the sensor's: `value * scale + offset`, after
-/// the unit was converted; `zero - value` is scale -1 and offset `zero`.
-#[derive(Debug, Clone, Copy, PartialEq, Encode, Decode)]
-pub struct Conversion {
-    /// Civil time it begins to hold.
-    #[n(0)]
-    pub from: Timestamp,
-    /// Factor, dimensionless.
-    #[n(1)]
-    pub scale: f64,
-    /// In the sensor's unit.
-    #[n(2)]
-    pub offset: f64,
-}
-
-impl Sensor {
-    /// The device's value, already in the sensor's unit, as the sensor's value at `observed`.
-    pub fn convert(&self, raw: f64, observed: Timestamp) -> f64 {
-        let at = self.conversions.partition_point(|row| row.from <= observed).saturating_sub(1);
-        self.conversions.get(at).map_or(raw, |row| raw * row.scale + row.offset)
-    }
-}
-
 /// What warnings are about.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
 pub struct Area {
@@ -235,7 +152,7 @@ pub struct Area {
     pub id: String,
     /// As people call it, by language tag; never empty.
     #[n(1)]
-    pub names: Vec<(String, String)>,
+    pub names: Names,
     /// The area it lies in.
     #[n(2)]
     pub parent: Option<AreaIx>,
@@ -261,6 +178,7 @@ pub struct Rule {
     pub unit: Unit,
     /// What it judges and by which limits, by sensor.
     #[n(5)]
+    #[cbor(decode_with = "alike::subjects")]
     pub subjects: Vec<Subject>,
     /// When a level counts as reached, by level: blue, yellow, orange, red.
     #[n(6)]
@@ -309,7 +227,7 @@ pub struct Subject {
     pub sensor: SensorIx,
     /// Every row of its limits; which one is in force depends on season and date.
     #[n(1)]
-    pub limits: Vec<LimitRow>,
+    pub limits: Limits,
 }
 
 /// One row of the table of limits: what holds for a season, from a date on.

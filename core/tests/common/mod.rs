@@ -8,7 +8,7 @@ use forewarn_core::finding::{Finding, Found, Verdict, WouldHave};
 use forewarn_core::ids::{HazardIx, RuleIx, SensorIx, SourceIx, StationIx};
 use forewarn_core::level::Status;
 use forewarn_core::plan::{
-    Conversion, LimitRow, OutageTell, Plan, Raise, Rule, Sensor, Settings, Side, Subject,
+    Conversion, LimitRow, OutageTell, Plan, Raise, Rule, Sensor, Settings, Side, Subject, Terms,
 };
 use forewarn_core::reading::{Checked, Marks, Reading};
 use forewarn_core::rules::{AnyRule, Threshold};
@@ -31,9 +31,17 @@ pub fn metre() -> Unit {
 
 /// A gauge that reports every minute, five minutes late at most, with a span of 0 to 10 m.
 pub fn gauge() -> Sensor {
-    Sensor {
-        id: "ford/level".into(),
-        station: StationIx(0),
+    gauge_of(terms())
+}
+
+/// The gauge on other terms.
+pub fn gauge_of(terms: Terms) -> Sensor {
+    Sensor { id: "ford/level".into(), station: StationIx(0), terms: terms.into() }
+}
+
+/// The terms of [`gauge`].
+pub fn terms() -> Terms {
+    Terms {
         quantity: "level".into(),
         unit: metre(),
         datum: None,
@@ -58,7 +66,7 @@ pub fn rule(kind: AnyRule) -> Rule {
         hazard: HazardIx(0),
         side: Side::Above,
         unit: Unit { per_hour, ..metre() },
-        subjects: vec![Subject { sensor: GAUGE, limits }],
+        subjects: vec![Subject { sensor: GAUGE, limits: limits.into() }],
         raise: [Raise::default(); 4],
         deadband: 0.0,
         hold: Span::from_mins(60),

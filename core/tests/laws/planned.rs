@@ -97,7 +97,7 @@ prop_compose! {
         let area = |(ix, parent): (usize, &Option<prop::sample::Index>)| {
             // Only in one before it: no area lies in itself.
             let parent = parent.filter(|_| ix > 0).map(|parent| AreaIx(parent.index(ix) as u32));
-            Some(forewarn_core::plan::Area { id: format!("a{ix}"), names: vec![], parent })
+            Some(forewarn_core::plan::Area { id: format!("a{ix}"), names: forewarn_core::plan::Names::default(), parent })
         };
         plan.areas = parents.iter().enumerate().map(area).collect();
         plan.stations.truncate(1);

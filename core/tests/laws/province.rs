@@ -4,8 +4,8 @@ use forewarn_core::checks::Flat;
 use forewarn_core::ids::{AreaIx, DomainIx, HazardIx, SensorIx, StationIx, TargetIx};
 use forewarn_core::level::Level;
 use forewarn_core::plan::{
-    Area, Group, LimitRow, OutageTell, Plan, Raise, Route, Rule, Sensor, Side, Station, Subject, Target,
-    ZoneOffset,
+    Area, Group, LimitRow, Names, OutageTell, Plan, Raise, Route, Rule, Sensor, Side, Station, Subject,
+    Target, Terms, ZoneOffset,
 };
 use forewarn_core::rules::{AnyRule, Rate, Threshold};
 use forewarn_core::time::{Span, Timestamp};
@@ -19,7 +19,7 @@ pub const SENSORS: u32 = 8;
 /// landslides; a rate of rise.
 pub fn plan() -> Plan {
     let area = |id: &str, parent: Option<u32>| {
-        Some(Area { id: id.into(), names: vec![], parent: parent.map(AreaIx) })
+        Some(Area { id: id.into(), names: Names::default(), parent: parent.map(AreaIx) })
     };
     let areas =
         vec![area("county", None), area("town", Some(0)), area("village", Some(1)), area("far", None)];
@@ -28,8 +28,8 @@ pub fn plan() -> Plan {
         [(0, &[0]), (0, &[0]), (1, &[0]), (1, &[1]), (1, &[1, 2]), (2, &[2]), (3, &[]), (3, &[])];
     let station = |(ix, &(area, domains)): (usize, &(u32, &[u32]))| {
         Some(Station {
-            id: format!("p{ix}"),
-            names: vec![],
+            id: format!("p{ix}").into(),
+            names: Names::default(),
             lat: 0.0,
             lon: 0.0,
             area: AreaIx(area),
@@ -58,19 +58,22 @@ fn sensor(ix: u32) -> Sensor {
     let (suspect, fail) = (Span::from_mins(30), Some(Span::from_mins(70)));
     let flat = Flat { suspect, fail, within: 0.25, normal: Some(0.5) };
     Sensor {
-        id: format!("p{ix}/level"),
+        id: format!("p{ix}/level").into(),
         station: StationIx(ix),
-        quantity: "level".into(),
-        unit: metres(""),
-        datum: None,
-        interval: Span::from_mins(10),
-        lateness: Span::from_mins(if ix.is_multiple_of(2) { 15 } else { 0 }),
-        max_age: Span::from_hours(1),
-        span: Some((0.0, 10.0)),
-        suspect: Some((0.5, 7.5)),
-        outage_intervals: 3,
-        conversions: vec![],
-        flat: ix.is_multiple_of(3).then_some(flat),
+        terms: Terms {
+            quantity: "level".into(),
+            unit: metres(""),
+            datum: None,
+            interval: Span::from_mins(10),
+            lateness: Span::from_mins(if ix.is_multiple_of(2) { 15 } else { 0 }),
+            max_age: Span::from_hours(1),
+            span: Some((0.0, 10.0)),
+            suspect: Some((0.5, 7.5)),
+            outage_intervals: 3,
+            conversions: vec![],
+            flat: ix.is_multiple_of(3).then_some(flat),
+        }
+        .into(),
     }
 }
 
@@ -83,7 +86,9 @@ fn rules() -> Vec<Option<Rule>> {
             kind,
             hazard: HazardIx(hazard),
             side: Side::Above,
-            subjects: sensors.map(|ix| Subject { sensor: SensorIx(ix), limits: vec![row.clone()] }).collect(),
+            subjects: sensors
+                .map(|ix| Subject { sensor: SensorIx(ix), limits: vec![row.clone()].into() })
+                .collect(),
             raise: [Raise::default(); 4],
             deadband: 0.2,
             hold: Span::from_mins(45),

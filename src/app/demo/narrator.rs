@@ -60,7 +60,7 @@ impl<'a> Narrator<'a> {
                 && let Some(sensor) = self.plan.sensor(reading.sensor)
             {
                 self.readings += 1;
-                self.latest.insert(sensor.id.clone(), (reading.observed, reading.value));
+                self.latest.insert(sensor.id.to_string(), (reading.observed, reading.value));
             }
         }
         let now = record.at + record.offset;
@@ -138,7 +138,7 @@ impl<'a> Narrator<'a> {
     /// A bar from well below the lowest limit up to red, and the level that the value alone has.
     fn bar(&self, id: &str, value: f64) -> (String, Level) {
         let of_sensor =
-            |subject: &&Subject| self.plan.sensor(subject.sensor).is_some_and(|sensor| sensor.id == id);
+            |subject: &&Subject| self.plan.sensor(subject.sensor).is_some_and(|sensor| *sensor.id == *id);
         let row = self
             .plan
             .rules

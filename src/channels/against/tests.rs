@@ -150,7 +150,7 @@ fn rows_that_disagree_about_a_level_are_not_guessed_between() {
     // Neither is in force yet: by an untrusted clock, the rules go by the most cautious of all.
     limits[0].from = Timestamp::MAX;
     let second = LimitRow { levels: [None, None, Some(58.5), Some(61.0)], ..limits[0].clone() };
-    limits.push(second);
+    *limits = vec![limits[0].clone(), second].into();
     let orange = Evidence { trend: None, ..sample::evidence() };
     let row = format!("58.50 m (warns at or above), for ORANGE; {UNTIL}");
     check(&red(orange), plan, "en", "Qujiang 59.10 m, limit 58.50 m, for ORANGE, RED held", &row);

@@ -84,9 +84,9 @@ pub(super) fn of(
     let of_level = against.filter(|against| !matches!(against.whose, Whose::Other(_)));
     Some(EvidenceBody {
         rule: rule.map(|rule| rule.id.clone()).unwrap_or_default(),
-        sensor: sensor.id.clone(),
+        sensor: sensor.id.to_string(),
         station: Station {
-            id: station.id.clone(),
+            id: station.id.to_string(),
             name: show::clean(show::name(&station.names, words.language())),
             lat: station.lat,
             lon: station.lon,

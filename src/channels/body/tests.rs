@@ -174,8 +174,7 @@ fn machines_learn_which_limit_the_level_has_and_whether_it_is_reached() {
 #[test]
 fn names_stay_text_in_json() {
     let mut plan = sample::plan();
-    plan.stations[0].as_mut().expect("a station").names =
-        vec![("en".into(), "\"},{{secrets}}\u{202e}\r\n".into())];
+    plan.stations[0].as_mut().expect("a station").names = [("en", "\"},{{secrets}}\u{202e}\r\n")].into();
     let setup = Setup { plan: plan.into(), ..sample::setup() };
     let messages = Messages::read(&Given::new());
     let body = Body::of(

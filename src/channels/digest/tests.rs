@@ -17,7 +17,7 @@ fn setup() -> Setup {
     let mut plan = sample::plan();
     plan.areas = (0..AREAS)
         .map(|nth| {
-            let names = vec![("zh".into(), format!("第{nth}区")), ("en".into(), format!("District {nth}"))];
+            let names = [("zh", format!("第{nth}区")), ("en", format!("District {nth}"))].into();
             Some(Area { id: format!("d-{nth}"), names, parent: None })
         })
         .collect();
@@ -160,7 +160,7 @@ fn a_name_in_a_digest_is_a_name() {
     for (name, html) in [("<script>alert(1)</script>", "&lt;script&gt;"), ("{{ 7 * 7 }}", "{{ 7 * 7 }}")] {
         let mut setup = setup();
         let mut plan = (*setup.plan).clone();
-        plan.areas[7].as_mut().expect("an area").names = vec![("en".into(), name.into())];
+        plan.areas[7].as_mut().expect("an area").names = [("en", name)].into();
         setup.plan = Arc::new(plan);
         let messages = Messages::read(&Given::new());
         let storm = storm(Status::Actual);

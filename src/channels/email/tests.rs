@@ -240,8 +240,8 @@ async fn headers_name_key_thread_and_status() {
 /// Mails with this text wherever a name, a subject or a detail may stand.
 async fn with_words(evil: &str) -> Vec<(Vec<String>, String)> {
     let mut plan = sample::plan();
-    plan.stations[0].as_mut().expect("a station").names = vec![("en".into(), evil.into())];
-    plan.areas[0].as_mut().expect("an area").names = vec![("en".into(), evil.into())];
+    plan.stations[0].as_mut().expect("a station").names = [("en", evil)].into();
+    plan.areas[0].as_mut().expect("an area").names = [("en", evil)].into();
     plan.settings.site = evil.into();
     let setup = Setup { plan: plan.into(), ..sample::setup() };
     let flood = Revision { detail: evil.into(), ..sample::flood(Status::Actual) };

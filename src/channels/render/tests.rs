@@ -280,8 +280,8 @@ fn troubles_and_tests_speak_of_the_service() {
 /// A name, wherever one may stand, is this text and this HTML, in every language.
 fn check_name(name: &str, text: &str, html: &str) {
     let mut plan = sample::plan();
-    plan.stations[0].as_mut().expect("a station").names = vec![("en".into(), name.into())];
-    plan.areas[0].as_mut().expect("an area").names = vec![("en".into(), name.into())];
+    plan.stations[0].as_mut().expect("a station").names = [("en", name)].into();
+    plan.areas[0].as_mut().expect("an area").names = [("en", name)].into();
     plan.sensors[0].as_mut().expect("a sensor").datum = Some(Datum(name.into()));
     plan.hazards = vec![name.into()];
     plan.settings.site = name.into();

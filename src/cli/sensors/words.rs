@@ -2,7 +2,7 @@
 
 use forewarn_core::finding::{Verdict, Why};
 use forewarn_core::level::Level;
-use forewarn_core::plan::{Plan, Sensor};
+use forewarn_core::plan::{Plan, Sensor, Terms};
 use forewarn_core::reading::{Flag, Marks};
 use forewarn_core::sensing::{Aside, Gathering, RuleState};
 use forewarn_core::time::{Moment, Span};
@@ -125,7 +125,7 @@ pub(super) fn value(it: &Arrival, sensor: &Sensor) -> String {
 
 /// How often it should be heard, and how old a reading may be.
 pub(super) fn expected(sensor: &Sensor) -> String {
-    let Sensor { interval, outage_intervals, lateness, max_age, span, flat, .. } = sensor;
+    let Terms { interval, outage_intervals, lateness, max_age, span, flat, .. } = &*sensor.terms;
     let span = span.map_or(String::new(), |(low, high)| {
         format!(", {} to {}", show::amount(low, sensor.unit), show::amount(high, sensor.unit))
     });

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use forewarn_core::ids::{AreaIx, IndexKind};
-use forewarn_core::plan::Area;
+use forewarn_core::plan::{Area, Names};
 
 use super::{Build, put};
 use crate::config::fault::{Fault, quote};
@@ -56,12 +56,6 @@ impl Build<'_> {
 }
 
 /// Names by language; what is not given is left out.
-pub(super) fn names(zh: Option<&str>, en: Option<&str>) -> Vec<(String, String)> {
-    let mut names: Vec<_> = [("zh", zh), ("en", en)]
-        .into_iter()
-        .filter_map(|(language, name)| Some((language.to_owned(), name?.to_owned())))
-        .collect();
-    // Every station has them.
-    names.shrink_to_fit();
-    names
+pub(super) fn names(zh: Option<&str>, en: Option<&str>) -> Names {
+    [("zh", zh), ("en", en)].into_iter().filter_map(|(language, name)| Some((language, name?))).collect()
 }

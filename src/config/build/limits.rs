@@ -66,7 +66,7 @@ impl Build<'_> {
         sensor: &Sensor,
         under: &Under<'_>,
     ) -> Vec<LimitRow> {
-        let written = table.by_sensor.get(sensor.id.as_str()).cloned().unwrap_or_default();
+        let written = table.by_sensor.get(&*sensor.id).cloned().unwrap_or_default();
         let mut rows: Vec<(Place, LimitRow)> = vec![];
         let mut other_unit = false;
         for (at, row) in written {
@@ -139,7 +139,7 @@ impl Build<'_> {
         let what = format!("sensor {} has no row in limits.csv", quote(&sensor.id));
         let expected = "one row at least for every sensor that the rule selects";
         let fault = Fault::new(under.place.clone(), what, expected);
-        if table.by_sensor.contains_key(sensor.id.as_str()) {
+        if table.by_sensor.contains_key(&*sensor.id) {
             // It has rows for another rule: its name is none that was mistaken.
             self.faults.push(fault);
         } else {

@@ -14,17 +14,19 @@ mod service;
 mod sources;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use forewarn_core::ids::{AreaIx, HazardIx, IndexKind, SensorIx};
-use forewarn_core::plan::{OrderTerms, Plan, Settings};
+use forewarn_core::plan::{AlikeTerms, OrderTerms, Plan, Settings};
 use forewarn_core::sensing::SOURCES_MAX;
 use forewarn_core::time::Span;
+use forewarn_core::units::Unit;
 use jiff::tz::TimeZone;
 
 use super::Request;
 use super::fault::{Fault, Faults, Place, Warning, quote};
 use super::names::Assign;
-use super::plan::Setup;
+use super::plan::{Catalog, Setup};
 use super::raw::Raw;
 use super::raw::forewarn_toml::{self, Main};
 use super::raw::secret::SecretRef;
@@ -63,6 +65,9 @@ pub(super) struct Build<'a> {
     /// As written, for where they lie.
     outlines: BTreeMap<AreaIx, &'a super::raw::areas::Area>,
     sensors: BTreeMap<String, SensorIx>,
+    /// What devices send, where it is another unit than the sensor's.
+    sent: BTreeMap<SensorIx, Unit>,
+    terms: AlikeTerms,
     hazards: BTreeMap<String, HazardIx>,
     warnings: Vec<Warning>,
     places: Places,
@@ -88,12 +93,14 @@ pub(super) fn build(
         areas: BTreeMap::new(),
         outlines: BTreeMap::new(),
         sensors: BTreeMap::new(),
+        sent: BTreeMap::new(),
+        terms: AlikeTerms::default(),
         hazards: BTreeMap::new(),
         warnings: vec![],
         places: Places::default(),
     };
     build.areas();
-    let catalog = build.sensors();
+    build.sensors();
     build.rules();
     let addresses = build.people();
     let devices = build.devices();
@@ -106,10 +113,11 @@ pub(super) fn build(
     if !build.faults.is_empty() {
         return None;
     }
-    let Build { mut plan, warnings, places, .. } = build;
+    let Build { mut plan, sent, warnings, places, .. } = build;
     plan.stations.shrink_to_fit();
     plan.sensors.shrink_to_fit();
-    plan.rules.iter_mut().flatten().for_each(|rule| rule.subjects.shrink_to_fit());
+    let plan = Arc::new(plan);
+    let catalog = Catalog::new(plan.clone(), &sent);
     let setup = service?.setup(plan, catalog, devices, addresses, raw.messages.clone());
     let memory_max =
         main.limits.as_ref().and_then(|limits| limits.memory_max.as_ref()).map_or(MEMORY_MAX, |max| max.0);

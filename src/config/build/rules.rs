@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use forewarn_core::ids::{IndexKind, RuleIx, SensorIx};
-use forewarn_core::plan::{OutageTell, Raise, Rule, Side, Subject};
+use forewarn_core::plan::{AlikeLimits, Limits, OutageTell, Raise, Rule, Side, Subject};
 use forewarn_core::time::Span;
 use forewarn_core::units::Unit;
 
@@ -50,6 +50,7 @@ impl Build<'_> {
         for (sensor, after) in self.plan.sensors.iter_mut().zip(after) {
             if let Some(sensor) = sensor.as_mut().filter(|sensor| sensor.outage_intervals == 0) {
                 sensor.outage_intervals = after.unwrap_or(OUTAGE_INTERVALS);
+                self.terms.share(&mut sensor.terms);
             }
         }
         self.untaken_limits(&table);
@@ -63,7 +64,8 @@ impl Build<'_> {
         let raise = self.raise(written, body.raise.as_ref());
         let sensors = self.selected(written);
         let unit = self.unit(written, &sensors);
-        let mut subjects = vec![];
+        let mut subjects = Vec::with_capacity(sensors.len());
+        let mut alike = AlikeLimits::default();
         let mut deadband = 0.0;
         if let Some(unit) = unit {
             let rate = head.kind.as_dyn().measures_rate();
@@ -72,10 +74,11 @@ impl Build<'_> {
             deadband = self.deadband(written, &under);
             for ix in sensors {
                 let Some(sensor) = self.plan.sensor(ix).cloned() else { continue };
-                let limits = match &head.limits.value {
+                let mut limits = Limits::from(match &head.limits.value {
                     LimitsBy::Table => self.table_limits(table, &sensor, &under),
                     LimitsBy::Inline(inline) => self.inline_limits(inline, &sensor, &under),
-                };
+                });
+                limits.share(&mut alike);
                 subjects.push(Subject { sensor: ix, limits });
             }
         }
@@ -186,7 +189,7 @@ impl Build<'_> {
             let plan = &self.plan;
             picked.retain(|&ix| {
                 let station = plan.sensor(ix).and_then(|sensor| plan.station(sensor.station));
-                station.is_some_and(|station| stations.iter().any(|name| name.value.0 == station.id))
+                station.is_some_and(|station| stations.iter().any(|name| *name.value.0 == *station.id))
             });
         }
         if let Some(areas) = &head.areas {

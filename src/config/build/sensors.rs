@@ -3,17 +3,17 @@
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
+use std::sync::Arc;
 
 use forewarn_core::checks::Flat;
 use forewarn_core::ids::{AreaIx, DomainIx, IndexKind, SensorIx, StationIx};
-use forewarn_core::plan::{Conversion, Sensor, Station};
+use forewarn_core::plan::{Conversion, Sensor, Station, Terms};
 use forewarn_core::time::{Span, Timestamp};
 use forewarn_core::units::{Datum, Dimension, Unit};
 
 use super::areas::names;
 use super::{Build, put, put_name};
 use crate::config::fault::{Fault, Faults, quote};
-use crate::config::plan::{Catalog, CatalogEntry};
 use crate::config::raw::sensors::SensorRow;
 use crate::config::zone;
 
@@ -74,8 +74,8 @@ impl Deref for Merged<'_> {
 }
 
 impl Build<'_> {
-    pub(super) fn sensors(&mut self) -> Catalog {
-        let Some(written) = self.raw.sensors.as_ref() else { return Catalog::default() };
+    pub(super) fn sensors(&mut self) {
+        let Some(written) = self.raw.sensors.as_ref() else { return };
         let (stations, sensors) = drafts(&written.rows, self.faults);
         let mut by_name = BTreeMap::new();
         for station in &stations {
@@ -83,14 +83,11 @@ impl Build<'_> {
                 by_name.insert(station.station.as_str(), ix);
             }
         }
-        let mut entries = vec![];
         for draft in &sensors {
-            let Some(&station) = by_name.get(draft.merged.station.as_str()) else { continue };
-            if let Some(entry) = self.sensor(draft, station) {
-                entries.push((draft.merged.station.clone(), entry));
+            if let Some(&station) = by_name.get(draft.merged.station.as_str()) {
+                self.sensor(draft, station);
             }
         }
-        Catalog::new(entries)
     }
 
     fn station(&mut self, row: &SensorRow) -> Option<StationIx> {
@@ -122,7 +119,8 @@ impl Build<'_> {
             domains.push(domain);
         }
         let (lat, lon) = (row.lat?, row.lon?);
-        let station = Station { id: row.station.clone(), names, lat, lon, area: area?, domains };
+        let (id, domains) = (row.station.as_str().into(), domains.into());
+        let station = Station { id, names, lat, lon, area: area?, domains };
         put(&mut self.plan.stations, ix.index(), station);
         Some(ix)
     }
@@ -155,7 +153,7 @@ impl Build<'_> {
         ix
     }
 
-    fn sensor(&mut self, draft: &Draft<'_>, station: StationIx) -> Option<CatalogEntry> {
+    fn sensor(&mut self, draft: &Draft<'_>, station: StationIx) -> Option<SensorIx> {
         let row = &draft.merged;
         let id = row.id();
         for (column, missing) in [("unit", row.unit.is_none()), ("interval", row.interval.is_none())] {
@@ -184,9 +182,7 @@ impl Build<'_> {
         let conversions = self.conversions(draft);
         let ix = SensorIx(self.index(IndexKind::Sensor, &id));
         self.sensors.insert(id.clone(), ix);
-        let sensor = Sensor {
-            id,
-            station,
+        let mut terms = Arc::new(Terms {
             quantity: row.quantity.clone(),
             unit,
             datum: row.datum.clone().map(Datum),
@@ -199,9 +195,13 @@ impl Build<'_> {
             outage_intervals: row.outage_intervals.unwrap_or(0),
             conversions,
             flat,
-        };
-        put(&mut self.plan.sensors, ix.index(), sensor);
-        Some(CatalogEntry { quantity: row.quantity.as_str().into(), sensor: ix, device_unit, unit })
+        });
+        self.terms.share(&mut terms);
+        put(&mut self.plan.sensors, ix.index(), Sensor { id: id.into(), station, terms });
+        if device_unit != unit {
+            self.sent.insert(ix, device_unit);
+        }
+        Some(ix)
     }
 
     fn ranges(&mut self, row: &SensorRow) -> (Range, Range) {

@@ -67,7 +67,7 @@ pub(super) struct Service {
 impl Service {
     pub(super) fn setup(
         self,
-        plan: Plan,
+        plan: Arc<Plan>,
         catalog: Catalog,
         devices: Devices,
         addresses: Addresses,
@@ -92,7 +92,7 @@ impl Service {
             outlines,
         } = self;
         Setup {
-            plan: Arc::new(plan),
+            plan,
             catalog: Arc::new(catalog),
             sources,
             listener,

@@ -221,7 +221,7 @@ pub(super) async fn sensors(
 /// The sensor `station/quantity`, for whoever may see where it stands.
 fn found(caller: &Caller, plan: &Plan, station: &str, quantity: &str) -> Result<SensorIx, Problem> {
     let id = format!("{station}/{quantity}");
-    let known = plan.sensors.iter().position(|it| it.as_ref().is_some_and(|it| it.id == id));
+    let known = plan.sensors.iter().position(|it| it.as_ref().is_some_and(|it| *it.id == *id));
     let Some(ix) = known.map(|at| SensorIx(at as u32)) else { return Err(Problem::no_such("sensor", &id)) };
     let area = plan.sensor(ix).and_then(|it| plan.station(it.station)).map(|station| station.area);
     may_see(caller, plan, area)?;

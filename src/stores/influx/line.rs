@@ -156,6 +156,7 @@ fn writable(name: &str) -> String {
 #[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 pub(super) mod tests {
     use forewarn_core::ids::{AreaIx, Position, SourceIx, StationIx};
+    use forewarn_core::plan;
     use forewarn_core::plan::{Area, Conversion, Station};
     use forewarn_core::reading::{Checked, Flag, Marks, Reading};
     use forewarn_core::time::{Span, Timestamp};
@@ -168,27 +169,30 @@ pub(super) mod tests {
         Plan {
             stations: vec![Some(Station {
                 id: station.into(),
-                names: vec![],
+                names: plan::Names::default(),
                 lat: 0.0,
                 lon: 0.0,
                 area: AreaIx(0),
-                domains: vec![],
+                domains: Box::default(),
             })],
-            areas: vec![Some(Area { id: area.into(), names: vec![], parent: None })],
+            areas: vec![Some(Area { id: area.into(), names: plan::Names::default(), parent: None })],
             sensors: vec![Some(Sensor {
-                id: format!("{station}/{quantity}"),
+                id: format!("{station}/{quantity}").into(),
                 station: StationIx(0),
-                quantity: quantity.into(),
-                unit: Unit::parse(unit).unwrap(),
-                datum: None,
-                interval: Span::from_mins(15),
-                lateness: Span::ZERO,
-                max_age: Span::ZERO,
-                span: None,
-                suspect: None,
-                outage_intervals: 3,
-                conversions: vec![Conversion { from: Timestamp::MIN, scale: 1.0, offset: 0.0 }],
-                flat: None,
+                terms: plan::Terms {
+                    quantity: quantity.into(),
+                    unit: Unit::parse(unit).unwrap(),
+                    datum: None,
+                    interval: Span::from_mins(15),
+                    lateness: Span::ZERO,
+                    max_age: Span::ZERO,
+                    span: None,
+                    suspect: None,
+                    outage_intervals: 3,
+                    conversions: vec![Conversion { from: Timestamp::MIN, scale: 1.0, offset: 0.0 }],
+                    flat: None,
+                }
+                .into(),
             })],
             ..Plan::default()
         }

@@ -159,7 +159,7 @@ impl AreaStage {
                 let sensors = self.sensors_of(silence.what);
                 let subjects = self.plan.rules.iter().flatten().flat_map(|rule| &rule.subjects);
                 let own = subjects.filter(|subject| sensors.contains(&subject.sensor));
-                own.flat_map(|subject| &subject.limits).any(|row| row.levels[3].is_some())
+                own.flat_map(|subject| &*subject.limits).any(|row| row.levels[3].is_some())
             }
         }
     }
@@ -256,8 +256,8 @@ impl AreaStage {
             Subject::Hazard(hazard) => Some(plan.hazard(hazard).to_owned()),
             Subject::Cell(cell) => Some(cell_name(cell, plan)),
             Subject::Rule(rule) => plan.rule(rule).map(|rule| rule.id.clone()),
-            Subject::Sensor(sensor) => plan.sensor(sensor).map(|sensor| sensor.id.clone()),
-            Subject::Station(station) => plan.station(station).map(|station| station.id.clone()),
+            Subject::Sensor(sensor) => plan.sensor(sensor).map(|sensor| sensor.id.to_string()),
+            Subject::Station(station) => plan.station(station).map(|station| station.id.to_string()),
         };
         name.unwrap_or_else(|| "what has left the plan".to_owned())
     }

@@ -157,7 +157,7 @@ impl Outages {
         index: &Index,
     ) -> Option<(Vec<SensorIx>, DomainIx, Loss)> {
         let known = plan.sensor(sensor)?;
-        let declared = plan.station(known.station).map_or(&[][..], |station| &station.domains);
+        let declared = plan.station(known.station).map_or(&[][..], |station| &*station.domains);
         let loss = |silent: usize, fresh: usize, all: usize| {
             // Those due to report while a notice waits, on an average.
             let due = all as i64 * delay(sensor, plan).0 / known.interval.0.max(1);

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use forewarn_core::level::Level;
 use forewarn_core::orders::{Text, Texts};
+use forewarn_core::plan::Names;
 use forewarn_core::warning::{Kind, Reason, TroubleCode};
 
 use super::super::recipe::Recipe;
@@ -26,7 +27,7 @@ fn body(service: &str, language: &str, revision: Revision, setup: Setup) -> Valu
 /// Everything is named like this.
 fn named(name: &str) -> Setup {
     let mut plan = sample::plan();
-    let both = || vec![("zh".to_owned(), name.to_owned()), ("en".to_owned(), name.to_owned())];
+    let both = || Names::from([("zh", name), ("en", name)]);
     plan.stations.iter_mut().flatten().for_each(|station| station.names = both());
     plan.areas.iter_mut().flatten().for_each(|area| area.names = both());
     plan.settings.site = name.to_owned();
