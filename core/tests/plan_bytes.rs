@@ -62,7 +62,7 @@ fn varied() -> Plan {
 }
 
 fn hex(plan: &Plan) -> String {
-    plan.id().0.iter().map(|byte| format!("{byte:02x}")).collect()
+    plan.id().0.iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
 }
 
 #[test]

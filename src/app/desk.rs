@@ -74,6 +74,15 @@ impl Desk {
     pub(super) fn new(mut parts: Parts) -> Self {
         let names = (std::mem::take(&mut parts.indices), std::mem::take(&mut parts.targets));
         let started = parts.current.borrow().clone();
+        // What is large every reload reaches, and another may take its place.
+        let started = Arc::new(Setup {
+            plan: Arc::default(),
+            catalog: Arc::default(),
+            devices: Arc::default(),
+            addresses: Arc::default(),
+            outlines: Arc::default(),
+            ..(*started).clone()
+        });
         Desk {
             started,
             parts: Arc::new(parts),

@@ -66,11 +66,12 @@ pub(super) fn open(options: &Options) -> anyhow::Result<Opening> {
 
     let lock = Lock::take(&data)?;
     let stamp = if options.purpose == Purpose::Live { Stamp::Live } else { Stamp::Drill };
-    let (log, opened, place) = take_up(lock, &log_settings, stamp, &data)?;
+    let (mut log, opened, place) = take_up(lock, &log_settings, stamp, &data)?;
     let Planned { loaded, plan, assigned, targets, indices } = plan(options, &log, &data)?;
     if !loaded.warnings.is_empty() {
         warn!(warnings = loaded.warnings.len(), "the configuration can be used; see `forewarn check`");
     }
+    log.draft(indices.clone());
     let recovery = Recovery { stand_in: Some((plan, loaded.setup.plan.clone())), ..recovery(&data) };
     let mut recovered = recovery.recover()?;
     recovery.reach(&mut recovered, opened.last);

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use forewarn_core::ids::{AreaIx, SourceIx};
+use forewarn_core::ids::{AreaIx, SourceIx, StationIx};
 use forewarn_core::level::Status;
 use forewarn_core::plan::Plan;
 use forewarn_core::time::Span;
@@ -215,16 +215,14 @@ pub struct Listener {
 #[derive(Debug, Clone, Default)]
 pub struct Devices {
     /// By identity (the MQTT user name).
-    pub by_identity: BTreeMap<String, Device>,
+    pub by_identity: BTreeMap<Box<str>, Device>,
 }
 
 /// One device or gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Device {
-    /// Its user name.
-    pub identity: String,
-    /// The stations it may speak for.
-    pub stations: Vec<String>,
+    /// The stations it may speak for, in order.
+    pub stations: Box<[StationIx]>,
     /// SHA-256 of its secret.
     pub secret_sha256: [u8; 32],
 }

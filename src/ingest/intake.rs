@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
-use forewarn_core::ids::SourceIx;
+use forewarn_core::ids::{SourceIx, StationIx};
 use forewarn_core::reading::Marks;
 use sha2::{Digest, Sha256};
 
@@ -22,15 +22,15 @@ const REASON_BYTES_MAX: usize = 1024;
 pub enum Permit<'a> {
     /// Any station: an outside broker keeps its own access list.
     Any,
-    /// These stations only.
-    Stations(&'a [String]),
+    /// These stations only, in order.
+    Stations(&'a [StationIx]),
 }
 
 impl Permit<'_> {
-    fn allows(self, station: &str) -> bool {
+    fn allows(self, station: StationIx) -> bool {
         match self {
             Permit::Any => true,
-            Permit::Stations(stations) => stations.iter().any(|allowed| allowed == station),
+            Permit::Stations(stations) => stations.binary_search(&station).is_ok(),
         }
     }
 }
@@ -172,7 +172,7 @@ struct Sorter<'a, 'b> {
 impl Sorter<'_, '_> {
     fn place(&mut self, entry: CatalogEntry<'_>, decoded: &Decoded<'_>) -> Result<Taken, (Ground, String)> {
         let Decoded { station, quantity, value, .. } = *decoded;
-        if !self.origin.permit.allows(station) {
+        if !self.origin.permit.allows(entry.station) {
             let what =
                 format!("station {station:?} is not this device's to speak for, expected one in devices.csv");
             return Err((Ground::ForeignStation, what));
@@ -386,7 +386,7 @@ mod tests {
 
     #[test]
     fn a_known_sensor_with_a_foreign_unit_or_speaker_is_a_fault() {
-        let own = ["qj-2".to_owned()];
+        let own = [StationIx(1)];
         for (station, unit, permit, expected, why) in [
             ("qj-1", Some("°C"), Permit::Any, Ground::Unit, "does not convert to m"),
             ("qj-1", None, Permit::Stations(&own), Ground::ForeignStation, "not this device's to speak for"),

@@ -25,7 +25,7 @@ const KINDS: [IndexKind; 8] = [
 /// Every index ever assigned. Nothing leaves it and nothing is renumbered: an
 /// index in an old record means what it meant when it was written. A copy
 /// shares what neither of the two has added to.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Indices {
     tables: [Arc<Table>; KINDS.len()],
 }
@@ -141,6 +141,9 @@ mod tests {
             }
         }
         assert_eq!(again.assignments().collect::<Vec<_>>(), indices.assignments().collect::<Vec<_>>());
+        assert_eq!(again, indices);
+        again.assign(IndexKind::Area, "hill");
+        assert_ne!(again, indices);
     }
 
     #[test]

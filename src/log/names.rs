@@ -18,6 +18,13 @@ pub(super) struct Table {
     names: usize,
 }
 
+/// The same names under the same indices.
+impl PartialEq for Table {
+    fn eq(&self, other: &Self) -> bool {
+        self.begins == other.begins && self.text == other.text
+    }
+}
+
 impl Table {
     /// How many names there are.
     pub(super) fn len(&self) -> usize {
@@ -48,7 +55,7 @@ impl Table {
     pub(super) fn own(&mut self, name: &str, index: u32) {
         let at = index as usize;
         let bytes = name.len() + END.len_utf8();
-        assert!(self.text.len() + bytes <= u32::MAX as usize, "names of 4 GB are not configured");
+        assert!(u32::try_from(self.text.len() + bytes).is_ok(), "names of 4 GB are not configured");
         // An eighth more than there is, not as much again.
         if self.text.capacity() - self.text.len() < bytes {
             self.text.reserve_exact(bytes + self.text.len() / 8);

@@ -8,6 +8,7 @@ use forewarn_core::ids::Position;
 use super::Shared;
 use super::disk::{Disk, RealDisk};
 use super::error::LogError;
+use super::indices::Indices;
 use super::lock::Lock;
 use super::meta::{META, Meta, Stamp};
 use super::readonly::meta_of_segments;
@@ -121,6 +122,7 @@ impl Log {
             newest: found.last_record.as_ref().map_or(Position(0), |record| record.first),
             at: found.before,
             indices: found.indices,
+            drafted: Indices::default(),
             opening_bytes,
             drawn_on: Reserve::Untouched,
             health: Health::Sound,

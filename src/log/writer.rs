@@ -41,6 +41,8 @@ pub struct Log {
     /// Engine time of the newest record.
     pub(super) at: Timestamp,
     pub(super) indices: Indices,
+    /// What they are to become: a draft's, until all of it is learnt.
+    pub(super) drafted: Indices,
     /// Bytes that a new segment's preface and checkpoint take.
     pub(super) opening_bytes: u64,
     /// Whether the newest segment is one of the reserve.
@@ -78,6 +80,12 @@ impl Log {
     /// is appended as `Input::Assign` is in here afterwards.
     pub fn indices(&self) -> &Indices {
         &self.indices
+    }
+
+    /// Takes the names that somebody drafted and will append. Once all of them
+    /// stand in the log, the two are one table and not two that are the same.
+    pub fn draft(&mut self, drafted: Indices) {
+        self.drafted = drafted;
     }
 
     /// Gives out readers.
@@ -223,6 +231,9 @@ impl Log {
         }
         if self.indices.len() != before {
             self.opening_bytes = opening_bytes(self.meta, &self.indices);
+            if self.indices == self.drafted {
+                self.indices = std::mem::take(&mut self.drafted);
+            }
         }
         Ok(())
     }

@@ -92,18 +92,17 @@ pub(crate) fn secret(identity: &str) -> String {
     format!("secret of {identity}")
 }
 
-/// A device that may speak for these stations.
-pub(crate) fn device(identity: &str, stations: &[&str]) -> (String, Device) {
+/// A device that may speak for these stations, by their place in the setup's.
+pub(crate) fn device(identity: &str, stations: &[u32]) -> (Box<str>, Device) {
     let device = Device {
-        identity: identity.into(),
-        stations: stations.iter().map(|&station| station.into()).collect(),
+        stations: stations.iter().copied().map(StationIx).collect(),
         secret_sha256: credentials::hash(secret(identity).as_bytes()),
     };
     (identity.into(), device)
 }
 
 fn devices(stations: &[&str]) -> Devices {
-    Devices { by_identity: stations.iter().map(|station| device(station, &[station])).collect() }
+    Devices { by_identity: (0..).zip(stations).map(|(number, station)| device(station, &[number])).collect() }
 }
 
 fn catalog(stations: &[&str]) -> Catalog {

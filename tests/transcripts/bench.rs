@@ -145,7 +145,7 @@ impl Bench {
             self.pass(one.at - START);
             let id = format!("{}/{}", one.station, one.quantity);
             let plan = Arc::clone(self.engine.plan());
-            let sensor = plan.sensors.iter().position(|it| it.as_ref().is_some_and(|it| it.id == id));
+            let sensor = plan.sensors.iter().position(|it| it.as_ref().is_some_and(|it| *it.id == *id));
             let sensor = SensorIx(sensor.unwrap_or_else(|| panic!("{id} is not in the plan")) as u32);
             self.put(Input::Reading(reading(sensor, one.value, one.observed)));
         }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use forewarn_core::ids::{IndexKind, TargetIx};
+use forewarn_core::ids::{IndexKind, StationIx, TargetIx};
 use forewarn_core::level::Level;
 use forewarn_core::plan::{AckTerms, Group, Route, Target};
 use forewarn_core::time::Span;
@@ -230,22 +230,21 @@ impl Build<'_> {
         let raw = self.raw;
         let mut devices = Devices::default();
         for written in &raw.devices {
+            let mut stations = Vec::with_capacity(written.stations.len());
             for station in &written.stations {
                 let Some(sensors) =
                     raw.sensors.as_ref().filter(|sensors| !sensors.stations.contains(station))
                 else {
+                    stations.push(StationIx(self.index(IndexKind::Station, station)));
                     continue;
                 };
                 let what = format!("station {} is not in sensors.csv", quote(station));
                 let fault = Fault::new(written.place.clone(), what, "a station");
                 self.faults.push_nearest(fault, station, sensors.stations.iter());
             }
-            let device = Device {
-                identity: written.identity.clone(),
-                stations: written.stations.clone(),
-                secret_sha256: written.secret_sha256,
-            };
-            devices.by_identity.insert(written.identity.clone(), device);
+            stations.sort_unstable();
+            let device = Device { stations: stations.into(), secret_sha256: written.secret_sha256 };
+            devices.by_identity.insert(written.identity.as_str().into(), device);
         }
         devices
     }

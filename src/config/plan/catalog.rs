@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use forewarn_core::ids::SensorIx;
+use forewarn_core::ids::{SensorIx, StationIx};
 use forewarn_core::plan::{Plan, Sensor};
 use forewarn_core::units::Unit;
 
@@ -32,6 +32,8 @@ pub struct CatalogEntry<'a> {
     pub quantity: &'a str,
     /// Its sensor.
     pub sensor: SensorIx,
+    /// Its station.
+    pub station: StationIx,
     /// The unit that devices send unless they say otherwise.
     pub device_unit: Unit,
     /// The unit it is kept in.
@@ -55,10 +57,9 @@ impl Catalog {
                 }
             }
         }
-        let sent = match sent.is_empty() {
-            true => vec![],
-            false => (0..plan.sensors.len() as u32).map(|ix| sent.get(&SensorIx(ix)).copied()).collect(),
-        };
+        let device_unit = |ix| sent.get(&SensorIx(ix)).copied();
+        let places = if sent.is_empty() { 0 } else { plan.sensors.len() as u32 };
+        let sent = (0..places).map(device_unit).collect();
         Catalog { plan, by_station, next, sent }
     }
 
@@ -77,7 +78,14 @@ impl Catalog {
     fn entry(&self, ix: SensorIx) -> Option<CatalogEntry<'_>> {
         let sensor = self.plan.sensor(ix)?;
         let device_unit = self.sent.get(ix.index()).copied().flatten().unwrap_or(sensor.unit);
-        Some(CatalogEntry { quantity: &sensor.quantity, sensor: ix, device_unit, unit: sensor.unit })
+        let Sensor { station, terms, .. } = sensor;
+        Some(CatalogEntry {
+            quantity: &terms.quantity,
+            sensor: ix,
+            station: *station,
+            device_unit,
+            unit: terms.unit,
+        })
     }
 }
 

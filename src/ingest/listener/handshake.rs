@@ -241,9 +241,9 @@ fn identify(devices: &Devices, hello: &Hello) -> Result<Identity, (Fault, Turned
         let detail = "no user name and password, expected those of a row of devices.csv";
         return Err((Fault::new(Reason::CredentialsMissing, detail), TurnedAway::Unauthorised));
     };
-    let device = devices.by_identity.get(user);
+    let device = devices.by_identity.get(user.as_str());
     match (credentials::verify(device, password), device) {
-        (Verified::Yes, Some(device)) => Ok(Identity(Box::new(device.clone()))),
+        (Verified::Yes, Some(device)) => Ok(Identity::new(user, device)),
         (Verified::Yes | Verified::No, _) => {
             let detail = "user name or password is wrong, expected those of a row of devices.csv";
             Err((Fault::new(Reason::CredentialsWrong, detail), TurnedAway::BadCredentials))

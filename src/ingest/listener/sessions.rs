@@ -12,18 +12,25 @@ use super::refusal::{Fault, Reason};
 
 /// Who a connection is: a device of `devices.csv`, as it was at CONNECT.
 #[derive(Debug, Clone)]
-pub(super) struct Identity(pub(super) Box<Device>);
+pub(super) struct Identity {
+    name: Box<str>,
+    secret_sha256: [u8; 32],
+}
 
 impl Identity {
+    pub(super) fn new(name: &str, device: &Device) -> Identity {
+        Identity { name: name.into(), secret_sha256: device.secret_sha256 }
+    }
+
     /// The name it goes by.
     pub(super) fn name(&self) -> &str {
-        &self.0.identity
+        &self.name
     }
 
     /// What it may speak for under the setup in force, which may have changed since CONNECT.
     pub(super) fn permit<'a>(&self, setup: &'a Setup) -> Result<Permit<'a>, Fault> {
-        let known = setup.devices.by_identity.get(&self.0.identity);
-        let same = known.filter(|now| now.secret_sha256 == self.0.secret_sha256);
+        let known = setup.devices.by_identity.get(&self.name);
+        let same = known.filter(|now| now.secret_sha256 == self.secret_sha256);
         same.map(|now| Permit::Stations(&now.stations)).ok_or_else(|| {
             let detail = "identity was removed or its secret changed, expected a new CONNECT";
             Fault::new(Reason::CredentialsWithdrawn, detail)
@@ -117,11 +124,8 @@ mod tests {
     fn the_same_client_takes_over_and_another_identity_does_not() {
         let sessions = Arc::new(Sessions::default());
 
-        let device = |identity: &str| {
-            let device = Device { identity: identity.into(), stations: vec![], secret_sha256: [0; 32] };
-            Identity(Box::new(device))
-        };
-        let (ours, theirs) = (device("a"), device("b"));
+        let device = |identity| Identity { name: identity, secret_sha256: [0; 32] };
+        let (ours, theirs) = (device("a".into()), device("b".into()));
         let seat = |identity: &Identity| sessions.seat("gauge", identity, CancellationToken::new());
         let first = seat(&ours).expect("free");
         assert_eq!(seat(&theirs).expect_err("taken").reason, Reason::ClientIdTaken);

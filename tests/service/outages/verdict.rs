@@ -27,7 +27,7 @@ pub(super) fn judge_readings(
     let plan = plan(folder, records);
     let station = |sensor| {
         let sensor = plan.sensor(sensor).expect("a sensor of the plan");
-        plan.stations[sensor.station.index()].as_ref().expect("a station of the plan").id.clone()
+        plan.stations[sensor.station.index()].as_ref().expect("a station of the plan").id.to_string()
     };
     let mut counted: BTreeMap<Reported, usize> = BTreeMap::new();
     for checked in records.iter().flat_map(|record| &record.flagged) {
