@@ -72,7 +72,7 @@ pub fn bytes(bytes: u64) -> String {
 mod tests {
     use forewarn_core::checks::Flat;
     use forewarn_core::ids::StationIx;
-    use forewarn_core::plan::Sensor;
+    use forewarn_core::plan::{Sensor, Terms};
     use forewarn_core::time::Span;
     use forewarn_core::units::{Base, Unit};
 
@@ -84,17 +84,20 @@ mod tests {
         let sensor = |lateness: Span, flat: Option<Flat>| Sensor {
             id: "ford/level".into(),
             station: StationIx(0),
-            quantity: "level".into(),
-            unit: Unit { base: Base::Metre, per_hour: false },
-            datum: None,
-            interval: Span::from_mins(10),
-            lateness,
-            max_age: Span::from_mins(30),
-            span: None,
-            suspect: None,
-            outage_intervals: 3,
-            conversions: vec![],
-            flat,
+            terms: Terms {
+                quantity: "level".into(),
+                unit: Unit { base: Base::Metre, per_hour: false },
+                datum: None,
+                interval: Span::from_mins(10),
+                lateness,
+                max_age: Span::from_mins(30),
+                span: None,
+                suspect: None,
+                outage_intervals: 3,
+                conversions: vec![],
+                flat,
+            }
+            .into(),
         };
         let (short, long) = (Span::from_mins(10), Span::from_hours(10));
         let sensors = [(short, None), (short, Some(flat)), (short, None), (long, None), (long, Some(flat))];

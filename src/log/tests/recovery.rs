@@ -8,7 +8,7 @@ use super::sim::{Blow, Honesty, SimDisk};
 use super::{SMALL, append, firsts, open, record};
 use crate::log::meta::PREFACE_BYTES;
 use crate::log::segment::name;
-use crate::log::{Appender as _, Lock, Log, LogError, Stamp};
+use crate::log::{Appender as _, Indices, Lock, Log, LogError, Stamp};
 
 /// Where the frames of a segment lie: offset and bytes.
 fn frames(disk: &SimDisk, generation: u64) -> Vec<(u64, u64)> {
@@ -187,6 +187,28 @@ fn names_are_known_from_any_one_segment() {
     assert!(matches!(log.append(clashing.into()), Err(LogError::Corrupt(_))));
     assert_eq!(log.next(), before);
     append(&mut log, &[1]);
+}
+
+#[test]
+fn a_draft_that_is_learnt_is_the_logs_own_table() {
+    let disk = SimDisk::new(1, Honesty::Honest);
+    let (mut log, _) = open(&disk, Position(0));
+    let mut drafted = log.indices().clone();
+    let assigned =
+        ["river", "coast"].map(|name| Input::Assign(drafted.assign(IndexKind::Area, name).1.unwrap()));
+    log.draft(drafted.clone());
+    let at = |names: &Indices| names.name(IndexKind::Area, 0).map(str::as_ptr);
+    for (learnt, shared) in assigned.into_iter().zip([false, true]) {
+        let mut naming = (*record(log.next(), 0)).clone();
+        naming.inputs = vec![learnt];
+        log.append(naming.into()).unwrap();
+        assert_eq!(at(log.indices()) == at(&drafted), shared, "once all of it is learnt");
+    }
+    // What comes after it is the log's alone.
+    let mut naming = (*record(log.next(), 0)).clone();
+    naming.inputs = vec![Input::Assign(Assignment { kind: IndexKind::Area, index: 2, name: "hill".into() })];
+    log.append(naming.into()).unwrap();
+    assert_eq!((log.indices().len(), drafted.len()), (3, 2));
 }
 
 #[test]
