@@ -308,7 +308,7 @@ fn of_readings_many_years_apart_the_newer_stay() {
     bench.wait(DECADE + 60).hand(at(DECADE + 60, 9.0));
     assert_eq!((kept(&bench).len(), bench.tip()), (2, RED));
 
-    let patient = Sensor { lateness: Span::from_secs(3 * DECADE), ..gauge() };
+    let patient = gauge_of(Terms { lateness: Span::from_secs(3 * DECADE), ..terms() });
     let arrivals = [
         (DECADE, at(DECADE, 1.0), NEW),
         (DECADE + 1, at(0, 9.0), Marks::UNJUDGED),
