@@ -227,6 +227,8 @@ mod tests {
         // As the release before wrote `Resume`: variant 7 with one field, variant 5 with none.
         let former = [0x82, 0x07, 0x81, 0x82, 0x05, 0x80];
         let read: Input = minicbor::decode(&former).expect("it reads");
-        assert!(matches!(read, Input::Command(Command::Resume, by) if by == By::shell(By::SHELL)));
+        assert!(
+            matches!(read, Input::Command(what, by) if *what == Command::Resume && by == By::shell(By::SHELL))
+        );
     }
 }

@@ -49,10 +49,11 @@ pub enum Input {
     /// A delivery had an outcome.
     #[n(6)]
     Outcome(#[n(0)] DeliveryOutcome),
-    /// A person asked for something, and who it was.
+    /// A person asked for something, and who it was. In a box: of all that happens
+    /// readings are the most by far, and an input takes what its largest kind takes.
     #[n(7)]
     Command(
-        #[n(0)] Command,
+        #[n(0)] Box<Command>,
         #[n(1)]
         #[cbor(default)]
         By,

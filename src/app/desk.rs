@@ -190,7 +190,7 @@ impl Desk {
     }
 
     async fn command(&self, command: Command, by: By, done: String) -> Response {
-        match self.parts.inbox.answer(vec![Input::Command(command, by)]).await {
+        match self.parts.inbox.answer(vec![Input::Command(Box::new(command), by)]).await {
             Some(answer) if answer.decisions.is_empty() => self.without_effect(),
             Some(answer) if matches!(answer.decisions[..], [Decision::Refused(_)]) => self.without_effect(),
             Some(_) => Response::done(done),
@@ -238,8 +238,11 @@ impl Desk {
         };
         let count = meant.len();
         let told = if count == 1 { "1 target".to_owned() } else { format!("{count} targets") };
-        let answer =
-            self.parts.inbox.answer(vec![Input::Command(Command::NotifyTest(meant, note), by)]).await;
+        let answer = self
+            .parts
+            .inbox
+            .answer(vec![Input::Command(Box::new(Command::NotifyTest(meant, note)), by)])
+            .await;
         let Some(answer) = answer else { return Response::refused("the service is stopping") };
         let Some(test) = notify::decided(&answer.decisions) else { return self.without_effect() };
         let sees = self.hint("warnings list");
@@ -274,7 +277,7 @@ impl Desk {
             ));
         };
         let command = Command::Acknowledge(newest.warning, newest.number, target);
-        match self.parts.inbox.answer(vec![Input::Command(command, by)]).await {
+        match self.parts.inbox.answer(vec![Input::Command(Box::new(command), by)]).await {
             Some(answer) if answer.quarantined || self.is_held() => self.without_effect(),
             Some(answer) if answer.decisions.is_empty() => {
                 Response::done(format!("{contact} had acknowledged it before"))
@@ -318,7 +321,7 @@ impl Desk {
     async fn resume(&self, by: By) -> Response {
         let desk = self.clone();
         to_its_end(async move {
-            match desk.parts.inbox.answer(vec![Input::Command(Command::Resume, by)]).await {
+            match desk.parts.inbox.answer(vec![Input::Command(Box::new(Command::Resume), by)]).await {
                 Some(answer) if answer.decisions.is_empty() => Response::refused(NOT_HELD),
                 Some(_) => {
                     let setup = desk.parts.current.borrow().clone();

@@ -164,8 +164,12 @@ impl Desk {
         if let Some(phrase) = denial::denied(&command) {
             return Err(Undone::Unknown(denial::sentence(phrase)));
         }
-        let answer =
-            self.parts.inbox.answer(vec![Input::Command(command, by)]).await.ok_or(Undone::Stopping)?;
+        let answer = self
+            .parts
+            .inbox
+            .answer(vec![Input::Command(Box::new(command), by)])
+            .await
+            .ok_or(Undone::Stopping)?;
         if answer.quarantined {
             return Err(Undone::Quarantined);
         }

@@ -100,7 +100,8 @@ impl DeliveryPages {
         // Whoever has left the configuration opens no page.
         let target = self.current.borrow().plan.target(target).map(|target| target.id.clone());
         let by = By::link(target.ok_or(Opened::Nothing)?);
-        let inputs = commands.into_iter().map(|command| Input::Command(command, by.clone())).collect();
+        let inputs =
+            commands.into_iter().map(|command| Input::Command(Box::new(command), by.clone())).collect();
         let answer = self.inbox.answer(inputs).await;
         let answer = answer.filter(|answer| !answer.quarantined).ok_or(Opened::Later)?;
         let mut projected = self.projected.clone();

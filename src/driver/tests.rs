@@ -43,7 +43,7 @@ thread_local! {
 pub(super) fn stumble_over(input: &Input) {
     let is_poison = match input {
         Input::Reading(reading) => (reading.value - POISON).abs() < 1e-9,
-        other => matches!(other, Input::Command(Command::Resume, _)),
+        other => matches!(other, Input::Command(what, _) if **what == Command::Resume),
     };
     assert!(!(is_poison && STUMBLES.get()), "the engine stumbles");
 }
@@ -198,7 +198,7 @@ fn a_command_that_is_quarantined_is_answered_with_no_decision() {
         let reply = move |answer: Answer| {
             *hears.lock().expect("no test panics in it") = Some((answer.quarantined, answer.decisions));
         };
-        inbox.ask(vec![Input::Command(Command::Resume, By::default())], Some(Box::new(reply)));
+        inbox.ask(vec![Input::Command(Box::new(Command::Resume), By::default())], Some(Box::new(reply)));
     });
     STUMBLES.set(false);
     assert_eq!(*answered.lock().expect("no test panics in it"), Some((true, vec![])), "not taken for done");

@@ -70,7 +70,7 @@ fn a_directory_that_is_held_gives_no_answer_until_it_resumes() {
     run.put(Input::Started(Started { restored: true, ..started(Some(Span::ZERO)) }));
     assert_eq!(walk(&mut run), []);
     let resume = crate::event::Command::Resume;
-    run.put(Input::Command(resume, crate::authority::By::default()));
+    run.put(Input::Command(Box::new(resume), crate::authority::By::default()));
     assert_eq!(walk(&mut run).iter().map(|it| it.number).collect::<Vec<_>>(), [2]);
 }
 

@@ -28,7 +28,7 @@ fn started(plan: Plan) -> Run {
 
 fn ask(run: &mut Run, command: Command, by: &str) -> Vec<Decision> {
     run.at = run.at + Span::from_secs(1);
-    run.put(Input::Command(command, By::shell(by)))
+    run.put(Input::Command(Box::new(command), By::shell(by)))
 }
 
 fn refused(decisions: &[Decision]) -> Option<Refusal> {
@@ -78,7 +78,7 @@ fn nobody_approves_their_own_draft() {
     let waiting = run.draft(0).expect("a draft waits").clone();
     let command = Command::Approve(waiting.id, waiting.digest);
     let authority = Authority { role: Role::Approver, scope: Scope::Everywhere };
-    let again = run.put(Input::Command(command, By::token("li", authority)));
+    let again = run.put(Input::Command(Box::new(command), By::token("li", authority)));
     assert_eq!(refused(&again), Some(Refusal::Own));
     assert!(run.revisions.iter().all(|it| it.reason != Reason::Manual), "nothing goes out");
     assert_eq!(refused(&approve(&mut run, "wang")), None);
@@ -157,7 +157,8 @@ fn who_may_not_is_refused_in_step() {
     let mut run = started(plan());
     let by = |role, scope| By::token("chen", Authority { role, scope });
     let propose = Command::Propose(Proposal::Warning(issue(None)));
-    let ask = |run: &mut Run, command: Command, by: By| refused(&run.put(Input::Command(command, by)));
+    let ask =
+        |run: &mut Run, command: Command, by: By| refused(&run.put(Input::Command(Box::new(command), by)));
     let denied = |refusal: Option<Refusal>| matches!(refusal, Some(Refusal::Denied(_)));
     assert!(denied(ask(&mut run, propose.clone(), by(Role::Viewer, Scope::Everywhere))));
     // The town's own operator warns the town, and not the county.

@@ -198,23 +198,19 @@ impl Run {
                     2 => Command::NotifyTest(vec![TargetIx(1), TargetIx(9)], "x".into()),
                     _ => Command::Resume,
                 };
-                self.put(Input::Command(command, By::default()));
+                self.put(Input::Command(Box::new(command), By::default()));
             }
             Deed::Resend(back, target) => {
                 if let Some(revision) = self.back(back) {
-                    self.put(Input::Command(
-                        Command::Resend(revision.warning, TargetIx(target)),
-                        By::default(),
-                    ));
+                    let command = Command::Resend(revision.warning, TargetIx(target));
+                    self.put(Input::Command(Box::new(command), By::default()));
                 }
             }
             Deed::Order(which, back) => self.order(which, back),
             Deed::Acknowledge(back, target) => {
                 if let Some(Revision { warning, number, .. }) = self.back(back) {
-                    self.put(Input::Command(
-                        Command::Acknowledge(warning, number, TargetIx(target)),
-                        By::default(),
-                    ));
+                    let command = Command::Acknowledge(warning, number, TargetIx(target));
+                    self.put(Input::Command(Box::new(command), By::default()));
                 }
             }
             Deed::Outcome(back, target, what) => self.outcome(back, target, what),
@@ -250,7 +246,7 @@ impl Run {
             _ => (warning.map(|warning| Command::End(warning, Ending::Cancel, "x".into())), "a"),
         };
         if let Some(command) = command {
-            self.put(Input::Command(command, By::shell(by)));
+            self.put(Input::Command(Box::new(command), By::shell(by)));
         }
     }
 

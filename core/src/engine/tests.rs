@@ -145,7 +145,7 @@ fn ten_thousand_areas_at_once() {
     }
     assert_eq!(counted(&run, Reason::Raised), 0);
     // All is told at one word of a person, and all ends at one instant.
-    assert!(run.put(Input::Command(Command::Resume, By::default())).len() <= OUTPUTS_MAX);
+    assert!(run.put(Input::Command(Box::new(Command::Resume), By::default())).len() <= OUTPUTS_MAX);
     assert!(drain(&mut run) >= 10);
     assert_eq!(counted(&run, Reason::Raised), AREAS as usize);
     run.at = run.at + Span::from_mins(90);
@@ -226,7 +226,10 @@ fn what_a_gauge_supported_that_left_the_plan_stands_while_no_other_is_seen() {
     };
     assert_eq!(said(&run), [Reason::Raised, Reason::Orphaned]);
     assert_eq!(troubles(&run, TroubleCode::Orphaned), ["flood/ford"]);
-    run.put(Input::Command(Command::AllClear(Cell::default(), "seen by eye".into()), By::default()));
+    run.put(Input::Command(
+        Box::new(Command::AllClear(Cell::default(), "seen by eye".into())),
+        By::default(),
+    ));
     assert_eq!(said(&run), [Reason::Raised, Reason::Orphaned, Reason::EndedByHand]);
 }
 

@@ -204,14 +204,17 @@ impl Run {
                 self.put(Input::Tick);
             }
             Deed::Source(source, up) => drop(self.put(Input::Source(SourceIx(source), up))),
-            Deed::Command(which) => drop(self.put(Input::Command(command(which), By::default()))),
+            Deed::Command(which) => drop(self.put(Input::Command(Box::new(command(which)), By::default()))),
             Deed::Trouble(code, present) => {
                 let key = TroubleKey { code, subject: "x".into() };
                 self.put(Input::Trouble(TroubleReport { key, present, detail: "91 % full".into() }));
             }
             Deed::Resend(back, which) => {
                 if let Some((revision, target)) = self.back(back, which) {
-                    self.put(Input::Command(Command::Resend(revision.warning, target), By::default()));
+                    self.put(Input::Command(
+                        Box::new(Command::Resend(revision.warning, target)),
+                        By::default(),
+                    ));
                 }
             }
             Deed::Outcome(back, which, what) => self.outcome(back, which, what),

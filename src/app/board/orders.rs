@@ -104,7 +104,7 @@ impl Boards {
     }
 
     async fn command(&self, caller: &Caller, command: Command) -> Result<Answer, Problem> {
-        let answer = self.parts.inbox.answer(vec![Input::Command(command, caller.by())]).await;
+        let answer = self.parts.inbox.answer(vec![Input::Command(Box::new(command), caller.by())]).await;
         let answer = answer.ok_or_else(Problem::later)?;
         let mut projected = self.parts.projected.clone();
         let shown = projected.wait_for(|at| *at >= answer.position);

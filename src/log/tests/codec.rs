@@ -272,7 +272,7 @@ fn one_of_everything() -> Record {
             target: TargetIx(4),
             outcome: Outcome::Accepted,
         }),
-        Input::Command(Command::AllClear(cell, "checked on site".into()), By::default()),
+        Input::Command(Box::new(Command::AllClear(cell, "checked on site".into())), By::default()),
         Input::Trouble(trouble.clone()),
         Input::Reading(Reading { value: f64::MAX, ..reading }),
     ];
