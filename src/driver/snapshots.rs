@@ -20,6 +20,8 @@ use super::upgrade::Upgrade;
 
 /// Events between two photographs: as many as a start can step through in a moment.
 const EVENTS_APART: u64 = 1_000_000;
+/// And so many for each sensor: of a million, a photograph is most of a gigabyte.
+const EVENTS_APART_A_SENSOR: u64 = 4;
 
 /// How many are kept: should the newest not read back, the one before serves.
 const KEPT: usize = 2;
@@ -118,7 +120,7 @@ impl Snapshots {
 
     /// Takes one if it is time.
     pub fn consider(&mut self, engine: &Engine, position: Position) {
-        if position.0 - self.last.0 >= EVENTS_APART {
+        if position.0 - self.last.0 >= apart(engine.plan().sensors.len()) {
             self.take(engine, position);
         }
     }
@@ -160,6 +162,11 @@ impl Snapshots {
     fn photograph(&self, engine: &Engine, position: Position) -> Photograph {
         Photograph { engine: engine.freeze(), position, _under_way: Arc::clone(&self.under_way) }
     }
+}
+
+/// Events between two photographs of so many sensors.
+fn apart(sensors: usize) -> u64 {
+    EVENTS_APART.max(EVENTS_APART_A_SENSOR * sensors as u64)
 }
 
 /// Where the snapshots of a data directory stand.

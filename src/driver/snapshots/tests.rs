@@ -160,3 +160,8 @@ fn while_one_is_under_way_no_other_is_taken() {
     drop(being_written);
     assert_eq!(consider(3), 3);
 }
+
+#[test]
+fn of_very_many_sensors_they_are_further_apart() {
+    assert_eq!([0, 100_000, 250_000, 1_000_000].map(apart), [1_000_000, 1_000_000, 1_000_000, 4_000_000]);
+}
