@@ -55,7 +55,7 @@ pub struct Plan {
     /// Names by [`HazardIx`].
     #[n(4)]
     pub hazards: Vec<String>,
-    /// Names by [`DomainIx`].
+    /// Names by `DomainIx`.
     #[n(5)]
     pub domains: Vec<String>,
     /// By [`RuleIx`].

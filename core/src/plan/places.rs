@@ -160,22 +160,22 @@ impl<C> Encode<C> for Sensor {
         out: &mut Encoder<W>,
         context: &mut C,
     ) -> Result<(), minicbor::encode::Error<W::Error>> {
-        let Terms { unit, interval, lateness, max_age, span, suspect, outage_intervals, flat, .. } =
-            *self.terms;
+        let Terms { quantity, unit, datum, interval, lateness, max_age, .. } = &*self.terms;
+        let Terms { span, suspect, outage_intervals, conversions, flat, .. } = &*self.terms;
         let whole = Whole {
             id: &*self.id,
             station: self.station,
-            quantity: self.quantity.as_str(),
-            unit,
-            datum: self.datum.as_ref(),
-            interval,
-            lateness,
-            max_age,
-            span,
-            suspect,
-            outage_intervals,
-            conversions: self.conversions.as_slice(),
-            flat,
+            quantity: quantity.as_str(),
+            unit: *unit,
+            datum: datum.as_ref(),
+            interval: *interval,
+            lateness: *lateness,
+            max_age: *max_age,
+            span: *span,
+            suspect: *suspect,
+            outage_intervals: *outage_intervals,
+            conversions: conversions.as_slice(),
+            flat: *flat,
         };
         whole.encode(out, context)
     }

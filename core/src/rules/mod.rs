@@ -14,7 +14,7 @@ use minicbor::{Decode, Encode};
 
 use crate::family;
 use crate::finding::Why;
-use crate::sensing::window::View;
+use crate::sensing::window::{REACH, View};
 use crate::time::Span;
 
 /// What one rule kind can do.
@@ -153,6 +153,12 @@ family! {
 fn window<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Span, D::Error> {
     let text = <std::borrow::Cow<'de, str> as serde::Deserialize>::deserialize(deserializer)?;
     let window = Span::parse(&text).map_err(serde::de::Error::custom)?;
+    if window > REACH {
+        let why = format!(
+            "window \"{text}\" is longer than readings are kept together, expected 8.9 years at most"
+        );
+        return Err(serde::de::Error::custom(why));
+    }
     if window > Span::ZERO {
         return Ok(window);
     }
@@ -175,6 +181,11 @@ mod tests {
             };
             assert_eq!(read(fields).expect(kind).name(), kind);
             assert!(read(&format!("{fields}\nbogus = 1")).is_err(), "{kind}");
+            let refused = read("window = '80000 h'").map_err(|error| error.to_string());
+            assert!(
+                refused.is_err_and(|why| fields.is_empty() || why.contains("8.9 years at most")),
+                "{kind}"
+            );
             for window in ["0 s", "-1 h"] {
                 let refused = read(&format!("window = '{window}'")).expect_err(kind).to_string();
                 let why = format!("window \"{window}\" is no time at all, expected more");

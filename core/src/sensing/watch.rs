@@ -222,14 +222,21 @@ impl Watch {
             while self.settled < self.settles_early(number) {
                 self.settle_next(bench);
             }
+            if !self.ring.reaches(sample.observed)
+                && let Some(oldest) = self.ring.get(self.ring.first())
+            {
+                // Should the one that reaches so far be disproved: nothing older
+                // than what leaves for it may come in after that.
+                self.watermark = self.watermark.max(oldest.observed.min(bench.moment.civil()));
+            }
             self.pop_oldest(checks::patience(bench.sensor).as_ref());
         }
         self.ring.insert(number, sample);
     }
 
-    /// Where the window is full, readings come faster than planned (or, beyond its
-    /// reach, years after the one before): those before this number settle early, so that what rules still need of the past is
-    /// never lost when the oldest makes room for `number`.
+    /// Where the window is full, readings come faster than planned, or one comes
+    /// years after the others, beyond its reach: those before this number settle
+    /// early, so that none leaves unjudged when the oldest makes room for `number`.
     fn settles_early(&self, number: u64) -> u64 {
         (self.ring.first() + u64::from(self.ring.kept) + 1).min(number)
     }

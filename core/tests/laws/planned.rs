@@ -5,7 +5,7 @@ use forewarn_core::engine::Engine;
 use forewarn_core::event::{Decision, Event, Input};
 use forewarn_core::ids::{AreaIx, HazardIx, Position, RuleIx, SensorIx, SourceIx, TargetIx};
 use forewarn_core::level::Level;
-use forewarn_core::plan::{Group, Plan, Route, Target};
+use forewarn_core::plan::{Area, Group, Names, Plan, Route, Target};
 use forewarn_core::reading::{Marks, Reading};
 use forewarn_core::time::{Span, Timestamp};
 use forewarn_core::warning::{About, TroubleCode};
@@ -97,7 +97,7 @@ prop_compose! {
         let area = |(ix, parent): (usize, &Option<prop::sample::Index>)| {
             // Only in one before it: no area lies in itself.
             let parent = parent.filter(|_| ix > 0).map(|parent| AreaIx(parent.index(ix) as u32));
-            Some(forewarn_core::plan::Area { id: format!("a{ix}"), names: forewarn_core::plan::Names::default(), parent })
+            Some(Area { id: format!("a{ix}"), names: Names::default(), parent })
         };
         plan.areas = parents.iter().enumerate().map(area).collect();
         plan.stations.truncate(1);

@@ -105,8 +105,9 @@ impl Watch {
     }
 
     /// Takes a reading in by which nothing changes, but that it came; `None`
-    /// where it is not certain to be such a one. Looks at this row and at one
-    /// place of the window, and at no more: memory is what a quiet reading costs.
+    /// where it is not certain to be such a one. Looks at this row, at one place of
+    /// the window, and at what few sensors have besides (a flat line, a corridor,
+    /// columns): memory is what a quiet reading costs.
     pub(crate) fn quiet(&mut self, reading: &Reading, plan: &Plan, moment: Moment) -> Option<Checked> {
         let calm = self.calm()?;
         let Reading { observed, value, marks, source, seq, identity, .. } = *reading;

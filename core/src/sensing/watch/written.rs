@@ -1,4 +1,4 @@
-//! A watch as snapshots have written it from the first release on.
+//! A watch as snapshots hold it; what earlier releases did not write has a default.
 
 use std::borrow::Cow;
 

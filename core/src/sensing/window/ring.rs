@@ -10,8 +10,8 @@ use crate::time::{Span, Timestamp};
 
 /// The kept readings of one sensor, oldest first, each under a number that
 /// stays its own as long as nothing is put in before it. Allocates when it is
-/// made, and once more at the first reading that has an edition or says
-/// anything, but time and value, that others do not.
+/// made, and besides only for columns: of editions once one is given, of
+/// particulars whenever readings begin to differ in more than time and value.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Ring {
     /// Always full of something; only `len` of them, from `head`, are readings.
@@ -287,9 +287,9 @@ impl Ring {
 
     /// When the oldest and the newest reading were observed, one of this instant among them.
     fn ends(&self, observed: Timestamp) -> (Timestamp, Timestamp) {
-        let oldest = self.get(self.first).map_or(observed, |oldest| oldest.observed.min(observed));
-        let newest = self.newest().map_or(observed, |newest| newest.observed.max(observed));
-        (oldest, newest)
+        // Over all of them: those of a damaged snapshot may stand in no order.
+        let times = || self.iter().map(|sample| sample.observed);
+        (times().fold(observed, Timestamp::min), times().fold(observed, Timestamp::max))
     }
 
     /// Notes what the reading just put in after all others says.

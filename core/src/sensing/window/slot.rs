@@ -6,7 +6,7 @@ use crate::reading::{Flag, Marks};
 use crate::time::{Span, Timestamp};
 
 /// How far apart two readings of one window may be: 48 bits of microseconds,
-/// 8.9 years. No rule looks back so far, and a slot is a quarter smaller for it.
+/// 8.9 years. No rule looks back so far, and a slot is an eighth smaller for it.
 pub(crate) const REACH: Span = Span((1 << 48) - 1);
 
 /// How far a slot counts to either side.

@@ -84,6 +84,9 @@ fn what_an_earlier_release_wrote_too_far_apart_keeps_its_newest() {
     // Nonsense of a damaged file is no panic.
     assert_eq!(read(&Old(vec![], 5, 9, 1, vec![])).len(), 0);
     assert_eq!(read(&Old(slots(&[7, 8, 9]), 9, 9, 1, vec![])).len(), 3);
+    assert_eq!(read(&Old(slots(&[7, 8, 9]), 0, 3, u64::MAX, vec![])).len(), 3);
+    let disordered = slots(&[0, (1 << 48) - 1, 5, (1 << 48) + 3]);
+    assert_eq!(read(&Old(disordered, 0, 4, 1, vec![])).len(), 3);
 }
 
 /// A plain list that does what a ring does.

@@ -1,5 +1,5 @@
-//! A window as snapshots have written it from the first release on: reading by
-//! reading, in slots, whether or not they are kept so.
+//! A window as snapshots hold it: reading by reading, in slots, whether or not
+//! they are kept so. What earlier releases did not write has a default.
 
 use minicbor::decode;
 use minicbor::encode::{Error, Write};
@@ -9,7 +9,7 @@ use super::{Edition, Ring, Sample};
 
 #[derive(Encode, Decode)]
 struct Written {
-    /// Always full of something; only `len` of them, from `head`, are readings.
+    /// Only `len` of them, from `head`, are readings; the others mean nothing.
     #[n(0)]
     slots: Vec<Sample>,
     #[n(1)]
@@ -43,7 +43,8 @@ impl From<Written> for Ring {
     /// Of readings too far apart for one window, the newest.
     fn from(written: Written) -> Ring {
         let Written { slots, head, len, first, editions } = written;
-        let mut ring = Ring::starting(slots.len(), head, first);
+        // A damaged snapshot may count from anywhere; numbers must not run out.
+        let mut ring = Ring::starting(slots.len(), head, first.min(u64::MAX / 2));
         if !editions.is_empty() {
             // Once there, it is written for good, be it empty by now.
             ring.make_editions();
