@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use forewarn_core::ids::Position;
 use forewarn_core::time::{Span, Timestamp};
 
-/// Heads that were begun within so long share one mark, and count as begun
-/// when the first of them was.
+/// Heads begun by one handing over within so long share one mark, and count as
+/// begun when the first of them was.
 const MARK_SPAN: Span = Span::from_secs(1);
 
 /// When a head took its first reading.

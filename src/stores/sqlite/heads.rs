@@ -13,9 +13,9 @@ use super::pool::Pool;
 use super::row::Row;
 use crate::ports::Kept;
 
-/// Readings in all heads together, of some ten bytes each. Full: the oldest heads
-/// are written, however short they are.
-pub const HEADS_READINGS_MAX: usize = 1 << 20;
+/// Readings in all heads together, of some ten bytes each, 44 at most, beside a
+/// block of 64 a head. Full: the oldest heads are written, however short they are.
+const HEADS_READINGS_MAX: usize = 1 << 20;
 /// How far the cursor may stand behind, in log positions. Beyond: as above.
 const LAG_POSITIONS_MAX: u64 = 1 << 20;
 /// By how much more the oldest heads are written at once, in log positions.

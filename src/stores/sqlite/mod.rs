@@ -37,9 +37,8 @@ use crate::ports::{Kept, Store};
 use heads::{Heads, SENSORS_MAX};
 use read::{SharedHeads, View, lock};
 use row::{Row, settle};
-use write::{Chunks, ROWS_KEPT};
+use write::{Chunks, empty};
 
-pub use heads::HEADS_READINGS_MAX;
 pub use schema::Origin;
 
 /// The file's name in the data directory.
@@ -160,8 +159,7 @@ impl Sqlite {
         self.connection.pragma_update(None, "synchronous", if sync { "FULL" } else { "NORMAL" })?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for &sensor in picks {
-            self.rows.clear();
-            self.rows.shrink_to(ROWS_KEPT);
+            empty(&mut self.rows);
             lock(&self.heads).read(SensorIx(sensor), &mut self.rows);
             settle(&mut self.rows);
             self.chunks.put(&transaction, sensor, &self.rows)?;

@@ -1,5 +1,5 @@
-//! A table that grows by a page at a time: nothing of it is ever copied, and
-//! at most one page of it lies idle.
+//! A table that grows by a page at a time: no place of it is ever moved, and
+//! filled in order at most one page lies idle.
 
 /// Places of a page.
 const PAGE: usize = 1 << 10;
@@ -25,6 +25,11 @@ impl<T: Copy + Default> Paged<T> {
     /// What stands at `index`, if the table has grown so far.
     pub(super) fn get(&self, index: usize) -> Option<&T> {
         self.pages.get(index / PAGE).map(|page| &page[index % PAGE])
+    }
+
+    /// The same, to change.
+    pub(super) fn get_mut(&mut self, index: usize) -> Option<&mut T> {
+        self.pages.get_mut(index / PAGE).map(|page| &mut page[index % PAGE])
     }
 
     /// The place of `index`; the table grows until there is one.

@@ -1,5 +1,5 @@
 //! Bytes of many heads in small blocks of one size: what a head leaves, the
-//! next one takes, and none has room that it does not need.
+//! next one takes, and none has more room than the rest of its last block.
 
 #[cfg(test)]
 use super::column::put_varint;
@@ -154,6 +154,7 @@ impl Backwards<'_> {
                 self.left = left;
                 return byte;
             }
+            assert!(self.before != NONE, "a head has as many steps as it counts");
             self.enter(ROOM);
         }
     }

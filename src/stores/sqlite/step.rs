@@ -21,7 +21,7 @@ const AFTER: u8 = 0;
 const AFTER_MILLIS: u8 = 1;
 /// From the row's own observed time, which is later: a clock is wrong.
 const BEFORE: u8 = 2;
-/// From the received time of the other: both came in one batch.
+/// From the received time of the other, where that is shorter: most came in one batch.
 const TOGETHER: u8 = 3;
 
 /// The next bit: flag and marks differ, and follow.
@@ -40,7 +40,7 @@ const BESIDE: u8 = 5;
 const BESIDE_MAX: i64 = 7;
 /// By how much a value that is a decimal may differ from it, as a part of it.
 const NEAR: f64 = 1e-14;
-/// Its bits, xor those of the other, lowest byte first.
+/// Its bits, xor those of the other, highest byte first: what is zero at the bottom takes nothing.
 const XOR: u8 = 6;
 /// Eight bytes.
 const RAW: u8 = 7;
@@ -94,9 +94,8 @@ impl Step {
         let mut number = number;
         if number < 1 << 56 {
             let (bytes, length) = spread(number);
-            if let Some(place) = self.bytes[..self.from].last_chunk_mut() {
-                *place = bytes.to_be_bytes();
-            }
+            let place = self.bytes[..self.from].last_chunk_mut();
+            *place.expect("a step has room for eight bytes more") = bytes.to_be_bytes();
             self.from -= length;
             return;
         }

@@ -12,9 +12,15 @@ use super::row::{Row, settle};
 /// More would rewrite much; less would leave many small chunks behind.
 const TAIL_READINGS: usize = 32;
 
-/// Room for rows that is kept from one head to the next: what a burst took
-/// would be pinned for ever.
-pub(super) const ROWS_KEPT: usize = 4 * CHUNK_READINGS_MAX;
+/// Room for rows that is kept from one head to the next. More is given back, or
+/// what a burst took would be pinned for ever.
+const ROWS_KEPT: usize = 4 * CHUNK_READINGS_MAX;
+
+/// Empties it, and lets go of what a burst took.
+pub(super) fn empty(rows: &mut Vec<Row>) {
+    rows.clear();
+    rows.shrink_to(ROWS_KEPT);
+}
 
 /// What is known of a sensor's last chunk without asking, with its last instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,7 +96,9 @@ impl Chunks {
     /// somebody else removed chunks of theirs.
     pub(super) fn forget(&mut self, sensors: &[u32]) {
         for &sensor in sensors {
-            *self.tails.grown(sensor as usize) = Note::of(Tail::Unknown);
+            if let Some(note) = self.tails.get_mut(sensor as usize) {
+                *note = Note::of(Tail::Unknown);
+            }
         }
     }
 
@@ -131,8 +139,7 @@ impl Chunks {
             self.write(connection, sensor, &merged, replaces)?
         };
         *self.tails.grown(sensor as usize) = Note::of(known);
-        merged.clear();
-        merged.shrink_to(ROWS_KEPT);
+        empty(&mut merged);
         self.merged = merged;
         Ok(())
     }
@@ -169,8 +176,7 @@ impl Chunks {
             settle(&mut merged);
             self.write(connection, sensor, &merged, replaces)?;
         }
-        merged.clear();
-        merged.shrink_to(ROWS_KEPT);
+        empty(&mut merged);
         self.merged = merged;
         Ok(())
     }
