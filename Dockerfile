@@ -20,7 +20,7 @@ COPY --from=build /src/target/release/forewarn /usr/local/bin/forewarn
 COPY config /etc/forewarn
 # For `run` and for every command asked beside it, such as the health check.
 ENV FOREWARN_CONFIG=/etc/forewarn FOREWARN_DATA=/data
-# What the allocator has free it gives back after so many milliseconds.
+# Milliseconds; by itself the allocator keeps for seconds what a burst took.
 ENV MIMALLOC_PURGE_DELAY=10
 USER forewarn
 VOLUME /data

@@ -62,7 +62,7 @@ pub(super) struct Parts {
 #[derive(Clone)]
 pub struct Desk {
     pub(super) parts: Arc<Parts>,
-    /// What the service started with: a reload reaches not all of it.
+    /// What the service started with, but for what every reload replaces.
     started: Arc<Setup>,
     /// One reload at a time; it alone changes the tables of names.
     names: Arc<Mutex<(Indices, TargetIds)>>,
@@ -74,7 +74,7 @@ impl Desk {
     pub(super) fn new(mut parts: Parts) -> Self {
         let names = (std::mem::take(&mut parts.indices), std::mem::take(&mut parts.targets));
         let started = parts.current.borrow().clone();
-        // What is large every reload reaches, and another may take its place.
+        // These every reload replaces whole; kept here they would stand in memory a second time.
         let started = Arc::new(Setup {
             plan: Arc::default(),
             catalog: Arc::default(),

@@ -7,12 +7,12 @@ use forewarn_core::ids::SensorIx;
 use forewarn_core::plan::Plan;
 use forewarn_core::sensing::{SensorBytes, bytes_per_sensor};
 
-/// Memory that sensors and rules take, at most.
+/// Memory that sensors and rules take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Memory {
     /// Sensors in the plan.
     pub sensors: usize,
-    /// Of all of them, bytes.
+    /// Of all of them at most, bytes.
     pub bytes: u64,
     /// The same while nothing stirs, and devices number no readings.
     pub usual: u64,

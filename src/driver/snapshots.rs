@@ -18,7 +18,7 @@ use tracing::{info, warn};
 
 use super::upgrade::Upgrade;
 
-/// Events between two photographs: as many as a start can step through in a moment.
+/// Events between two photographs at least: as many as a start can step through in a moment.
 const EVENTS_APART: u64 = 1_000_000;
 /// And so many for each sensor: of a million, a photograph is most of a gigabyte.
 const EVENTS_APART_A_SENSOR: u64 = 4;

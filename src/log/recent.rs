@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use forewarn_core::event::{Decision, Input};
+use forewarn_core::event::{Command, Decision, Input};
 use forewarn_core::ids::{LogId, Position};
 use forewarn_core::reading::Checked;
 use tokio::sync::watch;
@@ -123,6 +123,7 @@ impl Recent {
 fn memory_of(record: &Record) -> usize {
     size_of::<Record>()
         + record.inputs.capacity() * size_of::<Input>()
+        + record.inputs.iter().filter(|it| matches!(it, Input::Command(..))).count() * size_of::<Command>()
         + record.decisions.capacity() * size_of::<(u32, Decision)>()
         + record.flagged.capacity() * size_of::<Checked>()
         + record.refused.iter().map(|it| it.topic.len() + it.bytes.len() + it.reason.len()).sum::<usize>()

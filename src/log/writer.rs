@@ -231,8 +231,11 @@ impl Log {
         }
         if self.indices.len() != before {
             self.opening_bytes = opening_bytes(self.meta, &self.indices);
-            if self.indices == self.drafted {
-                self.indices = std::mem::take(&mut self.drafted);
+            let drafted = std::mem::take(&mut self.drafted);
+            if drafted.len() > self.indices.len() {
+                self.drafted = drafted;
+            } else if drafted == self.indices {
+                self.indices = drafted;
             }
         }
         Ok(())

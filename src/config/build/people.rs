@@ -232,12 +232,11 @@ impl Build<'_> {
         for written in &raw.devices {
             let mut stations = Vec::with_capacity(written.stations.len());
             for station in &written.stations {
-                let Some(sensors) =
-                    raw.sensors.as_ref().filter(|sensors| !sensors.stations.contains(station))
-                else {
+                let Some(sensors) = raw.sensors.as_ref() else { continue };
+                if sensors.stations.contains(station) {
                     stations.push(StationIx(self.index(IndexKind::Station, station)));
                     continue;
-                };
+                }
                 let what = format!("station {} is not in sensors.csv", quote(station));
                 let fault = Fault::new(written.place.clone(), what, "a station");
                 self.faults.push_nearest(fault, station, sensors.stations.iter());

@@ -174,10 +174,11 @@ impl Hub {
 
     /// Hands on what stands in no record: it is placed after all that was told.
     pub fn tell_now(&self, kind: Kind, seen_in: Where, data: &Value, plan: &Plan) {
+        let data = data.to_string().into();
         let mut shared = self.lock();
         let (position, nth) = shared.kept.back().map_or(shared.complete_after, |last| last.place);
         let place = (position, nth.saturating_add(1));
-        shared.tell(&Happened { place, kind, seen_in, data: data.to_string().into() }, plan);
+        shared.tell(&Happened { place, kind, seen_in, data }, plan);
     }
 
     /// Ends every stream.
