@@ -319,6 +319,21 @@ fn of_readings_many_years_apart_the_newer_stay() {
 }
 
 #[test]
+fn nothing_comes_in_behind_what_left_for_a_reading_that_is_disproved() {
+    let mut bench = Bench::new(one_of_one());
+    bench.moment.trusted = false;
+    for minute in 1..=3 {
+        bench.read(60 * minute, 1.0);
+    }
+    // Nobody can tell that it is from the future, so the others make room for it.
+    bench.wait(200).hand(at(200 + 10 * 365 * 86_400, 1.0));
+    assert_eq!(bench.read(240, 1.0).reading.marks, NEW, "it is dropped again for an honest one");
+    let late = bench.wait(250).hand(at(120, 9.0));
+    assert_eq!(late.reading.marks, Marks::UNJUDGED, "what came after it was settled");
+    assert_eq!(bench.hand(at(210, 1.0)).reading.marks, NEW, "in time");
+}
+
+#[test]
 fn a_flood_of_readings_costs_no_more_memory_and_loses_no_breach() {
     let plan = one_of_one();
     let bytes = bytes_per_sensor(&plan, GAUGE);
