@@ -45,7 +45,7 @@ impl Catalog {
     /// is another than the sensor's.
     pub fn new(plan: Arc<Plan>, sent: &BTreeMap<SensorIx, Unit>) -> Self {
         let sensors = || plan.sensors.iter().zip(0..).filter_map(|(sensor, ix)| Some((sensor.as_ref()?, ix)));
-        let mut by_station = Hashed::with_room(sensors().count());
+        let mut by_station = Hashed::with_room(plan.stations.iter().flatten().count());
         let mut next = vec![];
         for (sensor, ix) in sensors() {
             let station = station(sensor);
