@@ -10,6 +10,7 @@ use anyhow::Context;
 use forewarn_core::event::{Decision, Input, PlanRef, Started};
 use forewarn_core::ids::{Position, RunId};
 use forewarn_core::plan::{Plan, PlanId};
+use forewarn_core::time::Timestamp;
 use forewarn_core::warning::Phase;
 use tokio::sync::watch;
 use tracing::{info, warn};
@@ -20,9 +21,9 @@ use super::place::{Found, Place};
 use super::service::{Options, Timekeeping};
 use crate::clock::{self, Beginning, Clock, System};
 use crate::config::names::FreshIndices;
-use crate::config::plan::Log as LogSettings;
+use crate::config::plan::{Keeping, Log as LogSettings};
 use crate::config::targets::TargetIds;
-use crate::config::{self, Loaded, Purpose, Request};
+use crate::config::{self, Loaded, Purpose, Request, Written};
 use crate::driver::cursors::Cursors;
 use crate::driver::embedded::Embedded;
 use crate::driver::inbox::DriverInbox;
@@ -61,13 +62,15 @@ pub(super) struct Opening {
 
 /// Opens it, or says what is in the way.
 pub(super) fn open(options: &Options) -> anyhow::Result<Opening> {
-    let Site { data, log: log_settings } = site(options)?;
+    let request = request(options);
+    let written = Written::read(&request)?;
+    let Keeping { data, log: log_settings } = site(&written)?;
     make_private(&data)?;
 
     let lock = Lock::take(&data)?;
     let stamp = if options.purpose == Purpose::Live { Stamp::Live } else { Stamp::Drill };
     let (mut log, opened, place) = take_up(lock, &log_settings, stamp, &data)?;
-    let Planned { loaded, plan, assigned, targets, indices } = plan(options, &log, &data)?;
+    let Planned { loaded, plan, assigned, targets, indices } = plan(written, &log, &data)?;
     if !loaded.warnings.is_empty() {
         warn!(warnings = loaded.warnings.len(), "the configuration can be used; see `forewarn check`");
     }
@@ -121,21 +124,21 @@ pub(super) fn open(options: &Options) -> anyhow::Result<Opening> {
     Ok(Opening { loaded, driver, begin, reader, clock, targets, indices, stamp, place, hold, upgrade })
 }
 
-/// Where the data stand, and how their log is kept.
-struct Site {
-    data: PathBuf,
-    log: LogSettings,
-}
-
-/// Reads the configuration on scratch tables, to learn where the data stand and
-/// that all is well. Of what it makes, which is large where there are many
-/// sensors, nothing else is kept.
-fn site(options: &Options) -> anyhow::Result<Site> {
-    let setup = load(options, &mut FreshIndices::default(), &mut TargetIds::counted())?.setup;
+/// Where the data stand. Before a first start all must be well: the configuration is
+/// built on scratch tables, and what it names to listen on is tried. A directory that
+/// is there is opened first, since only its log knows the names to build under; for
+/// many sensors, building twice would be a good part of a start.
+fn site(written: &Written<'_>) -> anyhow::Result<Keeping> {
+    if let Some(keeping) = written.keeping()
+        && Log::exists(&keeping.data)
+    {
+        return Ok(keeping);
+    }
+    let setup = written.build(&mut FreshIndices::default(), &mut TargetIds::counted())?.setup;
     if !setup.data.exists() {
         listening::try_ports(&setup)?;
     }
-    Ok(Site { data: setup.data, log: setup.log })
+    Ok(Keeping { data: setup.data, log: setup.log })
 }
 
 /// A configuration under the names of a log.
@@ -149,12 +152,14 @@ struct Planned {
     indices: Indices,
 }
 
-/// Reads the configuration under the log's own names, and keeps its plan.
-fn plan(options: &Options, log: &Log, data: &Path) -> anyhow::Result<Planned> {
+/// Builds the configuration under the log's own names, and keeps its plan.
+fn plan(written: Written<'_>, log: &Log, data: &Path) -> anyhow::Result<Planned> {
     let mut indices = log.indices().clone();
     let mut targets = TargetIds::open(data).context("table of target ids")?;
     let mut draft = Drafted::new(&mut indices);
-    let loaded = load(options, &mut draft, &mut targets)?;
+    let loaded = written.build(&mut draft, &mut targets)?;
+    // Its rows are many; recovery needs the room.
+    drop(written);
     let assigned = draft.assigned;
     targets.save(data).context("table of target ids")?;
     // Recovery reads the plans that the log names: one that rotted, and that the
@@ -211,18 +216,21 @@ pub(super) fn load(
     indices: &mut dyn config::names::Assign,
     targets: &mut TargetIds,
 ) -> anyhow::Result<Loaded> {
-    let at = match &options.time {
-        Timekeeping::System => clock::wall(),
-        Timekeeping::Led(led) => led.now(),
-    };
-    let request = Request {
+    let request = request(options);
+    config::load(&request, indices, targets).map_err(anyhow::Error::from)
+}
+
+fn request(options: &Options) -> Request<'_> {
+    Request {
         dir: &options.config,
         data: options.data.as_deref(),
         purpose: options.purpose,
-        at,
+        at: match &options.time {
+            Timekeeping::System => clock::wall(),
+            Timekeeping::Led(led) => led.now(),
+        },
         env: &|name| std::env::var(name).ok(),
-    };
-    config::load(&request, indices, targets).map_err(anyhow::Error::from)
+    }
 }
 
 /// Whether an active incident whose area has gone may be orphaned.

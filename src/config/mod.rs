@@ -76,6 +76,14 @@ pub struct Loaded {
     pub memory: predict::Memory,
 }
 
+/// A configuration as written, and what is wrong with that: read once, and
+/// built as often as there are tables of names to build it under.
+pub struct Written<'a> {
+    request: &'a Request<'a>,
+    raw: raw::Raw,
+    faults: Faults,
+}
+
 /// Reads and builds a configuration, or tells every fault of it at once.
 ///
 /// Where it fails, `indices` and `targets` may hold names that nothing uses: hand
@@ -85,23 +93,42 @@ pub fn load(
     indices: &mut dyn Assign,
     targets: &mut TargetIds,
 ) -> Result<Loaded, Faults> {
-    let mut faults = Faults::default();
-    if !request.dir.is_dir() {
-        let place = Place::new(request.dir.to_string_lossy(), 0);
-        faults.push(Fault::new(place, "is no folder", "the folder of forewarn.toml"));
-        return Err(faults);
+    Written::read(request)?.build(indices, targets)
+}
+
+impl<'a> Written<'a> {
+    /// Reads the folder; only that there is none is told at once.
+    pub fn read(request: &'a Request<'a>) -> Result<Self, Faults> {
+        let mut faults = Faults::default();
+        if !request.dir.is_dir() {
+            let place = Place::new(request.dir.to_string_lossy(), 0);
+            faults.push(Fault::new(place, "is no folder", "the folder of forewarn.toml"));
+            return Err(faults);
+        }
+        let raw = raw::Raw::read(request.dir, request.purpose, &mut faults);
+        words(&raw.messages, &mut faults);
+        recipes(&raw, &mut faults);
+        Ok(Written { request, raw, faults })
     }
-    let raw = raw::Raw::read(request.dir, request.purpose, &mut faults);
-    words(&raw.messages, &mut faults);
-    recipes(&raw, &mut faults);
-    let built = build::build(&raw, request, indices, targets, &mut faults);
-    let memory = built.as_ref().map(|built| affordable(built, &mut faults)).unwrap_or_default();
-    let Some(built) = built.filter(|_| faults.is_empty()) else { return Err(faults.in_order()) };
-    let mut warnings = built.warnings;
-    advice::advise(&built.setup, &built.places, request.at, &mut warnings);
-    warnings.sort();
-    warnings.dedup();
-    Ok(Loaded { setup: built.setup, warnings, routes: built.places.routes, memory })
+
+    /// Where its data stand and how their log is kept, which can be said before
+    /// anything is built; `None` where something about that is at fault.
+    pub fn keeping(&self) -> Option<plan::Keeping> {
+        build::keeping(&self.raw, self.request)
+    }
+
+    /// Builds it as [`load`] does.
+    pub fn build(&self, indices: &mut dyn Assign, targets: &mut TargetIds) -> Result<Loaded, Faults> {
+        let mut faults = self.faults.clone();
+        let built = build::build(&self.raw, self.request, indices, targets, &mut faults);
+        let memory = built.as_ref().map(|built| affordable(built, &mut faults)).unwrap_or_default();
+        let Some(built) = built.filter(|_| faults.is_empty()) else { return Err(faults.in_order()) };
+        let mut warnings = built.warnings;
+        advice::advise(&built.setup, &built.places, self.request.at, &mut warnings);
+        warnings.sort();
+        warnings.dedup();
+        Ok(Loaded { setup: built.setup, warnings, routes: built.places.routes, memory })
+    }
 }
 
 /// The site's own templates and words, as the channels judge them.

@@ -343,6 +343,15 @@ pub struct Store {
     pub keep: Span,
 }
 
+/// What must be known to open the data directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keeping {
+    /// Where log, state and stores stand.
+    pub data: PathBuf,
+    /// The log.
+    pub log: Log,
+}
+
 /// The log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Log {

@@ -25,8 +25,8 @@ use jiff::tz::TimeZone;
 
 use super::Request;
 use super::fault::{Fault, Faults, Place, Warning, quote};
-use super::names::Assign;
-use super::plan::{Catalog, Setup};
+use super::names::{Assign, FreshIndices};
+use super::plan::{Catalog, Keeping, Setup};
 use super::raw::Raw;
 use super::raw::forewarn_toml::{self, Main};
 use super::raw::secret::SecretRef;
@@ -81,24 +81,7 @@ pub(super) fn build(
     targets: &mut TargetIds,
     faults: &mut Faults,
 ) -> Option<Built> {
-    let zone = raw.main.as_ref().and_then(|main| site_zone(main, faults)).unwrap_or(TimeZone::UTC);
-    let mut build = Build {
-        raw,
-        request,
-        indices,
-        targets,
-        faults,
-        zone,
-        plan: Plan::default(),
-        areas: BTreeMap::new(),
-        outlines: BTreeMap::new(),
-        sensors: BTreeMap::new(),
-        sent: BTreeMap::new(),
-        terms: AlikeTerms::default(),
-        hazards: BTreeMap::new(),
-        warnings: vec![],
-        places: Places::default(),
-    };
+    let mut build = Build::begin(raw, request, indices, targets, faults);
     build.areas();
     build.sensors();
     build.rules();
@@ -124,6 +107,16 @@ pub(super) fn build(
     Some(Built { setup, warnings, places, memory_max })
 }
 
+/// Where the data stand and how their log is kept; `None` where that is at fault.
+pub(super) fn keeping(raw: &Raw, request: &Request<'_>) -> Option<Keeping> {
+    let (mut indices, mut targets) = (FreshIndices::default(), TargetIds::counted());
+    let mut faults = Faults::default();
+    let main = raw.main.as_ref()?;
+    let mut build = Build::begin(raw, request, &mut indices, &mut targets, &mut faults);
+    let keeping = Keeping { data: build.data(main), log: build.log(main) };
+    faults.is_empty().then_some(keeping)
+}
+
 /// Memory that sensors and rules may take together unless configured, bytes.
 const MEMORY_MAX: u64 = 1 << 30;
 
@@ -143,6 +136,35 @@ fn site_zone(main: &Main, faults: &mut Faults) -> Option<TimeZone> {
         faults.push(fault);
     }
     found
+}
+
+impl<'a> Build<'a> {
+    fn begin(
+        raw: &'a Raw,
+        request: &'a Request<'a>,
+        indices: &'a mut dyn Assign,
+        targets: &'a mut TargetIds,
+        faults: &'a mut Faults,
+    ) -> Self {
+        let zone = raw.main.as_ref().and_then(|main| site_zone(main, faults)).unwrap_or(TimeZone::UTC);
+        Build {
+            raw,
+            request,
+            indices,
+            targets,
+            faults,
+            zone,
+            plan: Plan::default(),
+            areas: BTreeMap::new(),
+            outlines: BTreeMap::new(),
+            sensors: BTreeMap::new(),
+            sent: BTreeMap::new(),
+            terms: AlikeTerms::default(),
+            hazards: BTreeMap::new(),
+            warnings: vec![],
+            places: Places::default(),
+        }
+    }
 }
 
 impl Build<'_> {

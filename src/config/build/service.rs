@@ -148,7 +148,6 @@ impl Build<'_> {
         let heartbeat = self.heartbeat(main, webhook.as_ref());
         let influx = self.influx(main);
         self.addressed(main, webhook.as_ref());
-        let data = main.data.as_ref().map_or_else(|| PathBuf::from("../data"), |data| data.value.0.clone());
         Some(Service {
             sources,
             listener,
@@ -165,7 +164,7 @@ impl Build<'_> {
             cap: self.cap(main),
             outlines: self.lie(),
             admits: self.admits(),
-            data: self.request.data.map_or_else(|| self.request.dir.join(data), PathBuf::from),
+            data: self.data(main),
         })
     }
 
@@ -285,7 +284,14 @@ impl Build<'_> {
         Store { keep: length(keep.map(|at| &at.value), default) }
     }
 
-    fn log(&mut self, main: &Main) -> Log {
+    /// The data directory: as the command says, or else the configuration.
+    pub(super) fn data(&self, main: &Main) -> PathBuf {
+        let written =
+            || main.data.as_ref().map_or_else(|| PathBuf::from("../data"), |data| data.value.0.clone());
+        self.request.data.map_or_else(|| self.request.dir.join(written()), PathBuf::from)
+    }
+
+    pub(super) fn log(&mut self, main: &Main) -> Log {
         let written = main.log.as_ref();
         let segment = written.and_then(|log| log.segment.as_ref());
         let segment_bytes = segment.map_or(64 * MIB, |at| at.value.0);
