@@ -94,7 +94,7 @@ fn rule_row(voice: &Voice<'_>, rule: &RuleState, sensor: SensorIx, plan: &Plan) 
         (None, None) => String::new(),
     };
     let row = known
-        .and_then(|known| known.subjects.iter().find(|subject| subject.sensor == sensor))
+        .and_then(|known| known.subject(sensor))
         .and_then(|subject| subject.limits.iter().find(|row| row.levels == rule.limits));
     context! {
         rule => known.map_or_else(|| format!("#{}", rule.rule.0), |known| show::clean(&known.id)),
@@ -154,7 +154,7 @@ fn chart(scene: &Scene<'_>, ix: SensorIx, sensor: &Sensor, readings: &[Kept], wo
     // A rate's limits have another unit and would mean nothing here.
     let rules = plan.rules.iter().flatten().filter(|rule| rule.unit == sensor.unit);
     let row = rules
-        .filter_map(|rule| rule.subjects.iter().find(|subject| subject.sensor == ix))
+        .filter_map(|rule| rule.subject(ix))
         .find_map(|subject| show::in_force(&subject.limits, to, &plan.settings));
     let limits = Level::WARNING.into_iter().zip(row.map(|row| row.levels).unwrap_or_default());
     Chart {

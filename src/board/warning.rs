@@ -116,7 +116,7 @@ fn row(scene: &Scene<'_>, voice: &Voice<'_>, it: &Evidence) -> Value {
     let fit = state.map(|state| state.readings().count()).filter(|_| it.trend.is_some());
     let sample = state.and_then(|state| state.readings().find(|sample| sample.observed == it.observed));
     let limits = rule
-        .and_then(|rule| rule.subjects.iter().find(|subject| subject.sensor == it.sensor))
+        .and_then(|rule| rule.subject(it.sensor))
         .and_then(|subject| show::in_force(&subject.limits, it.observed, &plan.settings));
     context! {
         sensor => voice.sensor(it.sensor),

@@ -90,7 +90,7 @@ fn limit_of(
     pick: impl Fn(&LimitRow) -> Option<f64>,
 ) -> Option<f64> {
     let own = evidence.limit?;
-    let subject = rule.subjects.iter().find(|subject| subject.sensor == evidence.sensor)?;
+    let subject = rule.subject(evidence.sensor)?;
     let has_own = |row: &&LimitRow| row.levels.into_iter().flatten().any(|limit| same(limit, own));
     let in_force = show::in_force(&subject.limits, evidence.observed, &plan.settings);
     if let Some(row) = in_force.filter(has_own) {

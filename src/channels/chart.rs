@@ -103,7 +103,7 @@ impl Chart {
         }
         // A rate's limits have another unit and would mean nothing here.
         let rule = plan.rule(evidence.rule).filter(|rule| rule.unit == sensor.unit);
-        let subject = rule.and_then(|rule| rule.subjects.iter().find(|s| s.sensor == evidence.sensor));
+        let subject = rule.and_then(|rule| rule.subject(evidence.sensor));
         let row = subject.and_then(|subject| show::in_force(&subject.limits, to, &plan.settings));
         let limits = Level::WARNING.into_iter().zip(row.map(|row| row.levels).unwrap_or_default());
         Some(Chart {

@@ -176,7 +176,7 @@ pub struct Rule {
     /// The unit of what it measures and of its limits.
     #[n(4)]
     pub unit: Unit,
-    /// What it judges and by which limits, by sensor.
+    /// What it judges and by which limits, in the order of sensors.
     #[n(5)]
     #[cbor(decode_with = "alike::subjects")]
     pub subjects: Vec<Subject>,
@@ -195,6 +195,14 @@ pub struct Rule {
     /// How many findings of different failure domains a level needs; 1 is any.
     #[n(10)]
     pub corroboration: u32,
+}
+
+impl Rule {
+    /// A sensor under this rule, if it judges that one.
+    pub fn subject(&self, sensor: SensorIx) -> Option<&Subject> {
+        let at = self.subjects.binary_search_by_key(&sensor, |subject| subject.sensor).ok()?;
+        self.subjects.get(at)
+    }
 }
 
 /// On which side of its limit a value breaches.
