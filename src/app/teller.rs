@@ -77,12 +77,12 @@ impl Teller {
             happened.push(Happened { place: (position, nth), kind, seen_in, data: data.to_string().into() });
             nth += 1;
         };
-        for (position, input) in (record.first.0..).zip(&record.inputs) {
+        for (index, input) in record.inputs.iter().enumerate() {
+            let position = record.first.0 + index as u64;
             if let Input::Outcome(outcome) = input {
                 add(position, self.outcome(outcome, &plan));
             }
-            let of_it = |(index, _): &&(u32, Decision)| record.first.0 + u64::from(*index) == position;
-            for (_, decision) in record.decisions.iter().filter(of_it) {
+            for decision in record.decided_on(index) {
                 if let Some(told) = self.decision(decision, record, &plan) {
                     add(position, told);
                 }

@@ -86,6 +86,14 @@ impl Record {
     pub fn last(&self) -> Position {
         Position(self.first.0 + self.inputs.len().max(1) as u64 - 1)
     }
+
+    /// What was decided on the input of this index.
+    pub fn decided_on(&self, index: usize) -> impl Iterator<Item = &Decision> {
+        // They stand in the order of their inputs.
+        let from = self.decisions.partition_point(|(of, _)| (*of as usize) < index);
+        let of_it = self.decisions[from..].iter().take_while(move |(of, _)| *of as usize == index);
+        of_it.map(|(_, decision)| decision)
+    }
 }
 
 /// A record as handed from reader to reader.
