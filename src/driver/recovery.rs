@@ -8,9 +8,10 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
 
 use anyhow::bail;
-use forewarn_core::engine::{ENGINE_VERSION, Engine};
+use forewarn_core::engine::{ENGINE_VERSION, Engine, FORESEEN_MAX};
 use forewarn_core::event::{Decision, Event, Input, Output, PlanRef, Started};
 use forewarn_core::ids::{LogId, Position};
 use forewarn_core::plan::{Plan, PlanId};
@@ -18,9 +19,12 @@ use forewarn_core::time::Timestamp;
 use forewarn_core::warning::About;
 use tracing::{info, warn};
 
-use super::snapshots::{self, Snapshot, Unread};
+use super::snapshots::{self, Unread};
 use crate::clock::LeftOff;
 use crate::log::{LogError, Record, Records, load_plan};
+
+/// Records that are read ahead of the one that is stepped through.
+const AHEAD: usize = 4;
 
 /// More records than this that make the engine stumble are not bad luck.
 const POISON_MAX: usize = 100;
@@ -90,11 +94,12 @@ impl Recovery {
     /// Everything a start needs.
     pub fn recover(&self) -> anyhow::Result<Recovered> {
         let mut poison = BTreeSet::new();
-        let mut passed = Passed::default();
-        let begin = self.begin(&mut passed);
         loop {
-            // A panic leaves the engine in no known state: each try begins with the snapshot anew.
-            match self.attempt(begin.as_ref(), &poison)? {
+            // A panic leaves the engine in no known state: each try reads the snapshot anew. To
+            // keep a copy for that would double the memory of every start.
+            let mut passed = Passed::default();
+            let begin = self.begin(&mut passed);
+            match self.attempt(begin, &poison)? {
                 Attempt::Reached(recovered) => {
                     let Passed { bad_snapshots, later_snapshots } = passed;
                     return Ok(Recovered { poison, bad_snapshots, later_snapshots, ..*recovered });
@@ -110,12 +115,12 @@ impl Recovery {
     }
 
     /// The newest snapshot that reads back and whose plan is there.
-    fn begin(&self, passed: &mut Passed) -> Option<(Snapshot, Engine)> {
+    fn begin(&self, passed: &mut Passed) -> Option<Begin> {
         for (path, snapshot) in snapshots::all(&self.data) {
             let engine = snapshot.map_err(anyhow::Error::from).and_then(|snapshot| {
                 let plan = self.plan(snapshot.plan)?;
                 let engine = Engine::from_bytes(&snapshot.bytes, snapshot.plan, &plan)?;
-                Ok((snapshot, engine))
+                Ok(Begin { engine, position: snapshot.position, plan: snapshot.plan })
             });
             match engine {
                 Ok(begin) => return Some(begin),
@@ -135,23 +140,28 @@ impl Recovery {
         None
     }
 
-    fn attempt(
-        &self,
-        begin: Option<&(Snapshot, Engine)>,
-        poison: &BTreeSet<Position>,
-    ) -> anyhow::Result<Attempt> {
+    fn attempt(&self, begin: Option<Begin>, poison: &BTreeSet<Position>) -> anyhow::Result<Attempt> {
         let mut recovered = Recovered::default();
-        if let Some((snapshot, engine)) = begin {
-            recovered.engine = engine.freeze();
+        if let Some(Begin { engine, position, plan }) = begin {
             let moment = engine.moment();
             recovered.left_off = Some(LeftOff { at: moment.at, offset: moment.offset });
-            recovered.position = snapshot.position;
-            recovered.plan = snapshot.plan;
-            recovered.snapshot = snapshot.position;
+            recovered.engine = engine;
+            (recovered.position, recovered.snapshot, recovered.plan) = (position, position, plan);
         }
+        let records = Records::open_read_only(&self.data, recovered.position.next())?;
+        read_ahead(records, |records| self.replay(recovered, records, poison))
+    }
+
+    /// Goes through the records after the snapshot.
+    fn replay(
+        &self,
+        mut recovered: Recovered,
+        records: Receiver<Result<Record, LogError>>,
+        poison: &BTreeSet<Position>,
+    ) -> anyhow::Result<Attempt> {
         let from = recovered.position.next();
         let mut replayed = 0_u64;
-        for record in Records::open_read_only(&self.data, from)? {
+        for record in records {
             let record = record?;
             recovered.left_off = Some(LeftOff { at: record.at, offset: record.offset });
             if record.last() < from {
@@ -163,10 +173,10 @@ impl Recovery {
             if record.first > recovered.position.next() {
                 self.cross(&mut recovered, &record);
             }
-            if let Err(position) = self.apply(&mut recovered, &record, poison) {
+            replayed += record.inputs.len() as u64;
+            if let Err(position) = self.apply(&mut recovered, record, poison) {
                 return Ok(Attempt::Stumbled(position));
             }
-            replayed += record.inputs.len() as u64;
         }
         info!(snapshot = recovered.snapshot.0, replayed, position = recovered.position.0, "engine recovered");
         Ok(Attempt::Reached(Box::new(recovered)))
@@ -229,15 +239,23 @@ impl Recovery {
     fn apply(
         &self,
         recovered: &mut Recovered,
-        record: &Record,
+        mut record: Record,
         poison: &BTreeSet<Position>,
     ) -> Result<(), Position> {
         let mut outputs: Vec<Output> = Vec::new();
         let mut decisions: Vec<Decision> = Vec::new();
-        for (index, input) in record.inputs.iter().enumerate() {
+        let mut decided = record.decisions.into_iter().peekable();
+        for index in 0..record.inputs.len() {
+            if index % FORESEEN_MAX == 0 {
+                let coming = &record.inputs[index..];
+                recovered.engine.foresee(&coming[..coming.len().min(FORESEEN_MAX)]);
+            }
+            let input = std::mem::replace(&mut record.inputs[index], Input::Tick);
             let position = Position(record.first.0 + index as u64);
             decisions.clear();
-            decisions.extend(decided_on(record, index).cloned());
+            // They stand in the order of their inputs.
+            let of_it = || decided.next_if(|(of, _)| *of as usize == index);
+            decisions.extend(std::iter::from_fn(of_it).map(|(_, decision)| decision));
             // What makes the engine stumble is passed over; what was decided on it stands.
             let input = match input {
                 _ if poison.contains(&position) => Input::Tick,
@@ -245,9 +263,9 @@ impl Recovery {
                     if !decisions.iter().any(|it| matches!(it, Decision::PlanRefused(_))) {
                         recovered.plan = plan.id;
                     }
-                    self.with_body(plan, &mut recovered.lost_plans)
+                    self.with_body(&plan, &mut recovered.lost_plans)
                 }
-                other => other.clone(),
+                other => other,
             };
             let event = Event { at: record.at, position, input };
             let engine = &mut recovered.engine;
@@ -290,6 +308,30 @@ impl Recovery {
             Some(_) | None => load_plan(&self.data, id).map(Arc::new),
         }
     }
+}
+
+/// The newest snapshot, as the engine that it holds.
+struct Begin {
+    engine: Engine,
+    position: Position,
+    plan: PlanId,
+}
+
+/// Has records read and decoded by a thread of its own, some ahead of the one
+/// that is stepped through.
+fn read_ahead<T>(records: Records, step: impl FnOnce(Receiver<Result<Record, LogError>>) -> T) -> T {
+    let (into, ahead) = sync_channel(AHEAD);
+    // In a scope, so that a panic of that thread is ours: its silence would read as the log's end.
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            for record in records {
+                if into.send(record).is_err() {
+                    break;
+                }
+            }
+        });
+        step(ahead)
+    })
 }
 
 /// Snapshots that were passed over.
@@ -337,12 +379,4 @@ fn decided_in(gone: &Range<Position>, mut standing: Vec<Decision>) -> Vec<Decisi
         gone.contains(&incident.id.position) || told.contains(&incident.cell)
     });
     standing
-}
-
-/// The decisions recorded with one of a record's inputs.
-fn decided_on(record: &Record, index: usize) -> impl Iterator<Item = &Decision> {
-    // They stand in the order of their inputs.
-    let from = record.decisions.partition_point(|(of, _)| (*of as usize) < index);
-    let of_it = record.decisions[from..].iter().take_while(move |(of, _)| *of as usize == index);
-    of_it.map(|(_, decision)| decision)
 }
