@@ -4,6 +4,7 @@
 mod commit;
 mod room;
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -29,6 +30,10 @@ use crate::clock::Clock;
 use crate::crash::{self, Before};
 use crate::log::{Log, Record};
 use crate::ports::{Acks, Batch};
+
+/// How late the system may wake this thread, nanoseconds: its own 50,000 are an eighth of
+/// the time from one sync to the next, and every warning would wait that much longer.
+const TIMER_SLACK: NonZeroU64 = NonZeroU64::new(1_000).expect("it is not nought");
 
 /// Two ticks are at least this far apart, so that a thousand timers due
 /// within one blink are one record.
@@ -95,6 +100,9 @@ struct Loop {
 impl Embedded {
     /// Runs until the inbox is closed and all that was in it is committed.
     pub fn run(self) {
+        if let Err(error) = rustix::thread::set_current_timer_slack(Some(TIMER_SLACK)) {
+            info!(%error, "this system wakes threads as late as it likes");
+        }
         let bounds = Bounds::of(&self.log);
         if matches!(self.clock, Clock::Led(_)) {
             self.log.wake_at_every_record();
