@@ -6,21 +6,22 @@ use std::time::Duration;
 
 use forewarn_core::event::{Input, TroubleReport};
 use forewarn_core::ids::Position;
-use forewarn_core::warning::{TroubleCode, TroubleKey};
+use forewarn_core::warning::{Revision, TroubleCode, TroubleKey};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::cap::shelf::{Made, Place, ShelfError, Withheld};
+use crate::cap::shelf::{Change, Made, Place, ShelfError, Withheld};
 use crate::cap::{Shelf, said};
 use crate::channels::kept::PerSetup;
 use crate::channels::words::Messages;
+use crate::config::plan::Setup;
 use crate::driver::inbox::DriverInbox;
 use crate::driver::picture::Picture;
 use crate::ports::{CivilClock, Current};
 use crate::state::{StateError, StateReader};
 
-/// Revisions that are looked at in one go.
-const REVISIONS: usize = 256;
+/// Revisions that are published in one go, during which nobody reads the shelf.
+const REVISIONS: usize = 64;
 
 /// Without any news, what was withheld is looked at again so often: it may hold no longer.
 const LOOKS_APART: Duration = Duration::from_secs(30);
@@ -112,28 +113,39 @@ fn some(
     // long this waited for its turn.
     let setup = current.borrow().clone();
     let messages = messages.of(&setup);
-    for revision in &revisions {
-        let earlier = shelf.earlier(revision.warning.digest())?;
-        let Some(alert) = said(revision, &setup, &messages, &earlier) else {
-            // The end of what was never published is nothing to publish, and nothing is amiss then.
-            if revision.kind.is_last() {
-                shelf.over(revision.warning.digest())?;
-            }
-            continue;
-        };
-        match shelf.put(&alert, revision)? {
-            Made::Published => metrics::counter!("forewarn_cap_alerts_total").increment(1),
-            Made::Withheld(unsound) => {
-                metrics::counter!("forewarn_cap_withheld_total").increment(1);
-                let (warning, number) = (revision.warning.digest(), revision.number);
-                tracing::error!(%warning, number, why = unsound.words(), "an alert is withheld");
-            }
+    let Some(last) = revisions.last() else { return Ok(0) };
+    let made = shelf.change(|change| {
+        let publish = |it| publish(change, it, &setup, &messages).transpose();
+        let made: Result<Vec<_>, ShelfError> = revisions.iter().filter_map(publish).collect();
+        change.pass(Place::of(last))?;
+        made
+    })?;
+    let published = made.iter().filter(|(_, made)| matches!(made, Made::Published)).count();
+    metrics::counter!("forewarn_cap_alerts_total").increment(published as u64);
+    for (revision, made) in made {
+        if let Made::Withheld(unsound) = made {
+            metrics::counter!("forewarn_cap_withheld_total").increment(1);
+            let (warning, number) = (revision.warning.digest(), revision.number);
+            tracing::error!(%warning, number, why = unsound.words(), "an alert is withheld");
         }
     }
-    if let Some(last) = revisions.last() {
-        shelf.pass(Place::of(last))?;
-    }
     Ok(revisions.len())
+}
+
+/// Publishes one revision, if there is something to say of it.
+fn publish<'a>(
+    change: &Change<'_>,
+    revision: &'a Revision,
+    setup: &Setup,
+    messages: &Messages,
+) -> Result<Option<(&'a Revision, Made)>, ShelfError> {
+    let warning = revision.warning.digest();
+    match said(revision, setup, messages, &change.earlier(warning)?) {
+        Some(alert) => Ok(Some((revision, change.put(&alert, revision)?))),
+        // The end of what was never published is nothing to publish, and nothing is amiss then.
+        None if revision.kind.is_last() => change.over(warning).map(|()| None),
+        None => Ok(None),
+    }
 }
 
 /// What is amiss, in one sentence; empty where nothing is.

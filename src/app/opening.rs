@@ -10,7 +10,6 @@ use anyhow::Context;
 use forewarn_core::event::{Decision, Input, PlanRef, Started};
 use forewarn_core::ids::{Position, RunId};
 use forewarn_core::plan::{Plan, PlanId};
-use forewarn_core::time::Timestamp;
 use forewarn_core::warning::Phase;
 use tokio::sync::watch;
 use tracing::{info, warn};

@@ -5,6 +5,7 @@
 //! for good, whatever configuration says of names and outlines later. Were the
 //! file lost, it would be made again from the log's rows, with the words of now.
 
+mod change;
 mod read;
 mod schema;
 #[cfg(test)]
@@ -14,14 +15,13 @@ mod tests;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use forewarn_core::ids::{AreaIx, Key, LogId, Position};
+use forewarn_core::ids::{AreaIx, LogId, Position};
 use forewarn_core::level::Level;
 use forewarn_core::warning::Revision;
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::Connection;
 
-use super::alert::{Alert, Scope};
 use super::check::Unsound;
-use super::{check, xml};
+pub use change::Change;
 pub use read::{Listed, Published, Readers, Withheld};
 
 /// The file's name in the data directory.
@@ -109,69 +109,6 @@ impl Shelf {
     pub fn place(&self) -> Result<Place> {
         schema::place(&self.lock())
     }
-
-    /// Notes that all revisions up to a place have been looked at.
-    pub fn pass(&self, place: Place) -> Result<()> {
-        schema::pass(&self.lock(), place)
-    }
-
-    /// A warning that nothing was published of is over: what was withheld of it holds no longer.
-    pub fn over(&self, warning: Key) -> Result<()> {
-        let delete = "DELETE FROM alerts WHERE warning = ?1 AND fault IS NOT NULL";
-        self.lock().prepare_cached(delete)?.execute([warning.0])?;
-        Ok(())
-    }
-
-    /// Keeps the alert of a revision, if it is a sound one; and else that it is not.
-    pub fn put(&self, alert: &Alert, revision: &Revision) -> Result<Made> {
-        let made = match check::check(alert) {
-            Ok(()) => Made::Published,
-            Err(unsound) => Made::Withheld(unsound),
-        };
-        let mut connection = self.lock();
-        let transaction = connection.transaction()?;
-        insert(&transaction, alert, revision, &made)?;
-        schema::pass(&transaction, Place::of(revision))?;
-        schema::trim(&transaction, ALERTS_MAX, ALERTS_BYTES_MAX)?;
-        transaction.commit()?;
-        Ok(made)
-    }
-}
-
-fn insert(transaction: &Transaction<'_>, alert: &Alert, revision: &Revision, made: &Made) -> Result<()> {
-    let (body, fault) = match made {
-        Made::Published => (Some(xml::xml(alert)), None),
-        Made::Withheld(unsound) => (None, Some(unsound.words())),
-    };
-    let areas: Vec<u32> = revision.about.cells().iter().map(|cell| cell.area.0).collect();
-    let headlines: Vec<&str> = alert.infos.iter().map(|info| info.headline.as_str()).collect();
-    let instructions: Vec<&str> = alert.infos.iter().map(|info| info.instruction.as_str()).collect();
-    let insert = "INSERT OR IGNORE INTO alerts (identifier, warning, number, sender, sent, sent_text, expires,
-                      status, kind, public, level, last, areas, title, summary, position, ordinal, bytes, body, fault)
-                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)";
-    transaction.prepare_cached(insert)?.execute(params![
-        alert.identifier,
-        revision.warning.digest().0,
-        revision.number,
-        alert.sender,
-        alert.sent.at.0,
-        alert.sent.text,
-        revision.expires.0,
-        alert.status.word(),
-        alert.kind.word(),
-        alert.scope == Scope::Public,
-        revision.level.index() as i64,
-        revision.kind.is_last(),
-        serde_json::to_string(&areas).unwrap_or_default(),
-        headlines.join(" | "),
-        instructions.join("\n"),
-        revision.id.position.0 as i64,
-        revision.id.ordinal,
-        body.as_ref().map_or(0, String::len) as i64,
-        body,
-        fault,
-    ])?;
-    Ok(())
 }
 
 /// A level as it stands in a row.

@@ -4,7 +4,7 @@ use forewarn_core::ids::{AreaIx, Key};
 use forewarn_core::level::Level;
 use forewarn_core::time::Timestamp;
 use rusqlite::types::Value;
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{Result, Shelf, level};
 use crate::cap::Earlier;
@@ -106,21 +106,20 @@ impl Readers {
     }
 }
 
-impl Shelf {
-    /// The alerts that were published of a warning, oldest first, as later ones refer to them.
-    pub fn earlier(&self, warning: Key) -> Result<Vec<Earlier>> {
-        let select = "SELECT sender, identifier, sent, sent_text, expires FROM alerts
-                      WHERE warning = ?1 AND fault IS NULL ORDER BY rowid";
-        let connection = self.lock();
-        let mut statement = connection.prepare_cached(select)?;
-        let read = |row: &Row<'_>| {
-            let sent = Time { at: Timestamp(row.get(2)?), text: row.get(3)? };
-            let reference = Reference { sender: row.get(0)?, identifier: row.get(1)?, sent };
-            Ok(Earlier { reference, expires: Timestamp(row.get(4)?) })
-        };
-        Ok(statement.query_map([warning.0], read)?.collect::<rusqlite::Result<_>>()?)
-    }
+/// The alerts that were published of a warning, oldest first.
+pub(super) fn earlier(connection: &Connection, warning: Key) -> Result<Vec<Earlier>> {
+    let select = "SELECT sender, identifier, sent, sent_text, expires FROM alerts
+                  WHERE warning = ?1 AND fault IS NULL ORDER BY rowid";
+    let mut statement = connection.prepare_cached(select)?;
+    let read = |row: &Row<'_>| {
+        let sent = Time { at: Timestamp(row.get(2)?), text: row.get(3)? };
+        let reference = Reference { sender: row.get(0)?, identifier: row.get(1)?, sent };
+        Ok(Earlier { reference, expires: Timestamp(row.get(4)?) })
+    };
+    Ok(statement.query_map([warning.0], read)?.collect::<rusqlite::Result<_>>()?)
+}
 
+impl Shelf {
     /// The alert of one revision, or of the newest that was published.
     pub fn published(&self, warning: Key, number: Option<u32>) -> Result<Option<Published>> {
         let select = "SELECT body, sent, public, areas FROM alerts

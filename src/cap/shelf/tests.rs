@@ -1,20 +1,33 @@
-use forewarn_core::ids::{OutputId, RunId};
+use forewarn_core::ids::{Key, OutputId, RunId};
 use forewarn_core::level::Status;
 use forewarn_core::time::Span;
 use forewarn_core::warning::{Kind, Reason};
 
 use super::*;
 use crate::cap::feed::{self, Feed};
-use crate::cap::said;
 use crate::cap::say::tests::{flood, further, setup, told};
+use crate::cap::{Earlier, said};
 use crate::channels::sample::{self, NOW};
 use crate::channels::words::Messages;
 use crate::config::plan::Setup;
 
 fn put(shelf: &Shelf, revision: &Revision, setup: &Setup) -> Made {
-    let earlier = shelf.earlier(revision.warning.digest()).unwrap();
-    let alert = said(revision, setup, &Messages::read(&setup.messages), &earlier).expect("something to say");
-    shelf.put(&alert, revision).unwrap()
+    let messages = Messages::read(&setup.messages);
+    let put = |change: &Change<'_>| {
+        let earlier = change.earlier(revision.warning.digest())?;
+        let alert = said(revision, setup, &messages, &earlier).expect("something to say");
+        change.pass(Place::of(revision))?;
+        change.put(&alert, revision)
+    };
+    shelf.change(put).unwrap()
+}
+
+fn earlier(shelf: &Shelf, warning: Key) -> Vec<Earlier> {
+    shelf.change(|change| change.earlier(warning)).unwrap()
+}
+
+fn over(shelf: &Shelf, warning: Key) {
+    shelf.change(|change| change.over(warning)).unwrap();
 }
 
 /// The nth of many floods, each a warning of its own.
@@ -56,7 +69,7 @@ fn what_is_withheld_is_known_until_it_would_hold_no_longer() {
     assert!(shelf.withheld(NOW).unwrap().is_empty());
     let warning = flood().warning.digest();
     assert!(shelf.published(warning, Some(2)).unwrap().is_none());
-    assert_eq!(shelf.earlier(warning).unwrap().len(), 1, "nobody can refer to it");
+    assert_eq!(earlier(&shelf, warning).len(), 1, "nobody can refer to it");
     put(&shelf, &further(3, sample::blind()), &setup);
     assert!(shelf.withheld(NOW - Span::from_hours(1)).unwrap().is_empty());
 }
@@ -70,12 +83,12 @@ fn what_was_withheld_of_a_warning_that_is_over_is_told_no_longer() {
     assert_eq!(shelf.withheld(before).unwrap().len(), 1);
     let end = further(2, sample::all_clear());
     assert_eq!(said(&end, &setup, &Messages::read(&setup.messages), &[]), None, "nobody read of it");
-    shelf.over(end.warning.digest()).unwrap();
+    over(&shelf, end.warning.digest());
     assert!(shelf.withheld(before).unwrap().is_empty());
     // What was published of a warning stays.
     put(&shelf, &flood(), &setup);
-    shelf.over(flood().warning.digest()).unwrap();
-    assert_eq!(shelf.earlier(flood().warning.digest()).unwrap().len(), 1);
+    over(&shelf, flood().warning.digest());
+    assert_eq!(earlier(&shelf, flood().warning.digest()).len(), 1);
 }
 
 #[test]
@@ -172,10 +185,10 @@ fn a_shelf_is_of_one_log_and_knows_no_more_than_that() {
     // The log was put back to before: what it decides from there on is news.
     let shelf = open(log, 20);
     assert_eq!(shelf.place().unwrap().position, Position(20));
-    assert_eq!(shelf.earlier(flood().warning.digest()).unwrap().len(), 1);
+    assert_eq!(earlier(&shelf, flood().warning.digest()).len(), 1);
     let other = open(LogId([2; 16]), 100);
     assert_eq!(other.place().unwrap(), Place::default());
-    assert!(other.earlier(flood().warning.digest()).unwrap().is_empty());
+    assert!(earlier(&other, flood().warning.digest()).is_empty());
 }
 
 #[test]
