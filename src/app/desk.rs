@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context;
 use forewarn_core::authority::By;
 use forewarn_core::event::{Command, Decision, Input, TroubleReport};
 use forewarn_core::ids::{Key, TargetIx};
@@ -19,10 +20,9 @@ use tracing::{info, warn};
 use super::control::{Operator, Request, Response, WAIT_MAX, command_on};
 use super::notify;
 pub use super::opening::Orphan;
-use super::opening::{self, Drafted};
 use super::orders::answered;
 use super::orders::denial::sentence;
-use super::reloaded::{bridge, orphaned, refusal};
+use super::reloaded::{Reread, bridge, orphaned, refusal, reread};
 use super::restart;
 use super::service::Options;
 use super::sources::Sources;
@@ -133,15 +133,11 @@ impl Desk {
 
     async fn try_reload(&self, orphan: Orphan) -> Result<String, Vec<String>> {
         let mut names = self.names.lock().await;
-        let (mut indices, mut targets) = names.clone();
-        let mut draft = Drafted::new(&mut indices);
-        let loaded =
-            opening::load(&self.parts.options, &mut draft, &mut targets).map_err(|error| lines(&error))?;
-        let assigned = draft.assigned;
-        targets.save(&self.parts.data).map_err(|error| vec![format!("table of target ids: {error}")])?;
-        let before = self.parts.picture.borrow().plan.id();
-        let change = opening::plan_change(&self.parts.data, &loaded.setup.plan, assigned, before, orphan)
-            .map_err(|error| lines(&error))?;
+        let (parts, known, in_force) = (self.parts.clone(), names.clone(), self.plan());
+        // On a thread of its own: those that carry warnings do not stand still for it.
+        let reread = move || reread(&parts.options, &parts.data, known, &in_force, orphan);
+        let reread = tokio::task::spawn_blocking(reread).await.context("the configuration was not read");
+        let Reread { loaded, change, names: new_names } = reread.flatten().map_err(|error| lines(&error))?;
 
         let old = self.parts.current.borrow().clone();
         let restart = restart::needed(&self.started, &loaded.setup);
@@ -150,7 +146,7 @@ impl Desk {
             self.parts.current.send_replace(Arc::new(bridge(&old, &loaded.setup)));
             let answer = self.parts.inbox.answer(inputs).await;
             // Refused or not, the log holds the new names now, and each is its index's for good.
-            *names = (indices, targets);
+            *names = new_names;
             if let Some(refused) = refusal(answer.as_ref()) {
                 self.parts.current.send_replace(old);
                 return Err(vec![refused]);

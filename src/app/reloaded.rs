@@ -1,14 +1,50 @@
 //! What a reload comes to: what is in force while it is under way, and what the
 //! engine made of it.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use forewarn_core::event::Decision;
+use anyhow::Context;
+use forewarn_core::event::{Decision, Input};
 use forewarn_core::plan::{Plan, Target};
 
 use super::desk::cell_word;
+use super::opening::{self, Drafted, Orphan};
+use super::service::Options;
+use crate::config::Loaded;
 use crate::config::plan::Setup;
+use crate::config::targets::TargetIds;
 use crate::driver::inbox::Answer;
+use crate::log::Indices;
+
+/// The configuration, read again.
+pub(super) struct Reread {
+    pub(super) loaded: Loaded,
+    /// What brings its plan into force, where that is another than the one that is.
+    pub(super) change: Option<Vec<Input>>,
+    /// The tables of names with those that are new.
+    pub(super) names: (Indices, TargetIds),
+}
+
+/// Reads the configuration under the names that are known. Of many sensors it takes a second.
+pub(super) fn reread(
+    options: &Options,
+    data: &Path,
+    names: (Indices, TargetIds),
+    in_force: &Arc<Plan>,
+    orphan: Orphan,
+) -> anyhow::Result<Reread> {
+    let (mut indices, mut targets) = names;
+    let mut draft = Drafted::new(&mut indices);
+    let mut loaded = opening::load(options, &mut draft, &mut targets)?;
+    let assigned = draft.assigned;
+    targets.save(data).context("table of target ids")?;
+    let change = opening::plan_change(data, &loaded.setup.plan, assigned, in_force.id(), orphan)?;
+    if change.is_none() {
+        loaded.setup.share(in_force);
+    }
+    Ok(Reread { loaded, change, names: (indices, targets) })
+}
 
 /// What is in force while a plan is on its way into the log: the old setup with
 /// the targets and addresses of the new one as well. The courier must know them

@@ -63,6 +63,10 @@ impl Catalog {
         Catalog { plan, by_station, next, sent }
     }
 
+    pub(super) fn share(&mut self, same: &Arc<Plan>) {
+        self.plan = Arc::clone(same);
+    }
+
     /// The quantities of a station; `None` when no such station is configured.
     pub fn station(&self, id: &str) -> Option<impl Iterator<Item = CatalogEntry<'_>>> {
         let first = self.by_station.find(id, |ix| station_of(&self.plan, ix) == id)?;
