@@ -116,6 +116,29 @@ pub(super) fn orphaned(decisions: &[Decision], plan: &Plan) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::app::sample::target;
+    use crate::app::service::Timekeeping;
+    use crate::config::Purpose;
+
+    #[test]
+    fn a_plan_that_did_not_change_is_kept_once() {
+        let data = tempfile::tempdir().expect("a temporary directory");
+        let options = Options {
+            config: Path::new(env!("CARGO_MANIFEST_DIR")).join("config"),
+            data: Some(data.path().to_owned()),
+            purpose: Purpose::Live,
+            time: Timekeeping::System,
+        };
+        let targets = TargetIds::open(data.path()).expect("a new table");
+        let read = |names, in_force: &Arc<Plan>| {
+            reread(&options, data.path(), names, in_force, Orphan::Refuse).expect("the example is sound")
+        };
+        let Reread { loaded, change, names } = read((Indices::default(), targets), &Arc::default());
+        assert!(change.is_some(), "there was no such plan before");
+        let in_force = loaded.setup.plan;
+        let Reread { loaded, change, .. } = read(names, &in_force);
+        assert!(change.is_none() && Arc::ptr_eq(&loaded.setup.plan, &in_force));
+        assert!(loaded.setup.catalog.sensor("qj-02", "level").is_some());
+    }
 
     #[test]
     fn while_a_plan_is_on_its_way_the_targets_of_both_are_known() {

@@ -162,6 +162,8 @@ fn affordable(built: &build::Built, faults: &mut Faults) -> predict::Memory {
 
 #[cfg(test)]
 mod tests {
+    use forewarn_core::plan::Subject;
+
     use super::names::FreshIndices;
     use super::*;
 
@@ -183,6 +185,8 @@ mod tests {
             (3, 2, 4, 4)
         );
         assert_eq!(loaded.setup.sources.len(), 2);
+        let in_order = |subjects: &[Subject]| subjects.is_sorted_by_key(|subject| subject.sensor);
+        assert!(plan.rules.iter().flatten().all(|rule| in_order(&rule.subjects)), "a rule searches them");
         let dukou =
             plan.sensors.iter().flatten().find(|sensor| &*sensor.id == "qj-02/level").expect("is there");
         assert_eq!(dukou.conversions.len(), 2);
