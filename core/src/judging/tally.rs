@@ -13,8 +13,9 @@ use crate::time::{Span, Timestamp};
 /// Whose vote it is.
 pub(super) type Key = (RuleIx, SensorIx);
 
-/// The votes by whose they are.
-pub(super) type Cast = BTreeMap<Key, Vote>;
+/// The votes by whose they are. Most cells have one, and a map makes room for
+/// eleven at once: so that this costs little, each stands in a box.
+pub(super) type Cast = BTreeMap<Key, Box<Vote>>;
 
 /// How many, by level.
 type Counts = [u32; 5];
@@ -154,6 +155,8 @@ impl Tally {
             Err(at) => {
                 let none = [[0; 5]; Word::ALL.len()];
                 let fresh = OfRule { rule, votes: 0, contributing: 0, levels: none, sound: none };
+                // Seldom more than one: no room for four.
+                self.rules.reserve_exact(1);
                 self.rules.insert(at, fresh);
                 at
             }

@@ -78,7 +78,7 @@ impl Votes {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Vote> {
-        self.cast.values()
+        self.cast.values().map(|vote| &**vote)
     }
 
     /// Counts all of them anew: after a snapshot was loaded, the plan changed,
@@ -123,7 +123,7 @@ impl Votes {
             None => self.tally.count_lateness(key, terms.plan, Turn::In),
         }
         if !removed {
-            let fresh = || if is_witness { Vote::witness(finding, at) } else { Vote::new(finding) };
+            let fresh = || Box::new(if is_witness { Vote::witness(finding, at) } else { Vote::new(finding) });
             let vote = self.cast.entry(key).or_insert_with(fresh);
             vote.cast(finding, at);
             // Without an incident, only what might count for the next one stays.
@@ -299,7 +299,8 @@ impl Votes {
 
     /// Those whose loss matters: blind, and at a level that the rest cannot support.
     pub(super) fn missed(&self, incident: &Incident, at: Timestamp, terms: Terms<'_>) -> Vec<&Vote> {
-        let blind: Vec<&Vote> = self.tally.blind().filter_map(|key| self.cast.get(&key)).collect();
+        let blind = self.tally.blind().filter_map(|key| self.cast.get(&key));
+        let blind: Vec<&Vote> = blind.map(|vote| &**vote).collect();
         if blind.is_empty() {
             return blind;
         }

@@ -27,9 +27,10 @@ pub(super) struct Sent {
     /// Engine time at which it was made.
     #[n(1)]
     pub(super) made: Timestamp,
-    /// Everyone who was ever due a revision of it.
+    /// Everyone who was ever due a revision of it; boxed, since most often it is one,
+    /// and a map makes room for eleven.
     #[n(2)]
-    heard: BTreeMap<TargetIx, Heard>,
+    heard: BTreeMap<TargetIx, Box<Heard>>,
     /// The newest revision that was news: what came before it acknowledges nothing now.
     #[n(3)]
     #[cbor(default)]

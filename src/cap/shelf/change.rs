@@ -4,7 +4,7 @@ use forewarn_core::ids::Key;
 use forewarn_core::warning::Revision;
 use rusqlite::{Transaction, params};
 
-use super::{ALERTS_BYTES_MAX, ALERTS_MAX, Made, Place, Result, Shelf, ShelfError, read, schema};
+use super::{ALERTS_BYTES_MAX, ALERTS_MAX, Made, Place, Result, Shelf, read, schema};
 use crate::cap::alert::{Alert, Scope};
 use crate::cap::{Earlier, check, xml};
 
