@@ -2,7 +2,7 @@
 //! has it, and tells the operator of those that cannot be.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use forewarn_core::event::{Input, TroubleReport};
 use forewarn_core::ids::Position;
@@ -15,13 +15,20 @@ use crate::cap::{Shelf, said};
 use crate::channels::kept::PerSetup;
 use crate::channels::words::Messages;
 use crate::config::plan::Setup;
+use crate::courier::Standing;
 use crate::driver::inbox::DriverInbox;
 use crate::driver::picture::Picture;
 use crate::ports::{CivilClock, Current};
 use crate::state::{StateError, StateReader};
 
-/// Revisions that are published in one go, during which nobody reads the shelf.
-const REVISIONS: usize = 64;
+/// Revisions that are read at once: each look goes through all that stand after them.
+const REVISIONS: usize = 1_024;
+/// Those of them that are published in one go, during which nobody reads the shelf.
+const AT_ONCE: usize = 64;
+
+/// While deliveries leave, it rests so many times as long as it worked: whoever waits
+/// to be told comes before those who look by themselves.
+const RESTS: u32 = 4;
 
 /// Without any news, what was withheld is looked at again so often: it may hold no longer.
 const LOOKS_APART: Duration = Duration::from_secs(30);
@@ -37,6 +44,8 @@ pub(super) struct Publisher {
     pub(super) picture: watch::Receiver<Arc<Picture>>,
     /// How far the projection is.
     pub(super) projected: watch::Receiver<Position>,
+    /// Where the courier stands.
+    pub(super) courier: watch::Receiver<Standing>,
     pub(super) inbox: Arc<DriverInbox>,
     pub(super) civil: Arc<dyn CivilClock>,
 }
@@ -83,9 +92,10 @@ impl Publisher {
     async fn look(&self, messages: &Arc<PerSetup<Messages>>, stop: &CancellationToken) -> String {
         let (shelf, state, now) = (self.shelf.clone(), self.state.clone(), self.civil.civil());
         let (current, messages, stop) = (self.current.clone(), messages.clone(), stop.clone());
+        let courier = self.courier.clone();
         let looked = tokio::task::spawn_blocking(move || {
             // A shelf that was lost is made again from all there is: no stop waits for that.
-            while some(&shelf, &state, &current, &messages)? == REVISIONS && !stop.is_cancelled() {}
+            while some(&shelf, &state, &current, &messages, &courier)? == REVISIONS && !stop.is_cancelled() {}
             Ok(shelf.withheld(now)?)
         });
         let looked: Result<Vec<Withheld>, Unpublished> = looked.await.unwrap_or(Err(Unpublished::CutOff));
@@ -106,6 +116,7 @@ fn some(
     state: &StateReader,
     current: &Current,
     messages: &PerSetup<Messages>,
+    courier: &watch::Receiver<Standing>,
 ) -> Result<usize, Unpublished> {
     let Place { position, ordinal } = shelf.place()?;
     let revisions = state.revisions_after(position, ordinal, REVISIONS)?;
@@ -113,9 +124,26 @@ fn some(
     // long this waited for its turn.
     let setup = current.borrow().clone();
     let messages = messages.of(&setup);
-    let Some(last) = revisions.last() else { return Ok(0) };
+    for revisions in revisions.chunks(AT_ONCE) {
+        let began = Instant::now();
+        at_once(shelf, revisions, &setup, &messages)?;
+        if revisions.len() == AT_ONCE && !courier.borrow().idle {
+            std::thread::sleep(began.elapsed() * RESTS);
+        }
+    }
+    Ok(revisions.len())
+}
+
+/// Publishes these revisions.
+fn at_once(
+    shelf: &Shelf,
+    revisions: &[Revision],
+    setup: &Setup,
+    messages: &Messages,
+) -> Result<(), ShelfError> {
+    let Some(last) = revisions.last() else { return Ok(()) };
     let made = shelf.change(|change| {
-        let publish = |it| publish(change, it, &setup, &messages).transpose();
+        let publish = |it| publish(change, it, setup, messages).transpose();
         let made: Result<Vec<_>, ShelfError> = revisions.iter().filter_map(publish).collect();
         change.pass(Place::of(last))?;
         made
@@ -129,7 +157,7 @@ fn some(
             tracing::error!(%warning, number, why = unsound.words(), "an alert is withheld");
         }
     }
-    Ok(revisions.len())
+    Ok(())
 }
 
 /// Publishes one revision, if there is something to say of it.

@@ -177,6 +177,7 @@ impl Service {
             state: followers.archive.clone(),
             picture: judging.picture.clone(),
             projected: followers.state.position(),
+            courier: followers.courier.standing(),
             inbox: judging.inbox.clone(),
             civil,
         };
