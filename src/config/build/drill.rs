@@ -62,7 +62,7 @@ impl Build<'_> {
         self.fault(&place, what, expected);
     }
 
-    fn data_apart(&mut self, own: &Main, live: &Main) {
+    pub(super) fn data_apart(&mut self, own: &Main, live: &Main) {
         let written =
             |main: &Main| main.data.as_ref().map_or_else(|| PathBuf::from(DATA), |data| data.value.0.clone());
         let dir = self.request.dir;

@@ -114,6 +114,10 @@ pub(super) fn keeping(raw: &Raw, request: &Request<'_>) -> Option<Keeping> {
     let main = raw.main.as_ref()?;
     let mut build = Build::begin(raw, request, &mut indices, &mut targets, &mut faults);
     let keeping = Keeping { data: build.data(main), log: build.log(main) };
+    // A drill must not open what is live.
+    if let Some(live) = raw.beside.as_ref().and_then(|beside| beside.live.main.as_ref()) {
+        build.data_apart(main, live);
+    }
     faults.is_empty().then_some(keeping)
 }
 
