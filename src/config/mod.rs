@@ -105,7 +105,13 @@ impl<'a> Written<'a> {
             faults.push(Fault::new(place, "is no folder", "the folder of forewarn.toml"));
             return Err(faults);
         }
-        let raw = raw::Raw::read(request.dir, request.purpose, &mut faults);
+        // On a thread of its own, since the allocator keeps a heap for each: what was
+        // written takes many times what is meant, and is to leave no holes among that.
+        let (dir, purpose) = (request.dir, request.purpose);
+        let raw = std::thread::scope(|scope| {
+            let reading = scope.spawn(|| raw::Raw::read(dir, purpose, &mut faults));
+            reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        });
         words(&raw.messages, &mut faults);
         recipes(&raw, &mut faults);
         Ok(Written { request, raw, faults })
