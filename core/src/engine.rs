@@ -58,6 +58,10 @@ pub struct Engine {
     /// Kept between events for its allocation alone.
     #[cbor(skip)]
     found: Vec<Found>,
+    /// Nothing waits to be decided, and what falls due has its timer: a reading in which
+    /// nothing is found leaves that so, and most are such.
+    #[cbor(skip)]
+    settled: bool,
 }
 
 impl Engine {
@@ -105,6 +109,9 @@ impl Engine {
         let mut pen = Pen { position: event.position, decided: 0, record, outputs };
         self.run(event, &mut pen);
         let record = pen.record.take().expect("it was put in above, and nothing takes it out");
+        if record.rest.is_empty() {
+            return record.differs;
+        }
         for decision in record.rest {
             self.apply(decision, &mut pen);
             if let Some(cell) = cell_of(decision) {
@@ -112,7 +119,8 @@ impl Engine {
             }
         }
         self.arm_outage();
-        record.differs || !record.rest.is_empty()
+        self.settled = false;
+        true
     }
 
     /// The time of the last event.
@@ -183,13 +191,22 @@ impl Engine {
         }
         self.moment.at = self.moment.at.max(event.at);
         self.take_in(&event.input, pen);
-        self.settle(pen);
+        if self.settled {
+            debug_assert!(
+                self.areas.next_work().is_none(),
+                "a reading that says nothing leaves nothing to do"
+            );
+        } else {
+            self.settle(pen);
+        }
         if starts {
             self.fire(event.at, pen);
         }
     }
 
     fn take_in(&mut self, input: &Input, pen: &mut Pen<'_>) {
+        // Whatever else comes may bring something to decide.
+        self.settled &= matches!(input, Input::Reading(_));
         match input {
             Input::Reading(reading) => self.reading(reading, pen),
             Input::Tick | Input::Assign(_) | Input::Bundled(_) => {}
@@ -232,7 +249,10 @@ impl Engine {
     fn reading(&mut self, reading: &Reading, pen: &mut Pen<'_>) {
         let checked = self.stations.reading(reading, self.moment, &mut self.found);
         pen.outputs.push(Output::Flagged(checked));
-        self.absorb(pen);
+        if !self.found.is_empty() {
+            self.settled = false;
+            self.absorb(pen);
+        }
         self.arm_sensor(reading.sensor);
     }
 
@@ -301,9 +321,11 @@ impl Engine {
 
     /// Decides on all that waits, as far as the bound allows.
     fn settle(&mut self, pen: &mut Pen<'_>) {
-        while !pen.is_full()
-            && let Some(work) = self.areas.next_work()
-        {
+        self.settled = loop {
+            if pen.is_full() {
+                break false;
+            }
+            let Some(work) = self.areas.next_work() else { break true };
             self.areas.take(&work);
             let decisions = self.areas.decide(&work, &self.stamp(pen));
             let agreed = self.commit(&decisions, pen);
@@ -313,7 +335,7 @@ impl Engine {
             if !agreed {
                 self.areas.defer(work);
             }
-        }
+        };
         self.arm_outage();
     }
 
