@@ -238,15 +238,15 @@ impl Build<'_> {
         for (level, limit) in Level::WARNING.into_iter().zip(levels) {
             let Some(written) = limit else { continue };
             let limit = if under.side == Side::Above { written } else { -written };
-            let named = format!("limit {level} ({written}) of {}", quote(&sensor.id));
+            let named = || format!("limit {level} ({written}) of {}", quote(&sensor.id));
             if span.is_some_and(|(low, _)| limit < low) {
-                let what = format!("{named} is reached by all that it can measure");
+                let what = format!("{} is reached by all that it can measure", named());
                 self.fault(place, what, "a limit between its min and max, as sensors.csv has them");
             } else if believed.is_some_and(|(_, high)| limit > high)
                 && span.is_none_or(|(_, high)| limit <= high)
             {
                 let what =
-                    format!("{named} lies where its values are suspect: one of them alone warns nobody");
+                    format!("{} lies where its values are suspect: one of them alone warns nobody", named());
                 let hint = "beyond suspect_min and suspect_max in sensors.csv, a value needs another gauge that says so too";
                 self.warn_once(place, what, hint);
             }

@@ -30,7 +30,7 @@ macro_rules! agree {
             // As written: two numbers that differ in a last digit were meant to differ.
             (Some(kept), Some(row)) if !same(kept, row) => $faults.push(Fault::new(
                 $row.place.clone(),
-                format!("{} of {} is another than on line {}", stringify!($column), $of, $kept.place.line),
+                format!("{} of {} is another than on line {}", stringify!($column), $of(), $kept.place.line),
                 "the same in every row, or none",
             )),
             (None, Some(row)) => $kept.to_mut().$column = Some(row.clone()),
@@ -311,14 +311,14 @@ fn drafts<'r>(rows: &'r [SensorRow], faults: &mut Faults) -> (Vec<Merged<'r>>, V
             stations.len() - 1
         });
         let kept = &mut stations[at];
-        let of = format!("station {}", quote(&row.station));
+        let of = || format!("station {}", quote(&row.station));
         agree!(kept, row, of, faults; name_zh, name_en, lat, lon, area, gateway, power);
         let at = *sensor_at.entry((row.station.as_str(), row.quantity.as_str())).or_insert_with(|| {
             sensors.push(Draft { merged: Merged::of(row), rows: Vec::with_capacity(1) });
             sensors.len() - 1
         });
         let kept = &mut sensors[at].merged;
-        let of = format!("sensor {}", quote(&row.id()));
+        let of = || format!("sensor {}", quote(&row.id()));
         agree!(kept, row, of, faults; unit, datum, interval, lateness, max_age, min, max,
             suspect_min, suspect_max, flat_suspect, flat_fail, flat_within, flat_normal,
             outage_intervals, device_unit);
