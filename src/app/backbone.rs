@@ -23,7 +23,7 @@ use crate::driver::embedded::Embedded;
 use crate::driver::inbox::DriverInbox;
 use crate::driver::picture::{Picture, Pulse};
 use crate::link::Links;
-use crate::log::{Indices, LogReader, Shared};
+use crate::log::{Follower, Indices, LogError, LogReader, Shared};
 use crate::ports::{Current, Follow, Hold, Reopen, Walk};
 use crate::state::{NOTES_MAX, Origin, Projection, StateHandle, StateReader, StateThread};
 use crate::stores;
@@ -155,18 +155,22 @@ async fn caught_up(state: &StateHandle, end: Position) -> anyhow::Result<()> {
         .context("the projection's writer ended before it had reached the log's end")
 }
 
+/// For the courier.
 fn reopen(reader: LogReader) -> Reopen {
-    Arc::new(move |after| match reader.follow(after.next()) {
-        Ok(follower) => Box::new(follower),
-        Err(error) => Box::new(Ended(error.to_string())),
-    })
+    Arc::new(move |after| opened(reader.follow(after.next()).map(Follower::at_once)))
 }
 
-/// As [`reopen`], but what is trimmed is passed over: a projection that is
+/// For who carries no warnings. What is trimmed is passed over: a projection that is
 /// rebuilt begins with the oldest record that is kept.
 fn reopen_kept(reader: LogReader) -> Reopen {
-    let open = reopen(reader.clone());
-    Arc::new(move |after| open(after.max(Position(reader.first().0.saturating_sub(1)))))
+    Arc::new(move |after| opened(reader.follow(after.next().max(reader.first()))))
+}
+
+fn opened(follower: Result<Follower, LogError>) -> Box<dyn Follow> {
+    match follower {
+        Ok(follower) => Box::new(follower),
+        Err(error) => Box::new(Ended(error.to_string())),
+    }
 }
 
 /// A log that cannot be followed from where somebody wanted it.

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use super::codec;
 use super::error::LogError;
 use super::frame::RECORD;
-use super::recent::{Common, QUIET_REST};
+use super::recent::{Common, Haste, QUIET_REST};
 use super::rot::Rot;
 use super::segment::{Segment, name};
 use super::walk::{Step, Walk};
@@ -49,6 +49,7 @@ impl LogReader {
             common: Arc::clone(&self.common),
             from,
             rested: Instant::now(),
+            haste: Haste::InTime,
             place: None,
             fault: None,
         })
@@ -71,8 +72,9 @@ pub struct Follower {
     common: Arc<Common>,
     /// The next position wanted.
     from: Position,
-    /// Until when it lets quiet records gather before it looks at them.
+    /// Until when it lets records gather before it looks at them.
     rested: Instant,
+    haste: Haste,
     place: Option<Place>,
     fault: Option<LogError>,
 }
@@ -100,6 +102,12 @@ enum Found {
 }
 
 impl Follower {
+    /// The same, for who carries warnings: what somebody has to act on never waits for it.
+    #[must_use]
+    pub fn at_once(self) -> Follower {
+        Follower { haste: Haste::AtOnce, ..self }
+    }
+
     /// The next position wanted.
     pub fn from(&self) -> Position {
         self.from
@@ -255,7 +263,7 @@ impl Follow for Follower {
             if self.fault.is_some() || matches!(self.find(), Found::Never) {
                 return None;
             }
-            self.common.wait(self.from, self.rested);
+            self.common.wait(self.from, self.rested, self.haste);
             self.rested = Instant::now() + QUIET_REST;
         }
     }

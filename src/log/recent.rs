@@ -23,9 +23,9 @@ pub const RECENT_BYTES_MAX: usize = 8 << 20;
 /// further ones are dropped, for the first of them already makes the Trouble.
 pub const ROT_REPORTS_MAX: usize = 256;
 
-/// How long a reader that was woken is left alone by records of which nobody
-/// downstream has to do anything at once. Waking every reader for every few
-/// readings costs more than all the rest of their way.
+/// How long a reader that was woken is left alone by records of which it has
+/// nothing to do at once. Waking every reader for every few readings costs more
+/// than all the rest of their way.
 pub(super) const QUIET_REST: Duration = Duration::from_millis(10);
 
 /// The writer's side tells, the readers' side waits.
@@ -34,8 +34,10 @@ pub(crate) struct Common {
     state: Mutex<State>,
     /// For readers that have read all there is.
     more: Condvar,
-    /// For readers at rest while quiet records come.
+    /// For readers in haste, at rest while quiet records come.
     stirred: Condvar,
+    /// For all others at rest.
+    roused: Condvar,
     committed: watch::Sender<Position>,
 }
 
@@ -47,6 +49,16 @@ pub(super) enum Wakes {
     Stirring,
     /// All: somebody waits for the readers themselves.
     Every,
+}
+
+/// How soon a reader at rest looks at a record on which somebody downstream acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Haste {
+    /// At once: it carries warnings.
+    AtOnce,
+    /// When it has rested, and leaves the processors to those that do.
+    #[default]
+    InTime,
 }
 
 #[derive(Debug, Default)]
@@ -76,6 +88,16 @@ impl State {
             self.stirring = self.last;
         }
         self.recent.push(record);
+    }
+
+    /// Whether a reader who wants this position is not to rest any longer.
+    fn calls(&self, haste: Haste, position: Position) -> bool {
+        self.closed
+            || match (haste, self.wakes) {
+                (Haste::AtOnce, _) => self.stirring >= position,
+                (Haste::InTime, Wakes::Every) => self.last >= position,
+                (Haste::InTime, Wakes::Stirring) => false,
+            }
     }
 }
 
@@ -132,7 +154,8 @@ fn memory_of(record: &Record) -> usize {
 impl Common {
     pub(crate) fn new(state: State) -> Common {
         let (committed, _) = watch::channel(state.last);
-        Common { state: Mutex::new(state), more: Condvar::new(), stirred: Condvar::new(), committed }
+        let [more, stirred, roused] = std::array::from_fn(|_| Condvar::new());
+        Common { state: Mutex::new(state), more, stirred, roused, committed }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
@@ -147,6 +170,7 @@ impl Common {
         let last = state.last;
         let has_waiting = state.waiting > 0;
         let stirs = state.closed || state.stirring > before;
+        let rouses = state.closed || state.wakes == Wakes::Every;
         drop(state);
         if has_waiting {
             self.more.notify_all();
@@ -154,14 +178,21 @@ impl Common {
         if stirs {
             self.stirred.notify_all();
         }
+        if rouses {
+            self.roused.notify_all();
+        }
         self.committed.send_replace(last);
     }
 
     /// Waits until `position` is durable or nothing more will come. Before
-    /// `rested`, quiet records are let gather.
-    pub(crate) fn wait(&self, position: Position, rested: Instant) {
+    /// `rested`, records are let gather: quiet ones, or all where there is no haste.
+    pub(super) fn wait(&self, position: Position, rested: Instant, haste: Haste) {
+        let rest_of = match haste {
+            Haste::AtOnce => &self.stirred,
+            Haste::InTime => &self.roused,
+        };
         let mut state = self.lock();
-        while !state.closed && state.stirring < position {
+        while !state.calls(haste, position) {
             if state.last < position {
                 state.waiting += 1;
                 state = self.more.wait(state).expect("no holder of this lock panics");
@@ -172,7 +203,7 @@ impl Common {
             if rest.is_zero() {
                 return;
             }
-            state = self.stirred.wait_timeout(state, rest).expect("no holder of this lock panics").0;
+            state = rest_of.wait_timeout(state, rest).expect("no holder of this lock panics").0;
         }
     }
 

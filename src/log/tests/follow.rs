@@ -9,6 +9,7 @@ use forewarn_core::time::Timestamp;
 
 use super::sim::{Honesty, SimDisk};
 use super::{SMALL, append, bytes_of, firsts, open, record};
+use crate::log::recent::Haste;
 use crate::log::segment::name;
 use crate::log::{
     Appender as _, CommitError, Decisions as _, FrameIs, Frames, Lane, Lock, Log, LogError, MemoryLog,
@@ -164,18 +165,19 @@ fn a_follower_that_waits_is_woken() {
     assert!(reader.is_finished(), "a closed log ends its followers");
 }
 
-/// A reader that was woken rests; a quiet record leaves it so, one that
-/// somebody has to act on does not.
+/// A reader that was woken rests; a quiet record leaves it so, one that somebody has
+/// to act on wakes who carries warnings, and nobody else.
 #[test]
 fn a_follower_at_rest_is_woken_by_what_matters() {
     let disk = SimDisk::new(1, Honesty::Honest);
     let (mut log, _) = open(&disk, Position(0));
     let common = Arc::clone(&log.reader().common);
     let never = Instant::now() + Duration::from_hours(1);
-    let waits_for = |position: u64| {
+    let waits = |position: u64, haste| {
         let common = Arc::clone(&common);
-        std::thread::spawn(move || common.wait(Position(position), never))
+        std::thread::spawn(move || common.wait(Position(position), never, haste))
     };
+    let waits_for = |position| waits(position, Haste::AtOnce);
     let quiet = |first| record(Position(first), 1);
     log.append(quiet(1)).unwrap();
     let resting = waits_for(1);
@@ -183,15 +185,20 @@ fn a_follower_at_rest_is_woken_by_what_matters() {
     let stirring = common.lock().stirring;
     assert_eq!(stirring, Position(0), "readings alone stir nobody");
     assert!(!resting.is_finished(), "it rests for an hour");
-    common.wait(Position(2), Instant::now());
+    let unhurried = waits(1, Haste::InTime);
+    for haste in [Haste::AtOnce, Haste::InTime] {
+        common.wait(Position(2), Instant::now(), haste);
+    }
     let up = Input::Source(SourceIx(1), true);
     log.append(Arc::new(Record { inputs: vec![up], flagged: vec![], ..(*quiet(3)).clone() })).unwrap();
     resting.join().unwrap();
+    assert!(!unhurried.is_finished(), "it rests for an hour");
     log.wake_at_every_record();
-    let resting = waits_for(4);
+    unhurried.join().unwrap();
+    let resting = waits(4, Haste::InTime);
     log.append(quiet(4)).unwrap();
     resting.join().unwrap();
-    let resting = waits_for(5);
+    let resting = waits(5, Haste::InTime);
     drop(log);
     resting.join().unwrap();
 }
