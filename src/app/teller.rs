@@ -28,6 +28,9 @@ const LOOKED_APART: Duration = Duration::from_secs(5);
 /// Sensors that one look goes through.
 const LOOKED_THROUGH: usize = 1_000;
 
+/// Events handed on at once, or a few more: of a storm a record holds ten thousand.
+const TOLD_AT_ONCE: usize = 256;
+
 /// Warnings whose place is kept in mind. Full: all are forgotten, and rows are asked.
 const PLACES_MAX: usize = 10_000;
 
@@ -73,19 +76,19 @@ impl Teller {
         let plan = self.picture.borrow().plan.clone();
         let mut happened = Vec::new();
         let mut nth = 0;
-        let mut add = |position: u64, (kind, seen_in, data): (Kind, Where, Value)| {
-            happened.push(Happened { place: (position, nth), kind, seen_in, data: data.to_string().into() });
-            nth += 1;
-        };
         for (index, input) in record.inputs.iter().enumerate() {
-            let position = record.first.0 + index as u64;
-            if let Input::Outcome(outcome) = input {
-                add(position, self.outcome(outcome, &plan));
+            let outcome =
+                if let Input::Outcome(outcome) = input { Some(self.outcome(outcome, &plan)) } else { None };
+            let decided = record.decided_on(index).filter_map(|it| self.decision(it, record, &plan));
+            for (kind, seen_in, data) in outcome.into_iter().chain(decided) {
+                let place = (record.first.0 + index as u64, nth);
+                happened.push(Happened { place, kind, seen_in, data: data.to_string().into() });
+                nth += 1;
             }
-            for decision in record.decided_on(index) {
-                if let Some(told) = self.decision(decision, record, &plan) {
-                    add(position, told);
-                }
+            // Between two inputs: what stands in no record is placed right after the last that was told.
+            if happened.len() >= TOLD_AT_ONCE {
+                self.hub.tell(&happened, &plan);
+                happened.clear();
             }
         }
         if !happened.is_empty() {

@@ -93,8 +93,9 @@ impl Loop {
                 }
             }
         }
-        // The record is kept for a while: not with room for readings that it has not.
+        // The record is kept for a while: not with room for what it has not.
         flagged.shrink_to_fit();
+        decisions.shrink_to_fit();
         Stepped { decisions, flagged, inputs }
     }
 
