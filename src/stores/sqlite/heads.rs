@@ -22,6 +22,10 @@ const LAG_POSITIONS_MAX: u64 = 1 << 20;
 const LAG_STEP: u64 = 1 << 14;
 /// How long readings stay in memory alone, by the times of their commits.
 const HEAD_AGE_MAX: Span = Span::from_hours(6);
+/// Neighbours' numbers times this (Knuth's, of the golden ratio) lie far apart in their
+/// upper bits, of which so many less than 32 say how much sooner than others a head is full.
+const SCATTER: u32 = 0x9E37_79B1;
+const SCATTER_SHIFT: u32 = 27;
 /// Readings in full heads that are worth a transaction.
 const FULL_READINGS: usize = 1 << 14;
 /// Heads written by one transaction, so that none takes long.
@@ -67,10 +71,11 @@ impl Heads {
                 head.begun = self.begun.push(index as u32, self.kept, kept.received);
             }
             head.push(&Row::of(kept), &mut self.pool);
-            if head.len() == CHUNK_READINGS {
+            let enough = enough(index as u32);
+            if head.len() == enough {
                 self.full.push(index as u32);
-                self.full_readings += CHUNK_READINGS;
-            } else if head.len() > CHUNK_READINGS {
+                self.full_readings += enough;
+            } else if head.len() > enough {
                 self.full_readings += 1;
             }
             self.received = self.received.max(kept.received);
@@ -162,13 +167,13 @@ impl Heads {
         self.readings -= self.count(picks);
         for &sensor in picks {
             let head = &mut self.by_sensor[sensor as usize];
-            if head.len() >= CHUNK_READINGS {
+            if head.len() >= enough(sensor) {
                 self.full_readings -= head.len();
             }
             head.clear(&mut self.pool);
         }
         let Heads { full, by_sensor, .. } = self;
-        full.retain(|&sensor| by_sensor[sensor as usize].len() >= CHUNK_READINGS);
+        full.retain(|&sensor| by_sensor[sensor as usize].len() >= enough(sensor));
     }
 
     /// The transaction failed: they are to be picked again.
@@ -182,6 +187,12 @@ impl Heads {
         let full = self.full.capacity() * size_of::<u32>();
         self.by_sensor.bytes() + self.pool.bytes() + self.begun.bytes() + full
     }
+}
+
+/// Readings of a full head. Not as many for each sensor: of those that report in step,
+/// all would fill in step, which takes more memory at its height and is written in one go.
+fn enough(sensor: u32) -> usize {
+    CHUNK_READINGS - (sensor.wrapping_mul(SCATTER) >> SCATTER_SHIFT) as usize
 }
 
 fn is_current(head: &Head, number: u32) -> bool {
