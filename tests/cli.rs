@@ -363,6 +363,28 @@ fn a_faulty_configuration_does_not_start_and_names_its_faults() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_faulty_configuration_leaves_a_data_directory_as_it_was() {
+    let folder = Folder::new("http://127.0.0.1:9/hook", "");
+    let service = Running::start(&folder).await;
+    service.signal(Signal::TERM);
+    assert_eq!(service.ended().await, 0);
+    let log = || std::fs::read(folder.data().join("log/0000000000000001.seg")).expect("readable");
+    let before = log();
+    // A word that nobody knows, and one that only a build finds to lead nowhere.
+    for (route, fault) in [
+        ("hazzard = \"flood\"", "hazzard"),
+        ("hazard = \"flood\", level = \"blue..red\", to = \"nobody\", via = [\"webhook\"]", "nobody"),
+    ] {
+        folder.write("routes.toml", &format!("route = [{{ {route} }}]"));
+        let mut run = Command::new(BINARY);
+        run.args(["run", "--config"]).arg(folder.config()).arg("--data").arg(folder.data());
+        answer(run).check(2, &["routes.toml:1", fault]);
+        assert!(log() == before, "{fault}");
+    }
+    forewarn(&folder, "log verify").check(0, &["every checksum holds"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn rot_in_the_log_is_found_and_named() {
     let folder = Folder::new("http://127.0.0.1:9/hook", "");
     let service = Running::start(&folder).await;

@@ -21,7 +21,7 @@ use crate::reading::Reading;
 use crate::sensing::{SensorState, StationStage};
 use crate::time::Moment;
 use crate::timers::Timers;
-use crate::warning::{About, Cell, Incident, Revision, TroubleKey};
+use crate::warning::{Cell, Incident, Revision, TroubleKey};
 
 /// Version of the engine's judgement: rises when the same log may give other outputs.
 pub const ENGINE_VERSION: u32 = 1;
@@ -114,7 +114,7 @@ impl Engine {
         }
         for decision in record.rest {
             self.apply(decision, &mut pen);
-            if let Some(cell) = cell_of(decision) {
+            if let Some(cell) = decision.cell() {
                 self.schedule(cell);
             }
         }
@@ -377,28 +377,6 @@ impl Engine {
     fn stamp(&self, pen: &Pen<'_>) -> Stamp {
         let first = OutputId { log: self.log, run: self.run, position: pen.position, ordinal: pen.decided };
         Stamp { moment: self.moment, first }
-    }
-}
-
-/// The cell that a decision is about, if any.
-fn cell_of(decision: &Decision) -> Option<Cell> {
-    match decision {
-        Decision::Incident(incident) => Some(incident.cell),
-        Decision::Revision(Revision { about: About::Incident(cell), .. }) => Some(*cell),
-        Decision::Revision(_)
-        | Decision::WouldHave(_)
-        | Decision::Trouble(_)
-        | Decision::PlanRefused(_)
-        | Decision::Resumed
-        | Decision::Resent { .. }
-        | Decision::Asked { .. }
-        | Decision::Acknowledged { .. }
-        | Decision::Refused(_)
-        | Decision::Drafted(_)
-        | Decision::Muted(_)
-        | Decision::Noted(_)
-        | Decision::Lapsed(_)
-        | Decision::Canary(_) => None,
     }
 }
 

@@ -12,7 +12,7 @@ use crate::orders::{Digest, Draft, Ending, Mute, Note, Proposal, Refusal, Texts}
 use crate::plan::{Plan, PlanId};
 use crate::reading::Reading;
 use crate::time::{Span, Timestamp};
-use crate::warning::{Ask, Canary, Cell, Due, Incident, Outcome, Reach, Revision, TroubleKey};
+use crate::warning::{About, Ask, Canary, Cell, Due, Incident, Outcome, Reach, Revision, TroubleKey};
 
 /// One input, stamped and numbered.
 #[derive(Debug, Clone)]
@@ -346,6 +346,30 @@ pub enum Decision {
     /// The canary is answered: a heartbeat is due outside.
     #[n(16)]
     Canary(#[n(0)] Canary),
+}
+
+impl Decision {
+    /// The cell that it is about, if any.
+    pub(crate) fn cell(&self) -> Option<Cell> {
+        match self {
+            Decision::Incident(incident) => Some(incident.cell),
+            Decision::Revision(Revision { about: About::Incident(cell), .. }) => Some(*cell),
+            Decision::Revision(_)
+            | Decision::WouldHave(_)
+            | Decision::Trouble(_)
+            | Decision::PlanRefused(_)
+            | Decision::Resumed
+            | Decision::Resent { .. }
+            | Decision::Asked { .. }
+            | Decision::Acknowledged { .. }
+            | Decision::Refused(_)
+            | Decision::Drafted(_)
+            | Decision::Muted(_)
+            | Decision::Noted(_)
+            | Decision::Lapsed(_)
+            | Decision::Canary(_) => None,
+        }
+    }
 }
 
 /// What comes out of one step.

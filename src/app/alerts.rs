@@ -23,12 +23,14 @@ use crate::state::{StateError, StateReader};
 
 /// Revisions that are read at once: each look goes through all that stand after them.
 const REVISIONS: usize = 1_024;
-/// Those of them that are published in one go, during which nobody reads the shelf.
-const AT_ONCE: usize = 64;
+/// Those of them that are published together, during which nobody reads the shelf.
+const TOGETHER: usize = 64;
 
 /// While deliveries leave, it rests so many times as long as it worked: whoever waits
 /// to be told comes before those who look by themselves.
 const RESTS: u32 = 4;
+/// But no longer at a time: what took the disk long is not to hold up the rest of them.
+const REST_MAX: Duration = Duration::from_millis(200);
 
 /// Without any news, what was withheld is looked at again so often: it may hold no longer.
 const LOOKS_APART: Duration = Duration::from_secs(30);
@@ -90,13 +92,18 @@ impl Publisher {
 
     /// Publishes what there is to publish; what is amiss then, in words.
     async fn look(&self, messages: &Arc<PerSetup<Messages>>, stop: &CancellationToken) -> String {
-        let (shelf, state, now) = (self.shelf.clone(), self.state.clone(), self.civil.civil());
-        let (current, messages, stop) = (self.current.clone(), messages.clone(), stop.clone());
-        let courier = self.courier.clone();
+        let press = Press {
+            shelf: self.shelf.clone(),
+            state: self.state.clone(),
+            current: self.current.clone(),
+            messages: messages.clone(),
+            courier: self.courier.clone(),
+            stop: stop.clone(),
+        };
+        let civil = self.civil.clone();
         let looked = tokio::task::spawn_blocking(move || {
-            // A shelf that was lost is made again from all there is: no stop waits for that.
-            while some(&shelf, &state, &current, &messages, &courier)? == REVISIONS && !stop.is_cancelled() {}
-            Ok(shelf.withheld(now)?)
+            press.all()?;
+            Ok(press.shelf.withheld(civil.civil())?)
         });
         let looked: Result<Vec<Withheld>, Unpublished> = looked.await.unwrap_or(Err(Unpublished::CutOff));
         match looked {
@@ -110,32 +117,50 @@ impl Publisher {
     }
 }
 
-/// Looks at the next revisions; how many there were.
-fn some(
-    shelf: &Shelf,
-    state: &StateReader,
-    current: &Current,
-    messages: &PerSetup<Messages>,
-    courier: &watch::Receiver<Standing>,
-) -> Result<usize, Unpublished> {
-    let Place { position, ordinal } = shelf.place()?;
-    let revisions = state.revisions_after(position, ordinal, REVISIONS)?;
-    // Asked for after the revisions: what was decided after a reload is said in its words, however
-    // long this waited for its turn.
-    let setup = current.borrow().clone();
-    let messages = messages.of(&setup);
-    for revisions in revisions.chunks(AT_ONCE) {
-        let began = Instant::now();
-        at_once(shelf, revisions, &setup, &messages)?;
-        if revisions.len() == AT_ONCE && !courier.borrow().idle {
-            std::thread::sleep(began.elapsed() * RESTS);
-        }
-    }
-    Ok(revisions.len())
+/// What publishes, on a thread that may wait for the disk.
+struct Press {
+    shelf: Arc<Shelf>,
+    state: Arc<StateReader>,
+    current: Current,
+    messages: Arc<PerSetup<Messages>>,
+    courier: watch::Receiver<Standing>,
+    stop: CancellationToken,
 }
 
-/// Publishes these revisions.
-fn at_once(
+impl Press {
+    /// A shelf that was lost is made again from all there is: no stop waits for that.
+    fn all(&self) -> Result<(), Unpublished> {
+        while self.some()? == REVISIONS && !self.stop.is_cancelled() {}
+        Ok(())
+    }
+
+    /// Looks at the next revisions; how many there were.
+    fn some(&self) -> Result<usize, Unpublished> {
+        let Place { position, ordinal } = self.shelf.place()?;
+        let revisions = self.state.revisions_after(position, ordinal, REVISIONS)?;
+        // Asked for after the revisions: what was decided after a reload is said in its words, however
+        // long this waited for its turn.
+        let setup = self.current.borrow().clone();
+        let messages = self.messages.of(&setup);
+        for some in revisions.chunks(TOGETHER) {
+            if self.stop.is_cancelled() {
+                break;
+            }
+            let began = Instant::now();
+            // One that fails holds back those after it, and none before it.
+            if together(&self.shelf, some, &setup, &messages).is_err() {
+                some.chunks(1).try_for_each(|one| together(&self.shelf, one, &setup, &messages))?;
+            }
+            if some.len() == TOGETHER && !self.courier.borrow().idle && !self.stop.is_cancelled() {
+                std::thread::sleep((began.elapsed() * RESTS).min(REST_MAX));
+            }
+        }
+        Ok(revisions.len())
+    }
+}
+
+/// Publishes these revisions: all, or none where one fails.
+fn together(
     shelf: &Shelf,
     revisions: &[Revision],
     setup: &Setup,
@@ -143,10 +168,10 @@ fn at_once(
 ) -> Result<(), ShelfError> {
     let Some(last) = revisions.last() else { return Ok(()) };
     let made = shelf.change(|change| {
-        let publish = |it| publish(change, it, setup, messages).transpose();
-        let made: Result<Vec<_>, ShelfError> = revisions.iter().filter_map(publish).collect();
+        let one = |revision| publish(change, revision, setup, messages).transpose();
+        let made = revisions.iter().filter_map(one).collect::<Result<Vec<_>, _>>()?;
         change.pass(Place::of(last))?;
-        made
+        Ok(made)
     })?;
     let published = made.iter().filter(|(_, made)| matches!(made, Made::Published)).count();
     metrics::counter!("forewarn_cap_alerts_total").increment(published as u64);

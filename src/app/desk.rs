@@ -134,7 +134,7 @@ impl Desk {
     async fn try_reload(&self, orphan: Orphan) -> Result<String, Vec<String>> {
         let mut names = self.names.lock().await;
         let (parts, known, in_force) = (self.parts.clone(), names.clone(), self.plan());
-        // On a thread of its own: those that carry warnings do not stand still for it.
+        // The reading of it on a thread of its own: those that carry warnings do not stand still.
         let reread = move || reread(&parts.options, &parts.data, known, &in_force, orphan);
         let reread = tokio::task::spawn_blocking(reread).await.context("the configuration was not read");
         let Reread { loaded, change, names: new_names } = reread.flatten().map_err(|error| lines(&error))?;

@@ -137,6 +137,8 @@ mod tests {
         let in_force = loaded.setup.plan;
         let Reread { loaded, change, .. } = read(names, &in_force);
         assert!(change.is_none() && Arc::ptr_eq(&loaded.setup.plan, &in_force));
+        // Here, in the setup and in its catalog, which has let its own go.
+        assert_eq!(Arc::strong_count(&in_force), 3);
         assert!(loaded.setup.catalog.sensor("qj-02", "level").is_some());
     }
 

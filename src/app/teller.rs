@@ -28,8 +28,8 @@ const LOOKED_APART: Duration = Duration::from_secs(5);
 /// Sensors that one look goes through.
 const LOOKED_THROUGH: usize = 1_000;
 
-/// Events handed on at once, or a few more: of a storm a record holds ten thousand.
-const TOLD_AT_ONCE: usize = 256;
+/// Events handed on together, and all others of the same input: of a storm a record holds ten thousand.
+const TOLD_TOGETHER: usize = 256;
 
 /// Warnings whose place is kept in mind. Full: all are forgotten, and rows are asked.
 const PLACES_MAX: usize = 10_000;
@@ -86,7 +86,7 @@ impl Teller {
                 nth += 1;
             }
             // Between two inputs: what stands in no record is placed right after the last that was told.
-            if happened.len() >= TOLD_AT_ONCE {
+            if happened.len() >= TOLD_TOGETHER {
                 self.hub.tell(&happened, &plan);
                 happened.clear();
             }

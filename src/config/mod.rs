@@ -105,21 +105,19 @@ impl<'a> Written<'a> {
             faults.push(Fault::new(place, "is no folder", "the folder of forewarn.toml"));
             return Err(faults);
         }
-        // On a thread of its own, since the allocator keeps a heap for each: what was
-        // written takes many times what is meant, and is to leave no holes among that.
-        let (dir, purpose) = (request.dir, request.purpose);
-        let raw = std::thread::scope(|scope| {
-            let reading = scope.spawn(|| raw::Raw::read(dir, purpose, &mut faults));
-            reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        });
+        let raw = raw::Raw::read(request.dir, request.purpose, &mut faults);
         words(&raw.messages, &mut faults);
         recipes(&raw, &mut faults);
         Ok(Written { request, raw, faults })
     }
 
     /// Where its data stand and how their log is kept, which can be said before
-    /// anything is built; `None` where something about that is at fault.
+    /// anything is built; `None` where something about that is at fault, or anything
+    /// that is written: it may be the very word that says where.
     pub fn keeping(&self) -> Option<plan::Keeping> {
+        if !self.faults.is_empty() {
+            return None;
+        }
         build::keeping(&self.raw, self.request)
     }
 

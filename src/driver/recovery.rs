@@ -23,7 +23,7 @@ use super::snapshots::{self, Unread};
 use crate::clock::LeftOff;
 use crate::log::{LogError, Record, Records, load_plan};
 
-/// Records that are read ahead of the one that is stepped through.
+/// Records that are read ahead of the one that is stepped through. Full: the reader waits.
 const AHEAD: usize = 4;
 
 /// More records than this that make the engine stumble are not bad luck.
@@ -100,7 +100,9 @@ impl Recovery {
             let mut passed = Passed::default();
             let begin = self.begin(&mut passed);
             match self.attempt(begin, &poison)? {
-                Attempt::Reached(recovered) => {
+                Attempt::Reached(recovered, replayed) => {
+                    let (snapshot, position) = (recovered.snapshot.0, recovered.position.0);
+                    info!(snapshot, replayed, position, "engine recovered");
                     let Passed { bad_snapshots, later_snapshots } = passed;
                     return Ok(Recovered { poison, bad_snapshots, later_snapshots, ..*recovered });
                 }
@@ -149,7 +151,7 @@ impl Recovery {
             (recovered.position, recovered.snapshot, recovered.plan) = (position, position, plan);
         }
         let records = Records::open_read_only(&self.data, recovered.position.next())?;
-        read_ahead(records, |records| self.replay(recovered, records, poison))
+        read_ahead(records, |records| self.replay(recovered, records, poison))?
     }
 
     /// Goes through the records after the snapshot.
@@ -178,8 +180,7 @@ impl Recovery {
                 return Ok(Attempt::Stumbled(position));
             }
         }
-        info!(snapshot = recovered.snapshot.0, replayed, position = recovered.position.0, "engine recovered");
-        Ok(Attempt::Reached(Box::new(recovered)))
+        Ok(Attempt::Reached(Box::new(recovered), replayed))
     }
 
     /// Where the log's last records do not read back, `last` being the position
@@ -285,6 +286,7 @@ impl Recovery {
             outputs.clear();
             recovered.position = position;
         }
+        debug_assert!(decided.next().is_none(), "every decision follows from an input, in their order");
         Ok(())
     }
 
@@ -319,18 +321,22 @@ struct Begin {
 
 /// Has records read and decoded by a thread of its own, some ahead of the one
 /// that is stepped through.
-fn read_ahead<T>(records: Records, step: impl FnOnce(Receiver<Result<Record, LogError>>) -> T) -> T {
+fn read_ahead<T>(
+    records: Records,
+    step: impl FnOnce(Receiver<Result<Record, LogError>>) -> T,
+) -> std::io::Result<T> {
     let (into, ahead) = sync_channel(AHEAD);
+    let read = move || {
+        for record in records {
+            if into.send(record).is_err() {
+                break;
+            }
+        }
+    };
     // In a scope, so that a panic of that thread is ours: its silence would read as the log's end.
     std::thread::scope(|scope| {
-        scope.spawn(move || {
-            for record in records {
-                if into.send(record).is_err() {
-                    break;
-                }
-            }
-        });
-        step(ahead)
+        std::thread::Builder::new().name("log-ahead".into()).spawn_scoped(scope, read)?;
+        Ok(step(ahead))
     })
 }
 
@@ -342,7 +348,8 @@ struct Passed {
 }
 
 enum Attempt {
-    Reached(Box<Recovered>),
+    /// With how many events were gone through.
+    Reached(Box<Recovered>, u64),
     Stumbled(Position),
 }
 

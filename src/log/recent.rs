@@ -52,12 +52,11 @@ pub(super) enum Wakes {
 }
 
 /// How soon a reader at rest looks at a record on which somebody downstream acts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Haste {
     /// At once: it carries warnings.
     AtOnce,
     /// When it has rested, and leaves the processors to those that do.
-    #[default]
     InTime,
 }
 
@@ -91,7 +90,7 @@ impl State {
     }
 
     /// Whether a reader who wants this position is not to rest any longer.
-    fn calls(&self, haste: Haste, position: Position) -> bool {
+    pub(super) fn calls(&self, haste: Haste, position: Position) -> bool {
         self.closed
             || match (haste, self.wakes) {
                 (Haste::AtOnce, _) => self.stirring >= position,

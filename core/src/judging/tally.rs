@@ -155,8 +155,10 @@ impl Tally {
             Err(at) => {
                 let none = [[0; 5]; Word::ALL.len()];
                 let fresh = OfRule { rule, votes: 0, contributing: 0, levels: none, sound: none };
-                // Seldom more than one: no room for four.
-                self.rules.reserve_exact(1);
+                // Seldom more than one: no room for four at first.
+                if self.rules.is_empty() {
+                    self.rules.reserve_exact(1);
+                }
                 self.rules.insert(at, fresh);
                 at
             }

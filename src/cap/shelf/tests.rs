@@ -92,6 +92,22 @@ fn what_was_withheld_of_a_warning_that_is_over_is_told_no_longer() {
 }
 
 #[test]
+fn of_a_change_that_fails_nothing_stands() {
+    let (shelf, setup) = (Shelf::in_memory().unwrap(), setup());
+    let messages = Messages::read(&setup.messages);
+    let failed = shelf.change(|change| {
+        let alert = said(&flood(), &setup, &messages, &[]).expect("something to say");
+        change.put(&alert, &flood())?;
+        change.pass(Place::of(&flood()))?;
+        assert_eq!(change.earlier(flood().warning.digest())?.len(), 1, "what comes after may refer to it");
+        Err::<(), _>(ShelfError::Form(0))
+    });
+    assert!(failed.is_err());
+    assert_eq!(shelf.place().unwrap(), Place::default());
+    assert!(shelf.published(flood().warning.digest(), None).unwrap().is_none());
+}
+
+#[test]
 fn after_a_log_lost_its_end_the_newest_alert_is_the_one_made_since() {
     let dir = tempfile::tempdir().unwrap();
     let (log, setup) = (LogId([1; 16]), setup());

@@ -18,9 +18,6 @@ use crate::config::raw::forewarn_toml::{Main, Mqtt};
 use crate::config::raw::secret::SecretRef;
 use crate::config::raw::table::At;
 
-/// The data directory, where none is written.
-const DATA: &str = "../data";
-
 impl Build<'_> {
     /// Which readings count.
     pub(super) fn admits(&self) -> Admits {
@@ -63,12 +60,8 @@ impl Build<'_> {
     }
 
     pub(super) fn data_apart(&mut self, own: &Main, live: &Main) {
-        let written =
-            |main: &Main| main.data.as_ref().map_or_else(|| PathBuf::from(DATA), |data| data.value.0.clone());
-        let dir = self.request.dir;
-        let (line, folder) = (own.data.as_ref().map_or(0, |data| data.line), dir.join(written(own)));
-        let folder = self.request.data.map_or(folder, PathBuf::from);
-        if plain(&folder) == plain(&dir.join(written(live))) {
+        let (line, folder) = (own.data.as_ref().map_or(0, |data| data.line), self.data(own));
+        if plain(&folder) == plain(&self.written_data(live)) {
             let what = format!("data of the drill is {}, where the live data stand", folder.display());
             self.shared(line, what, "a folder of its own");
         }

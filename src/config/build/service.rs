@@ -1,7 +1,7 @@
 //! The service's own settings: sources, mail, webhooks, stores, log.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use forewarn_core::event::BUNDLED_MAX;
@@ -40,6 +40,9 @@ const POSTED_MAX: usize = 1_000;
 
 /// From one digest to the next: the default, the least, the most.
 const DIGEST_EVERY: (Span, Span, Span) = (Span::from_mins(1), Span::from_secs(10), Span::from_mins(60));
+
+/// Where the data stand unless configured, from the folder of forewarn.toml.
+const DATA: &str = "../data";
 
 /// Where the machine's name stands: as it is now, or as it was given.
 const HOST_FILES: [&str; 2] = ["/proc/sys/kernel/hostname", "/etc/hostname"];
@@ -286,9 +289,12 @@ impl Build<'_> {
 
     /// The data directory: as the command says, or else the configuration.
     pub(super) fn data(&self, main: &Main) -> PathBuf {
-        let written =
-            || main.data.as_ref().map_or_else(|| PathBuf::from("../data"), |data| data.value.0.clone());
-        self.request.data.map_or_else(|| self.request.dir.join(written()), PathBuf::from)
+        self.request.data.map_or_else(|| self.written_data(main), PathBuf::from)
+    }
+
+    /// As the configuration says.
+    pub(super) fn written_data(&self, main: &Main) -> PathBuf {
+        self.request.dir.join(main.data.as_ref().map_or(Path::new(DATA), |data| &data.value.0))
     }
 
     pub(super) fn log(&mut self, main: &Main) -> Log {

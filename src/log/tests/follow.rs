@@ -192,15 +192,27 @@ fn a_follower_at_rest_is_woken_by_what_matters() {
     let up = Input::Source(SourceIx(1), true);
     log.append(Arc::new(Record { inputs: vec![up], flagged: vec![], ..(*quiet(3)).clone() })).unwrap();
     resting.join().unwrap();
-    assert!(!unhurried.is_finished(), "it rests for an hour");
+    assert!(!common.lock().calls(Haste::InTime, Position(1)), "it rests for an hour");
     log.wake_at_every_record();
     unhurried.join().unwrap();
     let resting = waits(4, Haste::InTime);
     log.append(quiet(4)).unwrap();
     resting.join().unwrap();
-    let resting = waits(5, Haste::InTime);
+}
+
+#[test]
+fn a_log_that_closes_wakes_whoever_rests() {
+    let disk = SimDisk::new(1, Honesty::Honest);
+    let (mut log, _) = open(&disk, Position(0));
+    let common = Arc::clone(&log.reader().common);
+    log.append(record(Position(1), 1)).unwrap();
+    let never = Instant::now() + Duration::from_hours(1);
+    let resting = [Haste::AtOnce, Haste::InTime].map(|haste| {
+        let common = Arc::clone(&common);
+        std::thread::spawn(move || common.wait(Position(1), never, haste))
+    });
     drop(log);
-    resting.join().unwrap();
+    resting.into_iter().for_each(|reader| reader.join().unwrap());
 }
 
 #[test]

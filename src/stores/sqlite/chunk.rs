@@ -8,7 +8,7 @@ use super::column::{
 };
 use super::row::Row;
 
-/// Readings of a chunk as it is first written.
+/// Readings of a chunk as it is first written, at most.
 pub(super) const CHUNK_READINGS: usize = 128;
 /// Readings that a chunk may grow to by late ones; beyond, it is cut in pieces.
 pub(super) const CHUNK_READINGS_MAX: usize = 256;

@@ -22,9 +22,9 @@ const LAG_POSITIONS_MAX: u64 = 1 << 20;
 const LAG_STEP: u64 = 1 << 14;
 /// How long readings stay in memory alone, by the times of their commits.
 const HEAD_AGE_MAX: Span = Span::from_hours(6);
-/// Neighbours' numbers times this (Knuth's, of the golden ratio) lie far apart in their
-/// upper bits, of which so many less than 32 say how much sooner than others a head is full.
+/// Neighbours' numbers times this lie far apart in their upper bits (Knuth, multiplicative hashing).
 const SCATTER: u32 = 0x9E37_79B1;
+/// Leaves five bits: a head is full up to 31 readings sooner, and a chunk has 112 on average.
 const SCATTER_SHIFT: u32 = 27;
 /// Readings in full heads that are worth a transaction.
 const FULL_READINGS: usize = 1 << 14;
@@ -201,6 +201,8 @@ fn is_current(head: &Head, number: u32) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn rows(sensor: u32, from: u64, count: u64) -> Vec<Kept> {
@@ -263,6 +265,30 @@ mod tests {
         heads.put_back(&picks);
         heads.pick(1, &mut picks);
         assert_eq!(picks, [1], "what failed is picked again");
+    }
+
+    #[test]
+    fn sensors_in_step_are_full_at_different_times() {
+        let lengths: BTreeSet<usize> = (0..32).map(enough).collect();
+        assert!(lengths.len() > 16, "{lengths:?}");
+        assert!(lengths.iter().all(|length| (CHUNK_READINGS - 31..=CHUNK_READINGS).contains(length)));
+        let (mut heads, mut picks, mut written) = (Heads::new(Position(0)), vec![], BTreeSet::new());
+        let (sensors, mut position) = (400, 0);
+        for round in 0..2 * CHUNK_READINGS {
+            for sensor in 0..sensors {
+                position += 1;
+                heads.put(&rows(sensor, position, 1), Position(position));
+            }
+            heads.pick(1, &mut picks);
+            heads.clear(&picks);
+            written.extend((!picks.is_empty()).then_some(round));
+            let length = |sensor: &u32| heads.by_sensor[*sensor as usize].len();
+            let full: Vec<u32> = (0..sensors).filter(|sensor| length(sensor) >= enough(*sensor)).collect();
+            assert_eq!(heads.readings, (0..sensors).map(|sensor| length(&sensor)).sum(), "round {round}");
+            assert_eq!(heads.full.len(), full.len(), "round {round}");
+            assert_eq!(heads.full_readings, heads.count(&full), "round {round}");
+        }
+        assert!(written.len() > 2, "not all in one go: {written:?}");
     }
 
     /// The `round`th reading of each sensor: every ten minutes, in centimetres,
