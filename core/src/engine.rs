@@ -21,7 +21,7 @@ use crate::reading::Reading;
 use crate::sensing::{SensorState, StationStage};
 use crate::time::Moment;
 use crate::timers::Timers;
-use crate::warning::{Cell, Incident, Revision, TroubleKey};
+use crate::warning::{Incident, Revision, TroubleKey};
 
 /// Version of the engine's judgement: rises when the same log may give other outputs.
 pub const ENGINE_VERSION: u32 = 1;

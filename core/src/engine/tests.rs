@@ -16,7 +16,7 @@ use crate::ids::{AreaIx, HazardIx, TargetIx};
 use crate::judging::{routing, world};
 use crate::reading::Marks;
 use crate::time::Span;
-use crate::warning::{Reason, TroubleCode};
+use crate::warning::{About, Cell, Reason, TroubleCode};
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]

@@ -7,7 +7,7 @@ use super::*;
 use crate::ids::Position;
 use crate::level::Level;
 use crate::time::Span;
-use crate::warning::{Phase, Reason, TroubleCode};
+use crate::warning::{About, Cell, Phase, Reason, TroubleCode};
 
 /// The fixture of the first release, what this history's `to_bytes` gave then:
 /// whatever comes later, it must read so.
