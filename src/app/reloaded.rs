@@ -134,7 +134,8 @@ mod tests {
         };
         let Reread { loaded, change, names } = read((Indices::default(), targets), &Arc::default());
         assert!(change.is_some(), "there was no such plan before");
-        let in_force = loaded.setup.plan;
+        let in_force = loaded.setup.plan.clone();
+        drop((loaded, change));
         let Reread { loaded, change, .. } = read(names, &in_force);
         assert!(change.is_none() && Arc::ptr_eq(&loaded.setup.plan, &in_force));
         // Here, in the setup and in its catalog, which has let its own go.
