@@ -3,6 +3,7 @@
 FROM rust:1.95-bookworm AS build
 WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
+COPY .cargo .cargo
 COPY core core
 COPY simulations simulations
 COPY src src
@@ -20,8 +21,6 @@ COPY --from=build /src/target/release/forewarn /usr/local/bin/forewarn
 COPY config /etc/forewarn
 # For `run` and for every command asked beside it, such as the health check.
 ENV FOREWARN_CONFIG=/etc/forewarn FOREWARN_DATA=/data
-# Milliseconds; by itself the allocator keeps for seconds what a burst took.
-ENV MIMALLOC_PURGE_DELAY=10
 USER forewarn
 VOLUME /data
 EXPOSE 1883 8080

@@ -33,7 +33,7 @@ bench: cc
 	$(CARGO) bench --locked --bench decode --bench log --bench engine --bench stores --bench service --bench scale
 	$(CARGO) bench --locked --bench figures
 
-# The only thing the build needs beside Rust: a C compiler (SQLite, ring).
+# The only thing the build needs beside Rust: a C compiler and make (SQLite, ring, the allocator).
 cc:
 	@command -v cc >/dev/null || { \
 		echo "installing build-essential"; \

@@ -20,7 +20,7 @@ use forewarn_core::time::{Span, Timestamp};
 use forewarn_core::units::Unit;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Stations of the catalog.
 const STATIONS: u32 = 100_000;

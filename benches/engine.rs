@@ -27,7 +27,7 @@ use naive::{Bare, Naive};
 use world::{Rules, World, plan};
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Far more than caches hold.
 const SENSORS: u32 = 100_000;

@@ -20,7 +20,7 @@ use forewarn_core::reading::{Checked, Flag, Marks, Reading};
 use forewarn_core::time::{Span, Timestamp};
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// 2026-07-01T00:00:00Z.
 const START: Timestamp = Timestamp::from_secs(1_782_864_000);

@@ -7,7 +7,7 @@ use forewarn::cli::{self, Paint, Surroundings};
 
 /// Many small allocations from many threads: the system's own allocator keeps more than it gives.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     let command = cli::parse();

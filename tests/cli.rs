@@ -130,6 +130,15 @@ async fn warned(folder: &Folder, about: &str, kind: &str) -> Value {
     .await
 }
 
+#[test]
+fn the_allocator_is_set_as_the_build_says_and_hears_its_variable() {
+    let built = include_str!("../.cargo/config.toml").lines();
+    let set = built.last().and_then(|line| line.split('"').nth(1)).expect("a setting");
+    let mut command = Command::new(BINARY);
+    command.arg("--version").env("MALLOC_CONF", "confirm_conf:true");
+    answer(command).check(0, &[set, "confirm_conf:true"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_service_knows_is_read_beside_it() {
     let receiver = Receiver::start().await;

@@ -45,8 +45,6 @@ impl Service {
             .arg("--data")
             .arg(&place.data)
             .env("FOREWARN_LOG", "error")
-            // As the unit and the image set it: docs/systemd/forewarn.service, Dockerfile.
-            .env("MIMALLOC_PURGE_DELAY", "10")
             .env(TOKEN_VARIABLE, TOKEN)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -119,6 +117,12 @@ impl Service {
     /// Resident memory now, megabytes.
     pub(crate) fn resident_mb(&self) -> f64 {
         self.status("VmRSS:") * 1.024 / 1e3
+    }
+
+    /// What of it no file stands behind, megabytes: without the pages of the
+    /// program itself, which the kernel brings and takes as it likes.
+    pub(crate) fn private_mb(&self) -> f64 {
+        self.status("RssAnon:") * 1.024 / 1e3
     }
 
     /// The most it had since it started, or since this was forgotten, megabytes.

@@ -28,7 +28,7 @@ use mosquitto::Mosquitto;
 use site::{Site, Way};
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Each load is sent so often to each, in turns; the medians are given.
 const ROUNDS: usize = 3;

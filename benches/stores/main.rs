@@ -24,7 +24,7 @@ use forewarn_core::time::{Span, Timestamp};
 use common::figures::{Goal, add};
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// The log that all readings are of.
 const LOG: LogId = LogId([7; 16]);
