@@ -42,6 +42,7 @@ const RED: f64 = 9.5;
 struct Look {
     hours: f64,
     resident_mb: f64,
+    private_mb: f64,
     descriptors: usize,
 }
 
@@ -65,7 +66,8 @@ pub(crate) async fn measure(lasts: Duration) {
     let what = format!("{minutes} minutes at 5,000 readings/s, reloads, reconnects, a receiver that flaps");
     let rate = sent as f64 / lasts.as_secs_f64();
     say(&format!("{what}: readings"), "readings/s", Goal::None, rate, None);
-    say("  its memory grows", "MB/h", Goal::AtMost(1.0), slope(&steady), None);
+    say("  its memory grows", "MB/h", Goal::AtMost(1.0), slope(&steady, |look| look.resident_mb), None);
+    say("  of which no file stands behind", "MB/h", Goal::None, slope(&steady, |look| look.private_mb), None);
     let most = steady.iter().map(|look| look.resident_mb).fold(0.0, f64::max);
     let least = steady.iter().map(|look| look.resident_mb).fold(f64::MAX, f64::min);
     say("  its memory, least and most (as bare)", "MB", Goal::None, least, Some(most));
@@ -93,9 +95,13 @@ async fn look(service: &Service, receiver: &Receiver, lasts: Duration) -> Vec<Lo
         }
         tokio::time::sleep(LOOK).await;
         let hours = began.elapsed().as_secs_f64() / 3_600.0;
-        let (resident_mb, descriptors) = (service.resident_mb(), service.descriptors());
-        println!("    {:>5.1} min {resident_mb:>7.1} MB {descriptors:>4} descriptors", hours * 60.0);
-        looks.push(Look { hours, resident_mb, descriptors });
+        let (resident_mb, private_mb) = (service.resident_mb(), service.private_mb());
+        let descriptors = service.descriptors();
+        let minutes = hours * 60.0;
+        println!(
+            "    {minutes:>5.1} min {resident_mb:>6.1} MB, {private_mb:>5.1} private, {descriptors:>4} descriptors"
+        );
+        looks.push(Look { hours, resident_mb, private_mb, descriptors });
     }
     receiver.is_away(false);
     looks
@@ -148,12 +154,12 @@ async fn acknowledged(client: &mut Client) -> u32 {
     acknowledged
 }
 
-/// How memory grows by the hour: the straight line that fits best.
-fn slope(looks: &[&Look]) -> f64 {
+/// How this grows by the hour: the straight line that fits best.
+fn slope(looks: &[&Look], of: fn(&Look) -> f64) -> f64 {
     let count = looks.len() as f64;
     let mean = |of: fn(&Look) -> f64| looks.iter().map(|look| of(look)).sum::<f64>() / count;
-    let (hours, resident) = (mean(|look| look.hours), mean(|look| look.resident_mb));
-    let above: f64 = looks.iter().map(|look| (look.hours - hours) * (look.resident_mb - resident)).sum();
+    let (hours, megabytes) = (mean(|look| look.hours), mean(of));
+    let above: f64 = looks.iter().map(|look| (look.hours - hours) * (of(look) - megabytes)).sum();
     let below: f64 = looks.iter().map(|look| (look.hours - hours).powi(2)).sum();
     above / below
 }
