@@ -3,7 +3,7 @@
 use super::judge::{EVIDENCE_READINGS, Judge};
 use super::ladder::Ladder;
 use super::watch::{Packed, Rare, Watch};
-use super::window::{Columns, Edition, Particulars, Slot};
+use super::window::{Columns, Edition, NARROW, NARROW_LASTS_MAX, Particulars, WIDE};
 use crate::ids::SensorIx;
 use crate::plan::{Plan, Rule, Sensor};
 use crate::rules::{Corridor, Memory, Recall};
@@ -47,10 +47,12 @@ impl Room {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SensorBytes {
     /// While nothing stirs, all readings are of one kind and the device numbers
-    /// none: of almost every sensor, almost always.
+    /// none: of almost every sensor, almost always. Where values are neither short
+    /// decimals nor of single precision (most that were converted), five more a
+    /// reading of the window.
     pub usual: usize,
     /// At most: where every rule has all of its memory, readings differ in flag,
-    /// marks or source, and each has a number of its own.
+    /// marks or source, are of many digits, and each has a number of its own.
     pub most: usize,
 }
 
@@ -74,23 +76,23 @@ pub fn bytes_per_sensor(plan: &Plan, sensor: SensorIx) -> SensorBytes {
     };
     let corridor = if recalls(Recall::View) { size_of::<Corridor>() } else { 0 };
     let rare = if known.flat.is_some() { size_of::<Rare>() } else { 0 };
-    let window = row + slots * size_of::<Slot>() + corridor;
-    let columns = size_of::<Columns>() + slots * (size_of::<Edition>() + size_of::<Particulars>());
+    let lasts = known.interval.times(slots as i64 - 1);
+    let usual = row + slots * if lasts <= NARROW_LASTS_MAX { NARROW } else { WIDE } + corridor;
+    let each = WIDE + size_of::<Edition>() + size_of::<Particulars>();
+    let most = row + size_of::<Columns>() + slots * each + corridor;
     let rule_max = size_of::<Judge>() + 2 * (size_of::<Memory>() + size_of::<Ladder>());
-    SensorBytes {
-        usual: window + usual_rules + rare,
-        most: window + columns + rules * rule_max + size_of::<Rare>(),
-    }
+    SensorBytes { usual: usual + usual_rules + rare, most: most + rules * rule_max + size_of::<Rare>() }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::window::Ring;
     use super::*;
 
     #[test]
     fn a_row_and_what_it_points_at_are_as_small_as_they_look() {
         // Of a million sensors, eight bytes more are eight million.
-        assert_eq!((size_of::<Watch>(), size_of::<Slot>(), size_of::<Packed>()), (216, 14, 24));
+        assert_eq!((size_of::<Watch>(), size_of::<Ring>(), size_of::<Packed>()), (216, 56, 24));
         // While a service warms up every judge sits.
         assert_eq!(size_of::<Judge>(), 320);
     }

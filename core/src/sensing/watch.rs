@@ -122,7 +122,7 @@ impl Watch {
             // What no longer fits was judged at the tip, and never settles.
             self.settled = self.settled.max(self.ring.first());
         }
-        self.ring.kept = room.kept;
+        self.ring.keep(room.kept);
     }
 
     /// Takes a reading in: admits it, checks it, and judges by it.
@@ -238,7 +238,7 @@ impl Watch {
     /// years after the others, beyond its reach: those before this number settle
     /// early, so that none leaves unjudged when the oldest makes room for `number`.
     fn settles_early(&self, number: u64) -> u64 {
-        (self.ring.first() + u64::from(self.ring.kept) + 1).min(number)
+        (self.ring.first() + u64::from(self.ring.kept()) + 1).min(number)
     }
 
     fn settle_next(&mut self, bench: &Bench<'_>) {

@@ -1,8 +1,10 @@
 //! Bounded history of one sensor in event time order.
 
 mod columns;
+mod form;
+mod particulars;
 mod ring;
-mod slot;
+mod slots;
 mod written;
 
 use minicbor::{Decode, Encode};
@@ -13,9 +15,11 @@ use crate::reading::{Flag, Marks};
 use crate::time::{Span, Timestamp};
 
 pub(super) use self::columns::Columns;
+pub(super) use self::form::{NARROW, WIDE};
+pub(super) use self::particulars::Particulars;
 pub(crate) use self::ring::Ring;
-pub(crate) use self::slot::REACH;
-pub(super) use self::slot::{Particulars, Slot};
+pub(super) use self::slots::NARROW_LASTS_MAX;
+pub(crate) use self::slots::REACH;
 
 /// One kept reading.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Encode, Decode)]

@@ -70,7 +70,7 @@ impl<'a> From<&'a Watch> for Written<'a> {
             turned: *turned,
             conflicts: watch.conflicts(),
             judges: Cow::Borrowed(seats.judges()),
-            kept: ring.kept,
+            kept: ring.kept(),
             rests: seats.rests().collect(),
             past,
             before,
@@ -83,7 +83,7 @@ impl From<Written<'_>> for Watch {
         let Written { settled, watermark, last_seen, counting, blind, heard, turned, .. } = written;
         let Written { conflicts, judges, rests, past, before, .. } = written;
         let mut ring = written.ring.into_owned();
-        ring.kept = written.kept;
+        ring.keep(written.kept);
         Watch {
             mood: Mood::from(blind),
             // What was too far apart for one window settled with it.

@@ -1,7 +1,7 @@
 //! What a window keeps slot by slot only where it has to.
 
 use super::Edition;
-use super::slot::Particulars;
+use super::particulars::Particulars;
 
 /// By slot: editions, once a device gives one, and particulars, while they differ.
 #[derive(Debug, Clone, Default)]

@@ -3,27 +3,24 @@
 use std::hint::black_box;
 
 use super::columns::Columns;
-use super::slot::{Particulars, REACH, Slot};
+use super::particulars::Particulars;
+use super::slots::Slots;
 use super::{Edition, Sample};
 use crate::sensing::memory_size::Room;
-use crate::time::{Span, Timestamp};
+use crate::time::Timestamp;
 
 /// The kept readings of one sensor, oldest first, each under a number that
 /// stays its own as long as nothing is put in before it. Allocates when it is
-/// made, and besides only for columns: of editions once one is given, of
-/// particulars whenever readings begin to differ in more than time and value.
+/// made, where readings need other bytes than those before them, and for columns:
+/// of editions once one is given, of particulars whenever readings begin to
+/// differ in more than time and value.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Ring {
-    /// Always full of something; only `len` of them, from `head`, are readings.
-    slots: Box<[Slot]>,
-    /// The instant that slots count from.
-    base: Timestamp,
+    slots: Slots,
     /// The number of the oldest.
     first: u64,
-    head: u16,
-    len: u16,
     /// How many settled readings rules may still look back on, for those who make room.
-    pub(crate) kept: u32,
+    kept: u16,
     /// What every reading says for which no column says otherwise.
     common: Particulars,
     columns: Option<Box<Columns>>,
@@ -32,20 +29,29 @@ pub(crate) struct Ring {
 impl Ring {
     /// Of the size that a sensor and its rules ask for.
     pub(crate) fn of(room: Room) -> Ring {
-        Ring { kept: room.kept, ..Ring::with_capacity(room.capacity()) }
+        let mut ring = Ring::with_capacity(room.capacity());
+        ring.keep(room.kept);
+        ring
     }
 
-    /// Of 65,535 slots at most: far more than any plan asks for.
+    /// How many settled readings rules may still look back on.
+    pub(crate) fn kept(&self) -> u32 {
+        u32::from(self.kept)
+    }
+
+    /// Rules may look back on so many settled readings; on no more than a window ever holds.
+    pub(crate) fn keep(&mut self, readings: u32) {
+        self.kept = u16::try_from(readings).unwrap_or(u16::MAX);
+    }
+
+    /// Of 65,535 readings at most: far more than any plan asks for.
     pub(crate) fn with_capacity(capacity: usize) -> Ring {
-        let capacity = capacity.min(usize::from(u16::MAX));
-        Ring { slots: vec![Slot::default(); capacity].into(), ..Ring::default() }
+        Ring { slots: Slots::with_capacity(capacity), ..Ring::default() }
     }
 
     /// An empty one whose next reading has this number and comes into this slot.
     pub(super) fn starting(capacity: usize, head: u32, first: u64) -> Ring {
-        let empty = Ring::with_capacity(capacity);
-        let head = if (head as usize) < empty.capacity() { head as u16 } else { 0 };
-        Ring { first, head, ..empty }
+        Ring { slots: Slots::starting(capacity, head), first, ..Ring::default() }
     }
 
     /// An empty one that is the same otherwise.
@@ -55,8 +61,7 @@ impl Ring {
 
     /// Reads, and makes nothing of, the place of the reading that comes next.
     pub(crate) fn touch_next(&self) {
-        let next = self.slots.get(self.slot(if self.is_full() { 0 } else { self.len() }));
-        black_box(next.map(|slot| slot.offset()));
+        self.slots.touch_next();
     }
 
     /// The same of all that a rule may look back on.
@@ -70,7 +75,7 @@ impl Ring {
 
     /// Makes the column of editions, if there is none.
     pub(super) fn make_editions(&mut self) {
-        self.columns.get_or_insert_default().make_editions(self.slots.len());
+        self.columns.get_or_insert_default().make_editions(self.slots.capacity());
     }
 
     /// The edition of a kept reading.
@@ -84,7 +89,7 @@ impl Ring {
         if (self.columns.is_some() || edition != Edition::default())
             && let Some(slot) = self.place(number)
         {
-            self.columns.get_or_insert_default().set_edition(slot, edition, self.slots.len());
+            self.columns.get_or_insert_default().set_edition(slot, edition, self.slots.capacity());
         }
     }
 
@@ -94,24 +99,20 @@ impl Ring {
     }
 
     pub(crate) fn capacity(&self) -> usize {
-        self.slots.len()
+        self.slots.capacity()
     }
 
     pub(crate) fn len(&self) -> usize {
-        usize::from(self.len)
+        self.slots.len()
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.len() == self.slots.len()
+        self.len() == self.capacity()
     }
 
     /// Whether a reading of that instant is near enough in time to all that are kept.
     pub(crate) fn reaches(&self, observed: Timestamp) -> bool {
-        // What slots can count from one instant is never too far apart.
-        Slot::new(observed - self.base, 0.0).is_some() || {
-            let (oldest, newest) = self.ends(observed);
-            newest - oldest <= REACH
-        }
+        self.slots.reaches(observed)
     }
 
     /// Whether a reading of that instant can be put in as things are.
@@ -126,11 +127,11 @@ impl Ring {
 
     /// The number after the newest's.
     pub(crate) fn end(&self) -> u64 {
-        self.first + u64::from(self.len)
+        self.first + self.len() as u64
     }
 
     pub(super) fn head(&self) -> u32 {
-        u32::from(self.head)
+        self.slots.head()
     }
 
     pub(crate) fn get(&self, number: u64) -> Option<Sample> {
@@ -140,7 +141,8 @@ impl Ring {
     /// Puts another reading of its instant in the place of a kept one, which leaves its edition.
     pub(crate) fn replace(&mut self, number: u64, sample: Sample) {
         let Some(slot) = self.place(number) else { return };
-        self.slots[slot].set_value(sample.value);
+        let packed = self.slots.pack(self.slots.observed(slot), sample.value);
+        self.slots.put(slot, packed);
         let says = Particulars::of(&sample);
         if self.particulars(slot) != says {
             self.note(slot, (self.end() - 1 - number) as usize, says);
@@ -166,10 +168,7 @@ impl Ring {
 
     /// The slots of the kept readings, oldest first.
     pub(super) fn live(&self) -> impl DoubleEndedIterator<Item = usize> + use<> {
-        let head = usize::from(self.head);
-        let before = (head + self.len()).saturating_sub(self.slots.len());
-        let after = (head + self.len()).min(self.slots.len());
-        (head..after).chain(0..before)
+        self.slots.live()
     }
 
     /// The number of the reading of that instant, or else the number it would get.
@@ -180,7 +179,7 @@ impl Ring {
         let (mut low, mut high) = (0, self.len());
         while low < high {
             let middle = usize::midpoint(low, high);
-            if self.observed(self.slot(middle)) < observed {
+            if self.slots.observed(self.slots.slot(middle)) < observed {
                 low = middle + 1;
             } else {
                 high = middle;
@@ -204,18 +203,18 @@ impl Ring {
             return self.push(sample, Edition::default());
         }
         assert!(!self.is_full(), "room is made before a reading is put in");
-        let kept = self.packed(&sample);
+        let packed = self.slots.pack(sample.observed, sample.value);
         let at = (number - self.first) as usize;
-        self.len += 1;
+        self.slots.grow();
         for offset in (at + 1..self.len()).rev() {
-            let (to, from) = (self.slot(offset), self.slot(offset - 1));
-            self.slots[to] = self.slots[from];
+            let (to, from) = (self.slots.slot(offset), self.slots.slot(offset - 1));
+            self.slots.move_slot(from, to);
             if let Some(columns) = &mut self.columns {
                 columns.move_slot(from, to);
             }
         }
-        let slot = self.slot(at);
-        self.slots[slot] = kept;
+        let slot = self.slots.slot(at);
+        self.slots.put(slot, packed);
         self.note(slot, self.len() - 1 - at, Particulars::of(&sample));
         self.set_edition(number, Edition::default());
     }
@@ -223,10 +222,10 @@ impl Ring {
     /// Puts a reading after the newest, with its edition. There must be room.
     pub(crate) fn push(&mut self, sample: Sample, edition: Edition) {
         assert!(!self.is_full(), "room is made before a reading is put in");
-        let kept = self.packed(&sample);
-        let slot = self.slot(self.len());
-        self.slots[slot] = kept;
-        self.len += 1;
+        let packed = self.slots.pack(sample.observed, sample.value);
+        let slot = self.slots.slot(self.len());
+        self.slots.put(slot, packed);
+        self.slots.grow();
         let says = Particulars::of(&sample);
         if says != self.common || self.columns.is_some() {
             self.note_newest(slot, says);
@@ -236,16 +235,15 @@ impl Ring {
 
     /// Forgets the oldest reading.
     pub(crate) fn pop_oldest(&mut self) {
-        if self.len > 0 {
-            self.head = self.slot(1) as u16;
-            self.len -= 1;
+        if self.len() > 0 {
+            self.slots.pop_oldest();
             self.first += 1;
         }
     }
 
     /// Forgets the newest reading.
     pub(crate) fn pop_newest(&mut self) {
-        self.len = self.len.saturating_sub(1);
+        self.slots.pop_newest();
         if let Some(columns) = &mut self.columns {
             columns.agree(columns.agreeing().saturating_sub(1));
         }
@@ -262,36 +260,6 @@ impl Ring {
         ring
     }
 
-    /// A reading as it is kept; there must be room for it.
-    fn packed(&mut self, sample: &Sample) -> Slot {
-        let Sample { observed, value, .. } = *sample;
-        if let Some(slot) = Slot::new(observed - self.base, value) {
-            return slot;
-        }
-        self.count_from_the_middle(observed);
-        Slot::new(observed - self.base, value).expect("room is made before a reading is put in")
-    }
-
-    /// Counts from the middle of all readings, one of this instant among them:
-    /// of so few years, each half is no more than a slot counts.
-    #[cold]
-    fn count_from_the_middle(&mut self, observed: Timestamp) {
-        let (oldest, newest) = self.ends(observed);
-        let base = newest - Span((newest - oldest).0 / 2);
-        for slot in self.live() {
-            let moved = Slot::new(self.observed(slot) - base, self.slots[slot].value());
-            self.slots[slot] = moved.expect("room is made before a reading is put in");
-        }
-        self.base = base;
-    }
-
-    /// When the oldest and the newest reading were observed, one of this instant among them.
-    fn ends(&self, observed: Timestamp) -> (Timestamp, Timestamp) {
-        // Over all of them: those of a damaged snapshot may stand in no order.
-        let times = || self.iter().map(|sample| sample.observed);
-        (times().fold(observed, Timestamp::min), times().fold(observed, Timestamp::max))
-    }
-
     /// Notes what the reading just put in after all others says.
     fn note_newest(&mut self, slot: usize, says: Particulars) {
         let agreeing = self.columns.as_ref().map_or(0, |columns| columns.agreeing());
@@ -306,14 +274,13 @@ impl Ring {
     /// Notes what a reading says that was put in, where so many are newer.
     fn note(&mut self, slot: usize, newer: usize, says: Particulars) {
         let agrees = says == self.common;
-        if self.len == 1 {
+        let len = self.len() as u32;
+        if len == 1 {
             self.common = says;
         }
         match &mut self.columns {
-            None if agrees || self.len == 1 => {}
-            Some(columns)
-                if self.len == 1 || agrees && columns.agreeing().saturating_add(1) >= u32::from(self.len) =>
-            {
+            None if agrees || len == 1 => {}
+            Some(columns) if len == 1 || agrees && columns.agreeing().saturating_add(1) >= len => {
                 columns.drop_particulars();
                 if columns.is_empty() {
                     self.columns = None;
@@ -323,7 +290,7 @@ impl Ring {
                 (slot, newer),
                 says,
                 self.common,
-                self.slots.len(),
+                self.slots.capacity(),
             ),
         }
     }
@@ -334,23 +301,14 @@ impl Ring {
         own.unwrap_or(self.common)
     }
 
-    fn observed(&self, slot: usize) -> Timestamp {
-        self.base + self.slots[slot].offset()
-    }
-
     /// The reading of a slot.
     pub(super) fn sample(&self, slot: usize) -> Sample {
-        self.particulars(slot).of_reading(self.observed(slot), self.slots[slot].value())
-    }
-
-    fn slot(&self, offset: usize) -> usize {
-        let slot = usize::from(self.head) + offset;
-        if slot >= self.slots.len() { slot - self.slots.len() } else { slot }
+        self.particulars(slot).of_reading(self.slots.observed(slot), self.slots.value(slot))
     }
 
     /// Where the reading of a number stands.
     fn place(&self, number: u64) -> Option<usize> {
         let offset = number.checked_sub(self.first)? as usize;
-        (offset < self.len()).then(|| self.slot(offset))
+        (offset < self.len()).then(|| self.slots.slot(offset))
     }
 }

@@ -128,18 +128,34 @@ fn times() -> impl Strategy<Value = i64> {
         20 => around(1_782_864_000_000_000),
         4 => around(1_782_864_000_000_000 + REACH.0),
         2 => around(1_782_864_000_000_000 + REACH.0 / 2),
+        // What nine bytes hold, from the middle and in all.
+        2 => around(1_782_864_000_000_000 + (1 << 39)),
+        2 => around(1_782_864_000_000_000 + (1 << 40)),
         2 => around(1_782_864_000_000_000 - REACH.0),
         1 => prop_oneof![around(i64::MAX), around(i64::MIN), around(0), any::<i64>()],
     ]
 }
 
-fn samples() -> impl Strategy<Value = Sample> {
+/// Of each form that they stand in.
+fn values() -> impl Strategy<Value = f64> + Clone {
+    prop_oneof![12 => decimals(), 2 => singles(), 1 => any::<u64>().prop_map(f64::from_bits)]
+}
+
+fn decimals() -> impl Strategy<Value = f64> + Clone {
+    (-9_999_999..9_999_999_i32, 0..6_i32).prop_map(|(count, digits)| f64::from(count) / 10_f64.powi(digits))
+}
+
+fn singles() -> impl Strategy<Value = f64> + Clone {
+    any::<f32>().prop_map(f64::from)
+}
+
+fn samples(values: impl Strategy<Value = f64>) -> impl Strategy<Value = Sample> {
     let odd = (0..3_u32, any::<u8>(), 0..5_usize, any::<bool>(), any::<bool>());
     let says = prop_oneof![6 => Just((0, 0, 0, false, false)), 1 => Just((1, 0, 0, false, false)), 1 => odd];
     let flags = [Flag::Good, Flag::Unevaluated, Flag::Suspect, Flag::Fail, Flag::Missing];
-    (times(), any::<u64>(), says).prop_map(move |(at, bits, (source, marks, flag, unproven, alone))| Sample {
+    (times(), values, says).prop_map(move |(at, value, (source, marks, flag, unproven, alone))| Sample {
         observed: Timestamp(at),
-        value: f64::from_bits(bits),
+        value,
         flag: flags[flag],
         marks: Marks(marks),
         source: SourceIx(source),
@@ -153,12 +169,12 @@ fn editions() -> impl Strategy<Value = Edition> {
     prop_oneof![9 => Just(Edition::default()), 1 => given]
 }
 
-fn steps() -> impl Strategy<Value = Step> {
+fn steps(values: impl Strategy<Value = f64> + Clone) -> impl Strategy<Value = Step> {
     prop_oneof![
-        20 => (samples(), editions()).prop_map(|(sample, edition)| Step::Put(sample, edition)),
+        20 => (samples(values.clone()), editions()).prop_map(|(sample, edition)| Step::Put(sample, edition)),
         2 => Just(Step::PopOldest),
         2 => Just(Step::PopNewest),
-        3 => (0..12_u64, samples()).prop_map(|(back, sample)| Step::Replace(back, sample)),
+        3 => (0..12_u64, samples(values)).prop_map(|(back, sample)| Step::Replace(back, sample)),
         1 => (0..12_u64, editions()).prop_map(|(back, edition)| Step::SetEdition(back, edition)),
         1 => (1..9_usize).prop_map(Step::Resize),
         1 => Just(Step::WriteAndRead),
@@ -249,7 +265,12 @@ proptest! {
     #[test]
     fn a_packed_ring_is_a_plain_list(
         capacity in 1..9_usize,
-        steps in prop::collection::vec(steps(), 1..120),
+        // Of one kind in a window, as of one device; and of all.
+        steps in prop_oneof![
+            prop::collection::vec(steps(values()), 1..120),
+            prop::collection::vec(steps(decimals()), 1..120),
+            prop::collection::vec(steps(singles()), 1..120),
+        ],
     ) {
         let (mut ring, mut model) = (Ring::with_capacity(capacity), Model::default());
         for step in steps {
