@@ -18,7 +18,7 @@ use super::{Record, Shared};
 /// are read from the segments.
 pub const RECENT_RECORDS_MAX: usize = 4096;
 /// Bytes of memory they may take in all; at least the newest one is kept.
-pub const RECENT_BYTES_MAX: usize = 8 << 20;
+pub const RECENT_BYTES_MAX: usize = 4 << 20;
 /// Stretches of rot found while reading that wait for [`super::Log::take_rot`];
 /// further ones are dropped, for the first of them already makes the Trouble.
 pub const ROT_REPORTS_MAX: usize = 256;
