@@ -9,6 +9,11 @@ use forewarn::cli::{self, Paint, Surroundings};
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
+const _: () = assert!(
+    option_env!("JEMALLOC_SYS_WITH_MALLOC_CONF").is_some(),
+    "the allocator's settings are missing: cargo reads them from .cargo/config.toml, and only inside the repository"
+);
+
 fn main() -> ExitCode {
     let command = cli::parse();
     let (mut out, mut err) = (BufWriter::new(io::stdout()), io::stderr());
